@@ -1,0 +1,46 @@
+# Needs python3 (>= 3.11, with venv) and make. Where uv is missing it is installed from PyPI into .tools/.
+PYTHON ?= python3
+SECONDS_OF_DEMO ?=
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --frozen --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench samples clean
+
+help: ## show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.tools/bin/uv:
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Headrace needs Python 3.11 or newer with venv: install it, or name it with make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv: $(filter .tools/%,$(UV)) pyproject.toml uv.lock
+	$(UV) sync --frozen --quiet
+	@touch .venv
+
+demo: .venv ## a broker, three producers and a client, all on this machine
+	@$(RUN) headrace demo $(if $(SECONDS_OF_DEMO),--seconds $(SECONDS_OF_DEMO))
+
+test: .venv ## every test, those with real programs too (skipped where a program is missing)
+	$(RUN) pytest -n 2 --dist loadgroup
+
+check: .venv ## format, lint, types, floor plan
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+format: .venv ## format the code and mend what can be mended
+	$(RUN) ruff format
+	$(RUN) ruff check --fix
+
+bench: .venv ## sending cost and a broker with 300 subscribers, measured on this machine
+	$(RUN) python -m bench
+
+samples: .venv ## make samples/ anew
+	$(RUN) python samples/make_samples.py
+
+clean: ## remove what the other targets made
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,1 @@
+"""Headrace: live video streaming over SRT. Producers send, a broker forwards, clients subscribe."""

@@ -1,0 +1,1 @@
+"""The ground floor: sequence arithmetic, addresses, errors and the datagram batch. Pure."""

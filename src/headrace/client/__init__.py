@@ -1,0 +1,1 @@
+"""Publish and subscribe from Python, and SRT sockets for asyncio."""

@@ -1,0 +1,1 @@
+"""Channels, their producers and their subscribers: it decides and never sends. Pure."""

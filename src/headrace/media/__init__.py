@@ -1,0 +1,1 @@
+"""Everything that touches PyAV: reading, encoding, multiplexing and decoding."""

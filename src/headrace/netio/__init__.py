@@ -1,0 +1,1 @@
+"""Sockets, batches, segmentation offload, clock and entropy. Knows no protocol."""

@@ -1,0 +1,1 @@
+"""The composition root: a broker built from one configuration, run and stopped."""

@@ -1,1 +1,1 @@
-"""Sockets, batches, segmentation offload, clock and entropy. Knows no protocol."""
+"""Sockets, batches of datagrams, segmentation offload, clock and entropy. Knows no protocol."""

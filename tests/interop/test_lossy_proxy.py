@@ -1,0 +1,122 @@
+"""The proxy that stands between real programs: it runs on a real clock, so bounds are generous."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.simnet.link import SimLink
+from tests.support.lossy_proxy import LossyProxy
+from tests.support.ports import free_tcp_port, free_udp_port
+
+LOOPBACK = "127.0.0.1"
+
+
+def open_udp() -> socket.socket:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((LOOPBACK, 0))
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    udp.settimeout(5)
+    return udp
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with open_udp() as udp:
+        yield udp
+
+
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    with open_udp() as udp:
+        yield udp
+
+
+def receive_until_quiet(udp: socket.socket, quiet_seconds: float = 0.3) -> list[bytes]:
+    udp.settimeout(quiet_seconds)
+    arrived = []
+    for _ in range(100_000):
+        try:
+            arrived.append(udp.recv(2048))
+        except TimeoutError:
+            break
+    return arrived
+
+
+def test_a_datagram_goes_there_and_its_answer_comes_back(server: socket.socket, client: socket.socket) -> None:
+    with LossyProxy(server.getsockname()) as proxy:
+        client.sendto(b"question", proxy.address)
+        question, upstream = server.recvfrom(100)
+        server.sendto(b"answer", upstream)
+        assert (question, *client.recvfrom(100)) == (b"question", b"answer", proxy.address)
+        assert proxy.to_target.forwarded == proxy.to_client.forwarded == 1
+
+
+def test_each_client_has_its_own_upstream_socket(server: socket.socket, client: socket.socket) -> None:
+    with LossyProxy(server.getsockname()) as proxy, open_udp() as second:
+        upstreams = []
+        for udp in (client, second):
+            udp.sendto(b"x", proxy.address)
+            upstreams.append(server.recvfrom(100)[1])
+        server.sendto(b"to second", upstreams[1])
+        assert second.recv(100) == b"to second"
+        assert upstreams[0] != upstreams[1]
+
+
+def test_delay_is_kept_to_about_a_millisecond(server: socket.socket, client: socket.socket) -> None:
+    delays_ms = []
+    with LossyProxy(server.getsockname(), to_target=SimLink(latency_us=20_000)) as proxy:
+        for _ in range(20):
+            sent_ns = time.monotonic_ns()
+            client.sendto(b"x", proxy.address)
+            server.recv(100)
+            delays_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
+    assert min(delays_ms) >= 20
+    assert sorted(delays_ms)[10] < 25
+
+
+def test_loss_is_counted_and_the_same_seed_loses_the_same_datagrams(
+    server: socket.socket, client: socket.socket
+) -> None:
+    arrived = []
+    for _ in range(2):
+        with LossyProxy(server.getsockname(), to_target=SimLink(loss=0.25), seed=5) as proxy:
+            for number in range(400):
+                client.sendto(number.to_bytes(2, "big"), proxy.address)
+            arrived.append(receive_until_quiet(server))
+            assert proxy.to_target.forwarded == len(arrived[-1])
+            assert proxy.to_target.forwarded + proxy.to_target.dropped == 400
+    assert arrived[0] == arrived[1]
+    assert 260 < len(arrived[0]) < 340
+
+
+def test_a_cut_cable_drops_everything_until_it_is_mended(server: socket.socket, client: socket.socket) -> None:
+    with LossyProxy(server.getsockname()) as proxy:
+        proxy.is_cut = True
+        client.sendto(b"lost", proxy.address)
+        assert receive_until_quiet(server) == []
+        proxy.is_cut = False
+        client.sendto(b"through", proxy.address)
+        assert receive_until_quiet(server) == [b"through"]
+
+
+def test_ten_megabits_a_second_pass_both_ways_without_unwanted_loss(
+    server: socket.socket, client: socket.socket
+) -> None:
+    datagrams, payload = 1000, bytes(1316)
+    link = SimLink(latency_us=10_000, jitter_us=2000)
+    with LossyProxy(server.getsockname(), to_target=link, to_client=link) as proxy:
+        client.sendto(b"hello", proxy.address)
+        upstream = server.recvfrom(100)[1]
+        started = time.monotonic()
+        for number in range(datagrams):
+            client.sendto(payload, proxy.address)
+            server.sendto(payload, upstream)
+            time.sleep(max(0.0, started + (number + 1) * 0.00105 - time.monotonic()))
+        assert len(receive_until_quiet(server)) == len(receive_until_quiet(client)) == datagrams
+
+
+def test_a_free_port_can_be_bound() -> None:
+    for kind, port in (socket.SOCK_DGRAM, free_udp_port()), (socket.SOCK_STREAM, free_tcp_port()):
+        with socket.socket(socket.AF_INET, kind) as found:
+            found.bind((LOOPBACK, port))

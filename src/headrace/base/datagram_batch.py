@@ -41,11 +41,11 @@ class DatagramBatch:
 
     def datagram(self, row: int) -> bytes:
         """Return a copy of datagram ``row``."""
-        return self.data[row, : self.lengths[row]].tobytes()
+        return bytes(self.data[row, : self.lengths[row]])
 
     def address(self, row: int) -> bytes:
         """Return a copy of the peer's address of datagram ``row``, 28 bytes."""
-        return self.addresses[row].tobytes()
+        return bytes(self.addresses[row])
 
     def append(self, datagram: bytes, address: bytes) -> bool:
         """Put one datagram into the next free slot; return False, and change nothing, if all are filled.

@@ -6,17 +6,18 @@ Source: draft-sharabayko-srt, 3.1 (fields), 4.8.1 (sequence ranges).
 from typing import Final
 
 SEQNO_MODULUS: Final = 1 << 31
+SEQNO_MASK: Final = SEQNO_MODULUS - 1
 TIMESTAMP_MODULUS_US: Final = 1 << 32
 
 
 def add_seqno(seqno: int, packets: int) -> int:
     """Return ``seqno + packets`` modulo 2**31; ``packets`` may be negative."""
-    return (seqno + packets) & 0x7FFF_FFFF
+    return (seqno + packets) & SEQNO_MASK
 
 
 def seqno_distance(start: int, end: int) -> int:
     """Return how many packets lie from ``start`` to ``end``, in [-2**30, 2**30): negative if ``end`` is older."""
-    return ((end - start + 0x4000_0000) & 0x7FFF_FFFF) - 0x4000_0000
+    return ((end - start + 0x4000_0000) & SEQNO_MASK) - 0x4000_0000
 
 
 def timestamp_distance_us(start_us: int, end_us: int) -> int:
@@ -26,7 +27,7 @@ def timestamp_distance_us(start_us: int, end_us: int) -> int:
 
 def unwrap_seqno(seqno: int, near: int) -> int:
     """Return the unbounded packet index nearest to ``near`` that is ``seqno`` modulo 2**31."""
-    return near + seqno_distance(near & 0x7FFF_FFFF, seqno)
+    return near + seqno_distance(near & SEQNO_MASK, seqno)
 
 
 def unwrap_timestamp_us(timestamp_us: int, near_us: int) -> int:

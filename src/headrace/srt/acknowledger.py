@@ -1,0 +1,76 @@
+"""When a receiver acknowledges, and what it learns from the acknowledgement of that.
+
+Source: draft-sharabayko-srt, 4.8.1 (ACK every 10 ms, light ACK every 64 packets), 4.10 (round trip).
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from headrace.srt.rtt import RoundTrip
+
+FULL_ACK_INTERVAL_US: Final = 10_000
+LIGHT_ACK_PACKETS: Final = 64
+MAX_OPEN_ACKS: Final = 1024
+"""Full ACKs whose ACKACK is awaited: 10 s of them (libsrt's ACK window)."""
+
+
+class Acknowledger:
+    """Schedules full and light acknowledgements for one receiver.
+
+    Args:
+        first_index: Index of the first packet that can come.
+    """
+
+    __slots__ = ("_next_full_us", "_next_number", "_open", "_packets", "_sent_index", "_settled_index")
+
+    def __init__(self, first_index: int) -> None:
+        self._sent_index = first_index
+        self._settled_index = first_index
+        self._next_number = 1
+        self._next_full_us: int | None = None
+        self._packets = 0
+        self._open: OrderedDict[int, tuple[int, int]] = OrderedDict()
+
+    def handle_data(self) -> bool:
+        """Note one arrived packet; return whether a light ACK is due."""
+        self._packets += 1
+        return self._packets % LIGHT_ACK_PACKETS == 0
+
+    def handle_progress(self, ack_index: int, now_us: int) -> None:
+        """Note that the acknowledgeable position may have moved: a full ACK is then due within 10 ms."""
+        if ack_index > self._sent_index:
+            due_us = now_us + FULL_ACK_INTERVAL_US
+            self._next_full_us = due_us if self._next_full_us is None else min(self._next_full_us, due_us)
+
+    def poll_timer(self) -> int | None:
+        """Return when `poll_full` wants to be called, or None."""
+        return self._next_full_us
+
+    def poll_full(self, ack_index: int, round_trip: RoundTrip, now_us: int) -> int | None:
+        """Return the number of the full ACK to send now for everything below ``ack_index``, or None.
+
+        An acknowledgement that the sender has not answered is repeated after RTT + 4 RTTVar, as it may be lost.
+        """
+        if self._next_full_us is None or now_us < self._next_full_us:
+            return None
+        self._packets = 0
+        if ack_index <= self._settled_index:
+            self._next_full_us = None
+            return None
+        self._next_full_us = now_us + max(FULL_ACK_INTERVAL_US, round_trip.rtt_us + 4 * round_trip.variance_us)
+        self._sent_index = ack_index
+        number = self._next_number
+        self._next_number = (number + 1) & 0x7FFF_FFFF or 1
+        self._open[number] = (now_us, ack_index)
+        if len(self._open) > MAX_OPEN_ACKS:
+            self._open.popitem(last=False)
+        return number
+
+    def handle_ackack(self, number: int, now_us: int) -> int | None:
+        """Settle the full ACK ``number``; return the measured round trip in microseconds, or None if unknown."""
+        record = self._open.pop(number, None)
+        if record is None:
+            return None
+        sent_us, index = record
+        self._settled_index = max(self._settled_index, index)
+        return now_us - sent_us

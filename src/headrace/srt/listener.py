@@ -1,0 +1,242 @@
+"""The listener's side of the handshake: stateless until a cookie comes back, idempotent after.
+
+Source: draft-sharabayko-srt, 4.3.1; ``docs/internals/srt.md`` for what real peers do with it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from hashlib import blake2s
+from typing import Final
+
+from headrace.base.errors import PacketError
+from headrace.base.seqno import SEQNO_MASK
+from headrace.base.sockaddr import sockaddr_host
+from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, ConnectionParameters
+from headrace.srt.handshake import (
+    LIVE_FLAGS,
+    SRT_MAGIC,
+    ExtensionFlags,
+    Handshake,
+    HandshakeType,
+    LiveCapabilities,
+    SrtFlags,
+    decode_handshake,
+    encode_handshake,
+    encode_peer_address,
+)
+from headrace.srt.packet import ControlType, Header, encode_control
+from headrace.srt.receiver import FLOW_WINDOW_PACKETS
+from headrace.srt.rejection import RejectReason
+
+COOKIE_MINUTE_US: Final = 60_000_000
+MIN_MSS_BYTES: Final = 76
+"""The least IP datagram that carries a header and one word; smaller values are not from a live peer."""
+MAX_MSS_BYTES: Final = 1500
+IP_UDP_SRT_BYTES: Final = 44
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerOptions:
+    """What a listener offers.
+
+    Attributes:
+        receive_latency_ms: Our delivery delay as a receiver, at least.
+        peer_latency_ms: The caller's delivery delay as a receiver, at least.
+        flow_window_packets: Most packets in flight towards us.
+        peer_timeout_us: Silence after which a peer counts as gone.
+    """
+
+    receive_latency_ms: int = 120
+    peer_latency_ms: int = 0
+    flow_window_packets: int = FLOW_WINDOW_PACKETS
+    peer_timeout_us: int = DEFAULT_PEER_TIMEOUT_US
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequest:
+    """A conclusion with a good cookie: somebody who can be answered wants a connection.
+
+    Attributes:
+        address: The caller's, 28 bytes.
+        timestamp_us: The caller's clock.
+        handshake: What it sent.
+    """
+
+    address: bytes
+    timestamp_us: int
+    handshake: Handshake
+
+    @property
+    def stream_id(self) -> str:
+        """What the caller asks for, empty where it does not say."""
+        return self.handshake.stream_id or ""
+
+    @property
+    def capabilities(self) -> LiveCapabilities:
+        """The caller's HSREQ."""
+        if self.handshake.capabilities is None:
+            raise AssertionError("a request without HSREQ has been refused before it became one")
+        return self.handshake.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    handshake: Handshake
+    epoch_us: int
+
+
+class Listener:
+    """Answers handshakes on one socket.
+
+    Args:
+        options: What is offered.
+        secret: At least 16 random bytes, the key of the cookies.
+
+    Attributes:
+        options: As given.
+        ignored_packets: Handshakes that got no answer, by reason.
+    """
+
+    __slots__ = ("_accepted", "_secret", "ignored_packets", "options")
+
+    def __init__(self, options: ListenerOptions, secret: bytes) -> None:
+        self.options = options
+        self.ignored_packets: Counter[str] = Counter()
+        self._secret = secret
+        self._accepted: dict[tuple[bytes, int], _Accepted] = {}
+
+    def handle_handshake(
+        self, header: Header, body: bytes, address: bytes, now_us: int
+    ) -> bytes | ConnectionRequest | None:
+        """Take one handshake packet.
+
+        Returns:
+            A datagram for ``address``, or a request to be answered by `accept` or `reject`, or None. Never raises.
+        """
+        try:
+            handshake = decode_handshake(body)
+        except PacketError as error:
+            self.ignored_packets[error.reason] += 1
+            return None
+        if handshake.handshake_type == HandshakeType.INDUCTION:
+            return self._answer_induction(handshake, address, now_us)
+        if handshake.handshake_type == HandshakeType.CONCLUSION:
+            return self._handle_conclusion(header, handshake, address, now_us)
+        self.ignored_packets["unexpected_handshake_type"] += 1
+        return None
+
+    def cookie(self, address: bytes, minute: int) -> int:
+        """Return the cookie for a caller at ``address``: a keyed hash, so that it needs no memory."""
+        digest = blake2s(address + minute.to_bytes(8, "big", signed=True), digest_size=4, key=self._secret[:32])
+        return int.from_bytes(digest.digest(), "big") or 1
+
+    def _answer_induction(self, handshake: Handshake, address: bytes, now_us: int) -> bytes:
+        answer = replace(
+            handshake,
+            version=5,
+            encryption_field=0,
+            extension_field=SRT_MAGIC,
+            mss_bytes=min(MAX_MSS_BYTES, handshake.mss_bytes),
+            flow_window_packets=self.options.flow_window_packets,
+            cookie=self.cookie(address, now_us // COOKIE_MINUTE_US),
+            peer_address=encode_peer_address(sockaddr_host(address)),
+        )
+        return self._encode(answer, 0)
+
+    def _handle_conclusion(
+        self, header: Header, handshake: Handshake, address: bytes, now_us: int
+    ) -> bytes | ConnectionRequest | None:
+        minute = now_us // COOKIE_MINUTE_US
+        if handshake.cookie not in (self.cookie(address, minute), self.cookie(address, minute - 1)):
+            self.ignored_packets["bad_cookie"] += 1
+            return None
+        accepted = self._accepted.get((address, handshake.socket_id))
+        if accepted is not None:
+            # At a round trip over 250 ms callers repeat the conclusion before our answer can reach them:
+            # "same answer, fresh timestamp".
+            return self._encode(accepted.handshake, now_us - accepted.epoch_us, handshake.socket_id)
+        request = ConnectionRequest(address, header.timestamp_us, handshake)
+        refusal = self._refusal(handshake)
+        return request if refusal is None else self.reject(request, refusal)
+
+    @staticmethod
+    def _refusal(handshake: Handshake) -> RejectReason | None:
+        """Return why a conclusion cannot become a connection whoever sent it, or None."""
+        if handshake.version != 5:
+            return RejectReason.VERSION
+        live = handshake.capabilities
+        checks = (
+            (live is None, RejectReason.ROGUE),
+            (handshake.initial_seqno >= SEQNO_MASK, RejectReason.ROGUE),
+            (handshake.mss_bytes < MIN_MSS_BYTES or handshake.flow_window_packets < 2, RejectReason.ROGUE),
+            (handshake.socket_id == 0, RejectReason.ROGUE),
+            (handshake.key_material is not None or handshake.encryption_field != 0, RejectReason.UNSECURE),
+            (live is not None and SrtFlags.STREAM in live.flags, RejectReason.MESSAGE_API),
+            (handshake.congestion not in (None, "live"), RejectReason.CONGESTION),
+            (handshake.filter is not None, RejectReason.FILTER),
+            (handshake.group is not None, RejectReason.GROUP),
+        )
+        return next((reason for failed, reason in checks if failed), None)
+
+    def reject(self, request: ConnectionRequest, code: int) -> bytes:
+        """Return the refusal of ``request`` with a `RejectReason` or a user-defined code."""
+        answer = replace(
+            request.handshake, extension_field=0, handshake_type=code, capabilities=None, stream_id=None
+        )
+        return self._encode(replace(answer, key_material=None, congestion=None), 0)
+
+    def accept(
+        self, request: ConnectionRequest, socket_id: int, now_us: int
+    ) -> tuple[bytes, ConnectionParameters]:
+        """Return the answer that opens the connection, and what was agreed on.
+
+        The caller's own initial sequence number becomes ours: libsrt 1.5.0 to 1.5.2 break on any other.
+        """
+        asked, live, options = request.handshake, request.capabilities, self.options
+        receive_latency_ms = max(options.receive_latency_ms, live.sender_latency_ms)
+        send_latency_ms = max(options.peer_latency_ms, live.receiver_latency_ms)
+        answer = replace(
+            asked,
+            extension_field=ExtensionFlags.HSREQ | (ExtensionFlags.CONFIG if asked.congestion else 0),
+            mss_bytes=min(MAX_MSS_BYTES, asked.mss_bytes),
+            flow_window_packets=options.flow_window_packets,
+            socket_id=socket_id,
+            cookie=asked.cookie,
+            peer_address=encode_peer_address(sockaddr_host(request.address)),
+            capabilities=LiveCapabilities(
+                flags=LIVE_FLAGS, receiver_latency_ms=receive_latency_ms, sender_latency_ms=send_latency_ms
+            ),
+            stream_id=None,
+        )
+        self._accepted[request.address, asked.socket_id] = _Accepted(answer, now_us)
+        parameters = ConnectionParameters(
+            socket_id=socket_id,
+            peer_socket_id=asked.socket_id,
+            send_seqno=asked.initial_seqno,
+            receive_seqno=asked.initial_seqno,
+            epoch_us=now_us,
+            peer_timestamp_us=request.timestamp_us,
+            established_us=now_us,
+            receive_latency_us=1000 * receive_latency_ms,
+            send_latency_us=1000 * send_latency_ms,
+            peer_window_packets=asked.flow_window_packets,
+            flow_window_packets=options.flow_window_packets,
+            max_payload_bytes=answer.mss_bytes - IP_UDP_SRT_BYTES,
+            peer_timeout_us=options.peer_timeout_us,
+            stream_id=request.stream_id,
+            peer_version=live.srt_version,
+        )
+        return self._encode(answer, 0, asked.socket_id), parameters
+
+    def forget(self, address: bytes, caller_socket_id: int) -> None:
+        """Drop what is kept to repeat an answer; call it when the connection has ended."""
+        self._accepted.pop((address, caller_socket_id), None)
+
+    @staticmethod
+    def _encode(answer: Handshake, timestamp_us: int, dst_socket_id: int | None = None) -> bytes:
+        return encode_control(
+            ControlType.HANDSHAKE,
+            timestamp_us=timestamp_us,
+            dst_socket_id=answer.socket_id if dst_socket_id is None else dst_socket_id,
+            body=encode_handshake(answer, response=True),
+        )

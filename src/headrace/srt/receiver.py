@@ -1,0 +1,243 @@
+"""The receiving half of a live connection: finds what is missing, asks for it, and delivers in order, in time.
+
+Source: draft-sharabayko-srt, 4.5 (TSBPD), 4.6 (too-late packet drop), 4.8 (ACK, NAK).
+"""
+
+from enum import Enum, auto
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from headrace.base.seqno import SEQNO_MASK, unwrap_seqno
+from headrace.srt.acknowledger import Acknowledger
+from headrace.srt.loss_list import LossList
+from headrace.srt.packet import Acknowledgement, Control, ControlType, encode_ack_body, encode_loss_report
+from headrace.srt.rtt import RoundTrip
+from headrace.srt.statistics import ReceiverStatistics
+from headrace.srt.tsbpd import DeliveryClock
+
+FLOW_WINDOW_PACKETS: Final = 25_600
+"""Packets a receiver holds at most: 3.2 s at 85 Mbit/s (libsrt's default flow window)."""
+MIN_ADVERTISED_PACKETS: Final = 2
+"""A window of 0 would stall the sender until the next ACK; libsrt never says less than 2."""
+
+
+class Arrival(Enum):
+    """What became of a data packet."""
+
+    NEW = auto()
+    DUPLICATE = auto()
+    BELATED = auto()
+
+
+class Delivery(NamedTuple):
+    """One payload whose time has come.
+
+    Attributes:
+        payload: As it came.
+        packet_index: Unbounded packet index; a step of more than 1 means that packets were given up.
+        origin_us: When the sender stamped it, on our clock.
+    """
+
+    payload: bytes
+    packet_index: int
+    origin_us: int
+
+
+class Receiver:
+    """Orders the data packets of one peer.
+
+    Args:
+        initial_seqno: The peer's first sequence number, 31 bits.
+        clock: When each packet is due.
+        flow_window_packets: Most packets between the oldest not delivered and the newest.
+
+    Attributes:
+        clock: As given.
+        round_trip: Measured with ACK and ACKACK.
+        statistics: Counters.
+        losses: What is missing, as unbounded indices.
+        highest_index: Newest index that came.
+    """
+
+    __slots__ = (
+        "_acknowledger",
+        "_controls",
+        "_next_index",
+        "_next_nak_us",
+        "_order",
+        "_packets",
+        "_window",
+        "clock",
+        "highest_index",
+        "losses",
+        "round_trip",
+        "statistics",
+    )
+
+    def __init__(
+        self, initial_seqno: int, clock: DeliveryClock, flow_window_packets: int = FLOW_WINDOW_PACKETS
+    ) -> None:
+        self.clock = clock
+        self.round_trip = RoundTrip()
+        self.statistics = ReceiverStatistics()
+        self.losses = LossList()
+        self.highest_index = initial_seqno - 1
+        self._next_index = initial_seqno
+        self._window = flow_window_packets
+        self._packets: dict[int, tuple[bytes, int]] = {}
+        self._order: list[int] = []
+        self._acknowledger = Acknowledger(initial_seqno)
+        self._next_nak_us: int | None = None
+        self._controls: list[Control] = []
+
+    @property
+    def ack_index(self) -> int:
+        """First index not yet received, given up ones not counted."""
+        first = self.losses.first
+        return self.highest_index + 1 if first is None else first
+
+    @property
+    def buffered_packets(self) -> int:
+        """Packets that wait for their delivery time."""
+        return len(self._packets)
+
+    @property
+    def available_packets(self) -> int:
+        """Free places, as advertised to the sender."""
+        return max(MIN_ADVERTISED_PACKETS, self._window - (self.highest_index + 1 - self._next_index))
+
+    def handle_data(
+        self, seqno: int, timestamp_us: int, payload: bytes, now_us: int, *, retransmitted: bool = False
+    ) -> Arrival:
+        """Take one data packet."""
+        stats = self.statistics
+        stats.received_packets += 1
+        stats.received_payload_bytes += len(payload)
+        index = unwrap_seqno(seqno, self.highest_index)
+        if index < self._next_index:
+            stats.belated_packets += 1
+            return Arrival.BELATED
+        if index in self._packets:
+            stats.duplicate_packets += 1
+            return Arrival.DUPLICATE
+        if index >= self._next_index + self._window:
+            self._slide_window(index)
+        self._note_gap(index, now_us, retransmitted=retransmitted)
+        self._packets[index] = (payload, self.clock.origin_us(timestamp_us))
+        heappush(self._order, index)
+        stats.unique_packets += 1
+        self._acknowledger.handle_progress(self.ack_index, now_us)
+        if self._acknowledger.handle_data():
+            self._send_ack(Acknowledgement(0, self.ack_index & SEQNO_MASK))
+        return Arrival.NEW
+
+    def _note_gap(self, index: int, now_us: int, *, retransmitted: bool) -> None:
+        if index > self.highest_index + 1:
+            first, last = self.highest_index + 1, index - 1
+            self.losses.add(first, last)
+            self.statistics.lost_packets += last - first + 1
+            self._send_nak([(first, last)])
+            if self._next_nak_us is None:
+                self._next_nak_us = now_us + self.round_trip.nak_interval_us
+        elif self.losses.remove(index):
+            self.statistics.recovered_packets += retransmitted
+        self.highest_index = max(self.highest_index, index)
+
+    def _slide_window(self, index: int) -> None:
+        # A legitimate sender is this far ahead only when it has given up all in between and its drop request
+        # was lost: going on with the new data beats waiting for what never comes.
+        self._give_up_below(index - self._window + 1)
+        self.highest_index = max(self.highest_index, self._next_index - 1)
+
+    def _give_up_below(self, index: int) -> None:
+        while self._order and self._order[0] < index:
+            del self._packets[heappop(self._order)]
+        self.statistics.dropped_packets += index - self._next_index
+        self.statistics.lost_packets += max(0, index - 1 - self.highest_index)
+        self.losses.remove_below(index)
+        self._next_index = index
+
+    def handle_drop_request(self, first: int, last: int, now_us: int) -> None:
+        """Take the sender's word that the sequence numbers ``first`` to ``last`` will not come (any more)."""
+        first_index = unwrap_seqno(first, self.highest_index)
+        last_index = unwrap_seqno(last, self.highest_index)
+        if last_index >= self._next_index + self._window:
+            return
+        self.losses.remove_range(first_index, last_index)
+        if first_index <= self.highest_index + 1:
+            self.highest_index = max(self.highest_index, last_index)
+        self._acknowledger.handle_progress(self.ack_index, now_us)
+
+    def handle_ackack(self, number: int, timestamp_us: int, now_us: int) -> None:
+        """Take the sender's answer to the full ACK ``number``."""
+        self.statistics.ackacks_received_packets += 1
+        sample_us = self._acknowledger.handle_ackack(number, now_us)
+        if sample_us is None:
+            return
+        self.round_trip.add_sample(sample_us)
+        self.clock.handle_ackack(timestamp_us, self.round_trip.rtt_us, now_us)
+
+    def handle_timer(self, now_us: int) -> None:
+        """Send the acknowledgements and loss reports that are due."""
+        number = self._acknowledger.poll_full(self.ack_index, self.round_trip, now_us)
+        if number is not None:
+            self._send_ack(self.full_acknowledgement(number))
+        if self._next_nak_us is not None and now_us >= self._next_nak_us:
+            self._next_nak_us = None
+            if self.losses:
+                self._send_nak(self.losses.ranges())
+                self._next_nak_us = now_us + self.round_trip.nak_interval_us
+
+    def full_acknowledgement(self, number: int) -> Acknowledgement:
+        """Return full ACK ``number`` as of now."""
+        return Acknowledgement(
+            number,
+            self.ack_index & SEQNO_MASK,
+            self.round_trip.rtt_us,
+            self.round_trip.variance_us,
+            self.available_packets,
+        )
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` is due, or None."""
+        times = [t for t in (self._acknowledger.poll_timer(), self._next_nak_us) if t is not None]
+        return min(times, default=None)
+
+    def poll_delivery_timer(self) -> int | None:
+        """Return when `poll_deliveries` has something to give, or None."""
+        if not self._order:
+            return None
+        return self._packets[self._order[0]][1] + self.clock.latency_us
+
+    def poll_deliveries(self, now_us: int) -> list[Delivery]:
+        """Return the payloads whose time has come, in order; what is missing before them is given up."""
+        deliveries: list[Delivery] = []
+        while self._order:
+            index = self._order[0]
+            payload, origin_us = self._packets[index]
+            if origin_us + self.clock.latency_us > now_us:
+                break
+            if index > self._next_index:
+                self.statistics.dropped_packets += index - self._next_index
+                self.losses.remove_below(index)
+                self._acknowledger.handle_progress(self.ack_index, now_us)
+            heappop(self._order)
+            del self._packets[index]
+            self._next_index = index + 1
+            deliveries.append(Delivery(payload, index, origin_us))
+        self.statistics.delivered_packets += len(deliveries)
+        return deliveries
+
+    def poll_controls(self) -> list[Control]:
+        """Return the control packets to send, once."""
+        controls, self._controls = self._controls, []
+        return controls
+
+    def _send_ack(self, ack: Acknowledgement) -> None:
+        self.statistics.acks_sent_packets += 1
+        self._controls.append(Control(ControlType.ACK, ack.ack_number, encode_ack_body(ack)))
+
+    def _send_nak(self, ranges: list[tuple[int, int]]) -> None:
+        self.statistics.naks_sent_packets += 1
+        wire = [(first & SEQNO_MASK, last & SEQNO_MASK) for first, last in ranges]
+        self._controls.append(Control(ControlType.NAK, 0, encode_loss_report(wire)))

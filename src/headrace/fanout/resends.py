@@ -1,0 +1,88 @@
+"""Which packets a subscriber's loss report gets again, and which it must stop asking for.
+
+Source: ``docs/internals/srt.md``: a receiver repeats its report about every half round trip.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from headrace.base.datagram_batch import I64Array
+from headrace.base.seqno import SEQNO_MASK, seqno_distance
+from headrace.fanout.ring import Ring
+
+MAX_RESENDS_PER_REPORT_PACKETS: Final = 256
+"""One datagram can name 2**30 packets. What is over this is asked for again 20 ms later at the earliest."""
+MAX_REMEMBERED_PACKETS: Final = 1024
+"""Resends remembered for one subscriber: over a second of what it can get at the limit above."""
+
+
+class LossAnswer(NamedTuple):
+    """What to do about one loss report.
+
+    Attributes:
+        resend_indices: Channel packets to send again, oldest first; shape ``(k,)``.
+        gone: Ranges of channel packets, first and last, of which none will ever come: to be said in drop
+            requests, so that the subscriber stops asking.
+    """
+
+    resend_indices: I64Array
+    gone: list[tuple[int, int]]
+
+
+class ResendMemory:
+    """When each packet was last sent again to one subscriber."""
+
+    __slots__ = ("_sent_us",)
+
+    def __init__(self) -> None:
+        self._sent_us: dict[int, int] = {}
+
+    def admit(self, indices: I64Array, rtt_us: int, now_us: int) -> I64Array:
+        """Return those of ``indices`` that were not resent within the last round trip, and remember them.
+
+        A report that comes within a round trip of a resend was written before the resend could arrive.
+        """
+        limit_us = now_us - rtt_us
+        admitted = [index for index in indices.tolist() if self._sent_us.get(index, limit_us) <= limit_us]
+        self._sent_us.update(dict.fromkeys(admitted, now_us))
+        if len(self._sent_us) > MAX_REMEMBERED_PACKETS:
+            self._sent_us = {index: sent for index, sent in self._sent_us.items() if sent > limit_us}
+        return np.array(admitted, np.int64)
+
+
+def answer_loss_report(
+    ranges: list[tuple[int, int]],
+    *,
+    seqno_offset: int,
+    start_index: int,
+    next_index: int,
+    hopeless_index: int,
+    ring: Ring,
+) -> LossAnswer:
+    """Return what to do about the ``ranges`` (wire sequence numbers, first and last) of a loss report.
+
+    A packet that the channel is still waiting for itself is not answered: it is sent on when it comes.
+
+    Args:
+        ranges: As `headrace.srt.packet.decode_loss_report` gives them.
+        seqno_offset: The subscriber's.
+        start_index: First channel packet that it was to get.
+        next_index: One past the newest that it was sent.
+        hopeless_index: What is older than this and not in the ring will never come.
+        ring: The channel's packets.
+    """
+    newest_seqno = (next_index + seqno_offset) & SEQNO_MASK
+    wanted: list[I64Array] = []
+    gone: list[tuple[int, int]] = []
+    budget = MAX_RESENDS_PER_REPORT_PACKETS
+    for first_seqno, last_seqno in ranges:
+        first = max(next_index + seqno_distance(newest_seqno, first_seqno), start_index)
+        last = min(next_index + seqno_distance(newest_seqno, last_seqno), next_index - 1)
+        oldest = max(first, next_index - ring.capacity_packets)
+        held = ring.held(np.arange(oldest, min(last + 1, oldest + budget)))
+        budget -= len(held)
+        wanted.append(held)
+        if not len(held) and budget and first <= last < hopeless_index:
+            gone.append((first, last))
+    return LossAnswer(np.concatenate(wanted) if wanted else np.empty(0, np.int64), gone)

@@ -1,0 +1,168 @@
+"""All subscribers of a broker as rows of one table: what each needs, and nothing more.
+
+A row costs `ROW_DTYPE.itemsize` bytes. A subscriber's socket id holds its row number, so that a batch of control
+packets finds its rows by one vector operation; random upper bits tell a new connection from the row's last one.
+
+Source: ``docs/internals/srt.md``, "two values per subscriber".
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headrace.base.datagram_batch import I64Array, U8Array, U32Array
+from headrace.base.sockaddr import SOCKADDR_BYTES
+from headrace.srt.connection import ConnectionParameters
+from headrace.srt.rtt import INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
+
+ROW_BITS: Final = 20
+MAX_SUBSCRIBERS: Final = 1 << ROW_BITS
+NONCE_BITS: Final = 10
+"""Bit 30 of a socket id stays clear: the endpoint's other connections have it set."""
+FREE: Final = 0
+
+Rows: TypeAlias = NDArray[np.intp]
+
+ROW_DTYPE: Final = np.dtype(
+    [
+        ("socket_id", np.uint32),  # ours; 0 in a free row
+        ("peer_socket_id", np.uint32),
+        ("address", np.uint8, (SOCKADDR_BYTES,)),
+        ("rtt_us", np.uint32),
+        ("rtt_variance_us", np.uint32),
+        ("available_packets", np.uint32),  # free places in the peer's buffer
+        ("seqno_offset", np.int64),  # wire seqno = channel index + offset, modulo 2**31
+        ("epoch_us", np.int64),  # wire timestamp = channel time - epoch
+        ("start_index", np.int64),  # first channel packet that it gets
+        ("next_index", np.int64),  # one past the newest packet sent
+        ("acked_index", np.int64),  # first packet not acknowledged
+        ("heard_us", np.int64),
+        ("sent_us", np.int64),
+        ("next_ackack_us", np.int64),
+        ("acks_packets", np.int64),
+        ("naks_packets", np.int64),
+        ("sent_packets", np.int64),
+        ("resent_packets", np.int64),
+    ]
+)
+
+
+class SubscriberColumns(NamedTuple):
+    """What the header kernel needs of ``n`` subscribers, gathered.
+
+    Attributes:
+        rows: Rows of the table; shape ``(n,)``.
+        address: Peers' socket addresses; shape ``(n, 28)``, C-contiguous.
+        peer_socket_id: Shape ``(n,)``, uint32.
+        seqno_offset: Shape ``(n,)``, int64, added modulo 2**31.
+        epoch_us: Shape ``(n,)``, int64, subtracted.
+        start_index: Shape ``(n,)``, int64: older packets are not for this subscriber.
+    """
+
+    rows: Rows
+    address: U8Array
+    peer_socket_id: U32Array
+    seqno_offset: I64Array
+    epoch_us: I64Array
+    start_index: I64Array
+
+    def select(self, keep: NDArray[np.bool_]) -> "SubscriberColumns":
+        """Return the subscribers where ``keep`` is True; shape of ``keep`` is ``(n,)``."""
+        return SubscriberColumns(
+            self.rows[keep],
+            self.address[keep],
+            self.peer_socket_id[keep],
+            self.seqno_offset[keep],
+            self.epoch_us[keep],
+            self.start_index[keep],
+        )
+
+
+class SubscriberTable:
+    """Rows of subscribers, found by socket id.
+
+    Attributes:
+        rows: The table; shape ``(capacity,)``, dtype `ROW_DTYPE`. Reallocated when it grows: keep no view of it.
+        count: Rows in use.
+    """
+
+    __slots__ = ("_free", "count", "rows")
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.rows = np.zeros(capacity, ROW_DTYPE)
+        self.count = 0
+        self._free = list(range(capacity - 1, -1, -1))
+
+    def reserve(self, nonce: int) -> int | None:
+        """Return the socket id of a free row, or None when all 2**20 are taken.
+
+        Args:
+            nonce: Random bits; the lower 10 are used.
+        """
+        if not self._free and not self._grow():
+            return None
+        upper = nonce % ((1 << NONCE_BITS) - 1) + 1
+        return (upper << ROW_BITS) | self._free[-1]
+
+    def _grow(self) -> bool:
+        capacity = len(self.rows)
+        if capacity >= MAX_SUBSCRIBERS:
+            return False
+        self.rows = np.concatenate([self.rows, np.zeros(capacity, ROW_DTYPE)])
+        self._free = list(range(2 * capacity - 1, capacity - 1, -1))
+        return True
+
+    def add(self, parameters: ConnectionParameters, address: bytes, next_index: int) -> int:
+        """Fill the row that `reserve` gave to ``parameters.socket_id``; return the row.
+
+        Args:
+            parameters: What the handshake agreed on.
+            address: The peer's, 28 bytes.
+            next_index: Channel index of the first packet that it will get.
+        """
+        row = self._free.pop()
+        if row != parameters.socket_id & (MAX_SUBSCRIBERS - 1):
+            raise AssertionError("add() follows the reserve() that made its socket id")
+        entry = self.rows[row : row + 1]
+        entry[:] = np.zeros(1, ROW_DTYPE)
+        entry["socket_id"], entry["peer_socket_id"] = parameters.socket_id, parameters.peer_socket_id
+        entry["address"] = np.frombuffer(address, np.uint8)
+        entry["rtt_us"], entry["rtt_variance_us"] = INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
+        entry["available_packets"] = parameters.peer_window_packets
+        entry["epoch_us"] = parameters.epoch_us
+        entry["heard_us"] = entry["sent_us"] = parameters.established_us
+        entry["seqno_offset"] = parameters.send_seqno - next_index
+        entry["start_index"] = entry["next_index"] = entry["acked_index"] = next_index
+        self.count += 1
+        return row
+
+    def remove(self, row: int) -> None:
+        """Free a row."""
+        self.rows["socket_id"][row] = FREE
+        self._free.append(row)
+        self.count -= 1
+
+    def used(self) -> Rows:
+        """Return the rows in use; shape ``(count,)``."""
+        return np.flatnonzero(self.rows["socket_id"])
+
+    def find(self, socket_ids: U32Array, addresses: U8Array) -> Rows:
+        """Return the row of each socket id, -1 where there is none or the address is another's.
+
+        Args:
+            socket_ids: Destination socket ids from the wire; shape ``(n,)``.
+            addresses: Where each came from; shape ``(n, 28)``.
+        """
+        rows = (socket_ids & (MAX_SUBSCRIBERS - 1)).astype(np.intp)
+        rows[rows >= len(self.rows)] = 0
+        entries = self.rows[rows]
+        same = (entries["socket_id"] == socket_ids) & (socket_ids != FREE)
+        same &= (entries["address"] == addresses).all(axis=1)
+        return np.where(same, rows, -1)
+
+    def gather(self, rows: Rows) -> SubscriberColumns:
+        """Return what the header kernel needs of ``rows``."""
+        entries = self.rows[rows]
+        names = ("address", "peer_socket_id", "seqno_offset", "epoch_us", "start_index")
+        return SubscriberColumns(rows, *(np.ascontiguousarray(entries[name]) for name in names))

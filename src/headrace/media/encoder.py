@@ -134,7 +134,7 @@ class VideoEncoder:
 
     def encode(self, frame: av.VideoFrame, time_us: int) -> list[AccessUnit]:
         """Return the encoded frame; nothing if another was encoded for the same 1/90000 s or a later one."""
-        time_90khz = time_us * 9 // 100
+        time_90khz = (time_us * 9 + 50) // 100
         if self._last_90khz is not None and time_90khz <= self._last_90khz:
             return []
         self._last_90khz = time_90khz

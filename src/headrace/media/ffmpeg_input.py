@@ -19,7 +19,17 @@ OPEN_TIMEOUT_S: Final = 10.0
 DEVICE_FORMATS: Final = frozenset(
     {"alsa", "avfoundation", "dshow", "fbdev", "gdigrab", "kmsgrab", "lavfi", "pulse", "v4l2", "x11grab"}
 )
-LIVE_SCHEMES: Final = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "rtp://", "udp://", "tcp://", "http://", "https://")
+LIVE_SCHEMES: Final = (
+    "rtsp://",
+    "rtsps://",
+    "rtmp://",
+    "rtmps://",
+    "rtp://",
+    "udp://",
+    "tcp://",
+    "http://",
+    "https://",
+)
 
 
 def _open(url: str, container_format: str | None, *, live: bool) -> InputContainer:
@@ -123,14 +133,16 @@ class FfmpegInput:
             except av.InvalidDataError:
                 damaged += 1
                 if damaged > MAX_DAMAGED_PACKETS:
-                    raise MediaError(f"{self._url} cannot be decoded: it is damaged, or not what it says") from None
+                    raise MediaError(
+                        f"{self._url} cannot be decoded: it is damaged, or not what it says"
+                    ) from None
                 continue
             damaged = 0
             for frame in frames:
                 assert isinstance(frame, (av.VideoFrame, av.AudioFrame))
                 time_us = next_us.get(packet.stream_index, 0)
                 if frame.pts is not None and frame.time_base is not None:
-                    absolute_us = int(frame.pts * frame.time_base * MICROSECONDS)
+                    absolute_us = round(frame.pts * frame.time_base * MICROSECONDS)
                     if start_us is None:
                         start_us = absolute_us
                     time_us = max(0, absolute_us - start_us)

@@ -126,21 +126,17 @@ class Demuxer:
     def _handle_packet(self, data: bytes, found: list[PesPacket]) -> None:
         try:
             packet = decode_packet(data)
-            if packet.pid == NULL_PID:
-                return
-            if packet.transport_error:
-                self._damage(packet.pid)
-                raise PacketError("transport_error")
             known = packet.pid in self._sections or packet.pid in self._assemblies
-            if not known or not self._is_continuous(packet) or not packet.has_payload:
+            if not known or packet.pid == NULL_PID:
                 return
-            if packet.scrambled:
+            if packet.transport_error or packet.scrambled:
+                self.drops["transport_error" if packet.transport_error else "scrambled"] += 1
                 self._damage(packet.pid)
-                raise PacketError("scrambled")
-            if packet.pid in self._sections:
-                self._handle_section_packet(packet, found)
-            else:
-                self._handle_pes_packet(packet, found)
+            elif self._is_continuous(packet) and packet.has_payload:
+                if packet.pid in self._sections:
+                    self._handle_section_packet(packet, found)
+                else:
+                    self._handle_pes_packet(packet, found)
         except PacketError as error:
             self.drops[error.reason] += 1
 
@@ -175,9 +171,7 @@ class Demuxer:
         assembly.clear()
 
     def _handle_section_packet(self, packet: TsPacket, found: list[PesPacket]) -> None:
-        sections = self._sections[packet.pid].feed(
-            packet.payload, payload_unit_start=packet.payload_unit_start
-        )
+        sections = self._sections[packet.pid].feed(packet.payload, payload_unit_start=packet.payload_unit_start)
         for section in sections:
             try:
                 if packet.pid == PAT_PID:
@@ -211,9 +205,7 @@ class Demuxer:
         if pid not in self._pmt_pids or len(self.programs) >= MAX_PROGRAMS:
             raise PacketError("unexpected_pmt")
         programs = self.programs | {pmt.program_number: pmt}
-        types = {
-            stream.pid: stream.stream_type for program in programs.values() for stream in program.streams
-        }
+        types = {stream.pid: stream.stream_type for program in programs.values() for stream in program.streams}
         if len(types) > MAX_STREAMS:
             raise PacketError("too_many_streams", f"{len(types)}")
         self.programs = programs
@@ -250,9 +242,10 @@ class Demuxer:
         data, random_access = b"".join(assembly.parts), assembly.random_access
         wanted_bytes = _announced_bytes(data)
         self._clear(assembly)
+        if len(data) < wanted_bytes:
+            self.drops["short_pes"] += 1
+            return
         try:
-            if len(data) < wanted_bytes:
-                raise PacketError("short_pes", f"{len(data)} of {wanted_bytes} bytes")
             header = decode_pes_header(data)
         except PacketError as error:
             self.drops[error.reason] += 1

@@ -1,8 +1,8 @@
 """Puts Timed ID3 into a transport stream that someone else encoded, and leaves all the rest as it is.
 
-The program map is written anew, one version higher, with a Timed ID3 stream on a free PID (or the one that is
-there already). All other packets pass untouched; where the input has tags itself, only the continuity counters
-of that PID are renumbered.
+The program map is written anew, one version higher, with a Timed ID3 stream on a free PID (or the one that
+is there already). All other packets pass untouched; where the input has tags itself, only the continuity
+counters of that PID are renumbered.
 
 Source: Apple, "Timed Metadata for HTTP Live Streaming"; ISO/IEC 13818-1, 2.4.4.
 """
@@ -138,13 +138,21 @@ class MetadataInjector:
         Raises:
             ValueError: As `encode_metadata`.
         """
+        self.queue(metadata, pts_90khz)
+        return self._take_pending()
+
+    def queue(self, metadata: Metadata, pts_90khz: int) -> None:
+        """Let a tag go with the next packets that `feed` returns and that may follow a tag.
+
+        Raises:
+            ValueError: As `encode_metadata`.
+        """
         encode_tag_pes(metadata, pts_90khz)
         self._active = True
         if len(self._pending) == MAX_PENDING_TAGS:
             self._pending.popleft()
             self.drops["too_many_pending_tags"] += 1
         self._pending.append((metadata, pts_90khz))
-        return self._take_pending()
 
     def _take_pending(self) -> bytes:
         out = b""
@@ -209,7 +217,7 @@ class MetadataInjector:
         return packets + self._take_pending()
 
     def _handle_section(self, section: bytes) -> bytes:
-        """Return the section to send in place of ``section``: itself, if it is not a program map we can extend."""
+        """Return the section to send instead: the same, if it is not a program map that can be extended."""
         try:
             pmt = decode_pmt(section)
             if not pmt.current or not pmt.streams:
@@ -270,7 +278,8 @@ class MetadataInjector:
         if pts_90khz is None:
             return b""
         self.last_pts_90khz = pts_90khz
-        if self._annotate is None or not self.ready:
-            return b""
-        metadata = self._annotate(FrameStart(pts_90khz, packet.random_access))
-        return self.insert(metadata, pts_90khz) if metadata else b""
+        if self._annotate is not None and self.ready:
+            metadata = self._annotate(FrameStart(pts_90khz, packet.random_access))
+            if metadata:
+                self.queue(metadata, pts_90khz)
+        return self._take_pending()

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, cast
 from headrace.base.errors import PacketError
 from headrace.mpegts.id3 import Id3Frame, PrivateFrame, TextFrame, UserTextFrame, decode_id3, encode_id3
 
-JsonValue: TypeAlias = "str | int | float | bool | None | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
 JSON_DESCRIPTION: Final = "application/json"
 CAPTURE_TIME_OWNER: Final = "headrace.capture-time"
@@ -106,11 +106,3 @@ def _decode_object(text: str, otherwise: Mapping[str, JsonValue] | None) -> Mapp
         # RecursionError: brackets nested deeper than Python's stack, which only an attacker writes.
         return otherwise
     return cast("Mapping[str, JsonValue]", value) if isinstance(value, dict) else otherwise
-
-
-def metadata_of_payload(payload: bytes) -> Metadata:
-    """Return the metadata of a PES payload of a timed ID3 stream, empty if it is not an ID3 tag."""
-    try:
-        return decode_metadata(payload)
-    except PacketError:
-        return Metadata()

@@ -7,7 +7,7 @@ receiver need not wait for the next frame to know that this one is whole.
 Source: ISO/IEC 13818-1, 2.4.3, 2.4.4, 2.7.2 (PCR at most 100 ms apart).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,8 +46,8 @@ class _Track:
 class Muxer:
     """Multiplexes one program: the given streams and a Timed ID3 stream.
 
-    PIDs are 0x100 for the first stream, 0x101 for the second, 0x102 for metadata. Clock references go with the
-    first stream, which is the video where there is one.
+    PIDs are 0x100 for the first stream, 0x101 for the second, 0x102 for metadata. Clock references go with
+    the first stream, which is the video where there is one.
 
     Args:
         stream_types: One or two ``stream_type`` values, video first.
@@ -86,7 +86,7 @@ class Muxer:
         dts_90khz: int | None = None,
         *,
         random_access: bool = False,
-        metadata: Metadata | None = None,
+        metadata: Iterable[Metadata] = (),
     ) -> bytes:
         """Return the packets of one access unit.
 
@@ -96,15 +96,18 @@ class Muxer:
             pts_90khz: Presentation time, unbounded, 0.1 s or more (the clock runs ahead of it).
             dts_90khz: Decoding time where it is another; grows from call to call of one stream.
             random_access: Decoding can start here; the tables are sent before a video frame of this kind.
-            metadata: A tag for this presentation time, sent right before the frame.
+            metadata: Tags for this presentation time, sent right before the frame.
+
+        Raises:
+            ValueError: As `encode_metadata`, or audio too long for one PES packet.
         """
         pid = FIRST_STREAM_PID + stream_index
         track = self._tracks[pid]
         clock_90khz = (pts_90khz if dts_90khz is None else dts_90khz) - PCR_LEAD_90KHZ
         is_clock = stream_index == 0
         out = self._write_tables(clock_90khz, due=random_access and is_clock)
-        if metadata:
-            out += self.write_metadata(metadata, pts_90khz)
+        for tag in metadata:
+            out += self.write_metadata(tag, pts_90khz)
         pcr_27mhz = self._next_pcr(clock_90khz, due=is_clock)
         if pcr_27mhz is not None and not is_clock:
             counter = self._tracks[FIRST_STREAM_PID].counter

@@ -1,7 +1,7 @@
 """When to send each piece of a transport stream that comes faster than it plays, such as a file.
 
-Each piece runs from one clock reference up to the next and is due when the first of them is. Nothing is held to
-wait for a later reference, so a stream that is live already passes without delay.
+Each piece runs from one clock reference up to the next and is due when the first of them is. Nothing is held
+to wait for a later reference, so a stream that is live already passes without delay.
 
 Source: ISO/IEC 13818-1, 2.4.2.2 (system clock), 2.4.3.5 (discontinuity_indicator).
 """
@@ -13,7 +13,7 @@ from headrace.mpegts.packet import PCR_MODULUS_27MHZ, SYNC_BYTE, PacketFinder, p
 
 TICKS_PER_US: Final = 27
 MAX_PCR_STEP_US: Final = 2_000_000
-"""References are at most 100 ms apart; a step over 2 s, or back, is another clock even without the indicator."""
+"""References are at most 100 ms apart; a step over 2 s, or back, is another clock, indicator or not."""
 MAX_CATCH_UP_US: Final = 10_000_000
 """Later than this we were suspended, not late: starting anew beats a flood."""
 FOREIGN_PCRS_TO_SWITCH: Final = 100
@@ -22,7 +22,7 @@ FOREIGN_PCRS_TO_SWITCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class PacedPiece:
-    """Whole packets that may be sent at ``due_us`` (in the clock of ``now_us``) or, if that is past, at once."""
+    """Whole packets that may be sent at ``due_us`` (clock of ``now_us``) or, if that is past, at once."""
 
     due_us: int
     data: bytes
@@ -57,7 +57,7 @@ class PcrPacer:
         self.reanchors = 0
 
     def feed(self, data: bytes, now_us: int) -> list[PacedPiece]:
-        """Return the whole packets of ``data`` as pieces in the order of their due times, which never go back."""
+        """Return the whole packets of ``data`` as pieces; their due times never go back."""
         return self._pace(self._finder.feed(data), now_us)
 
     def flush(self, now_us: int) -> list[PacedPiece]:

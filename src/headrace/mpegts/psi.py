@@ -29,7 +29,7 @@ _CRC_TABLE: Final = _crc_table()
 
 
 def crc32_mpeg2(data: bytes) -> int:
-    """Return the CRC-32/MPEG-2 of ``data``: polynomial 0x04C11DB7, not reflected, all ones at first, no final xor."""
+    """Return the CRC-32/MPEG-2: polynomial 0x04C11DB7, not reflected, all ones at first, no final xor."""
     register = 0xFFFF_FFFF
     for byte in data:
         register = ((register << 8) & 0xFFFF_FFFF) ^ _CRC_TABLE[register >> 24 ^ byte]
@@ -112,8 +112,7 @@ def decode_pat(section: bytes) -> ProgramAssociation:
     if len(body) % 4:
         raise PacketError("bad_pat_length")
     pairs = tuple(
-        (body[at] << 8 | body[at + 1], (body[at + 2] & 0x1F) << 8 | body[at + 3])
-        for at in range(0, len(body), 4)
+        (body[at] << 8 | body[at + 1], (body[at + 2] & 0x1F) << 8 | body[at + 3]) for at in range(0, len(body), 4)
     )
     return ProgramAssociation(extension, version, pairs, current)
 
@@ -193,7 +192,7 @@ def sections_to_unit(sections: list[bytes]) -> bytes:
 
 
 class SectionAssembler:
-    """Joins the payloads of one PID to sections. Bounded: never holds more than one section and one payload."""
+    """Joins the payloads of one PID to sections; holds one section and one payload at most."""
 
     __slots__ = ("_buffer", "_started")
 

@@ -20,9 +20,7 @@ _SERVICE_ID: Final = b"\0"
 
 def metadata_pointer_descriptor(program_number: int) -> Descriptor:
     """Return the descriptor for the program: metadata is in this program, no locator record."""
-    return Descriptor(
-        METADATA_POINTER_TAG, _FORMATS + _SERVICE_ID + b"\x1f" + program_number.to_bytes(2, "big")
-    )
+    return Descriptor(METADATA_POINTER_TAG, _FORMATS + _SERVICE_ID + b"\x1f" + program_number.to_bytes(2, "big"))
 
 
 def timed_id3_stream(pid: int) -> ElementaryStream:

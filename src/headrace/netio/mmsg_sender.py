@@ -97,9 +97,7 @@ class MmsgSender:
         payloads = np.column_stack((store.ctypes.data + slots * store.strides[0], lengths))
         control = _segment_control(groups)
         first_packets, columns = _group_columns(groups, control)
-        peers_per_fill = max(
-            1, min(libc.MAX_MESSAGES_PER_CALL // len(groups), MAX_PACKETS_PER_FILL // packets)
-        )
+        peers_per_fill = max(1, min(libc.MAX_MESSAGES_PER_CALL // len(groups), MAX_PACKETS_PER_FILL // packets))
         sent_before = self._counters.datagrams_sent
         for first in range(0, peers, peers_per_fill):
             count = min(peers_per_fill, peers - first)
@@ -136,9 +134,7 @@ class MmsgSender:
                 had_room = self._send_unsegmented(messages[row], -done)
                 row += 1
             elif had_room:
-                self._counters.send_error_datagrams += _datagrams(
-                    messages[row : row + 1], iovecs_per_datagram
-                )
+                self._counters.send_error_datagrams += _datagrams(messages[row : row + 1], iovecs_per_datagram)
                 row += 1
             if not had_room:
                 self._counters.send_would_block_datagrams += _datagrams(messages[row:], iovecs_per_datagram)

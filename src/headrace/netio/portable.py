@@ -162,9 +162,7 @@ def _payloads(store: U8Array, slots: I64Array, lengths: I64Array) -> Buffers:
 
 
 @lru_cache(maxsize=4096)
-def _socket_address(
-    family: socket.AddressFamily, sockaddr: bytes
-) -> tuple[str, int] | tuple[str, int, int, int]:
+def _socket_address(family: socket.AddressFamily, sockaddr: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
     """Return what ``sendmsg`` wants; an IPv4 peer of an IPv6 socket is mapped, as Linux does it by itself."""
     try:
         host, port, scope_id = decode_sockaddr(sockaddr)

@@ -1,5 +1,16 @@
 """What turns one socket and one sans-IO machine inside an asyncio event loop.
 
+While a coalescing socket is busy its reader stays removed and a timer reads it; only a read that finds nothing
+puts the reader back. Processor time for each of 12,000 datagrams of 44 bytes a second, two runs, Linux 6.18:
+
+==============================================  ================  ================
+what                                            1 ms              2 ms
+==============================================  ================  ================
+no coalescing (7,300 wake-ups a second)         11.8 and 12.3 us  the same
+remove the reader and add it again every time   5.0 and 5.1 us    3.0 and 3.2 us
+a timer of our own, as here                     3.8 and 4.5 us    2.1 and 2.4 us
+==============================================  ================  ================
+
 Source: the run loop of sans-IO protocols: one input, drain every output, sleep until the machine's own timer.
 """
 

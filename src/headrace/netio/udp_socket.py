@@ -196,9 +196,7 @@ class UdpSocket:
 
 def _check_datagrams(addresses: U8Array, headers: U8Array, peers: int) -> None:
     if addresses.shape != (peers, SOCKADDR_BYTES):
-        raise ValueError(
-            f"addresses of {peers} peers have shape {addresses.shape}, not (n, {SOCKADDR_BYTES})"
-        )
+        raise ValueError(f"addresses of {peers} peers have shape {addresses.shape}, not (n, {SOCKADDR_BYTES})")
     if not (addresses.flags.c_contiguous and headers.flags.c_contiguous):
         raise ValueError("addresses and headers have to be C-contiguous")
     if addresses.dtype != np.uint8 or headers.dtype != np.uint8:
@@ -210,9 +208,7 @@ def _check_payloads(store: U8Array, slots: I64Array, lengths: I64Array, packets:
         raise ValueError("a store has to be a C-contiguous matrix of uint8")
     for name, column, end in ("slots", slots, store.shape[0]), ("lengths", lengths, store.shape[1] + 1):
         if column.shape != (packets,) or column.dtype != np.int64:
-            raise ValueError(
-                f"{name} have to be int64 of shape ({packets},), not {column.dtype} {column.shape}"
-            )
+            raise ValueError(f"{name} have to be int64 of shape ({packets},), not {column.dtype} {column.shape}")
         # Seen as unsigned a negative number is huge, so one reduction checks both ends.
         if packets and column.view(np.uint64).max() >= end:
             raise ValueError(f"{name} have to be in [0, {end}), these are {column.min()} to {column.max()}")

@@ -67,7 +67,7 @@ class PortableSender:
 
     def __init__(self, udp: socket.socket, counters: SocketCounters) -> None:
         self._udp = udp
-        self._family = udp.family
+        self._is_ipv4 = udp.family == socket.AF_INET
         self._counters = counters
 
     def send_batch(self, batch: DatagramBatch) -> int:
@@ -145,7 +145,7 @@ class PortableSender:
         try:
             self._counters.system_calls += 1
             self._counters.bytes_sent += self._udp.sendmsg(
-                buffers, (), socket.MSG_DONTWAIT, _socket_address(self._family, address)
+                buffers, (), socket.MSG_DONTWAIT, _socket_address(self._is_ipv4, address)
             )
         except OSError as error:
             return error.errno or errno.EIO
@@ -162,12 +162,12 @@ def _payloads(store: U8Array, slots: I64Array, lengths: I64Array) -> Buffers:
 
 
 @lru_cache(maxsize=4096)
-def _socket_address(family: socket.AddressFamily, sockaddr: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
+def _socket_address(is_ipv4: bool, sockaddr: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
     """Return what ``sendmsg`` wants; an IPv4 peer of an IPv6 socket is mapped, as Linux does it by itself."""
     try:
         host, port, scope_id = decode_sockaddr(sockaddr)
     except ValueError as error:
         raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT)) from error
-    if family == socket.AF_INET:
+    if is_ipv4:
         return host, port
     return host if ":" in host else f"::ffff:{host}", port, 0, scope_id

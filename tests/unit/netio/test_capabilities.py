@@ -1,5 +1,6 @@
 """Finding out what the machine's sockets can do."""
 
+import ctypes
 import sys
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_kernel_that_refuses_segments_keeps_sendmmsg(monkeypatch: pytest.Monke
     assert real is not None
 
     def refuse_segments(descriptor: int, messages_address: int, count: int) -> int:
-        control = int.from_bytes(libc.ctypes.string_at(messages_address + 8 * libc.CONTROL, 8), "little")
+        control = int.from_bytes(ctypes.string_at(messages_address + 8 * libc.CONTROL, 8), "little")
         return -22 if control else real(descriptor, messages_address, count)
 
     monkeypatch.setattr(capabilities, "load_sendmmsg", lambda: refuse_segments)

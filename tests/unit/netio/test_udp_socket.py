@@ -11,7 +11,7 @@ import pytest
 from headrace.base.datagram_batch import MAX_DATAGRAM_BYTES, DatagramBatch, U8Array
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr
 from headrace.netio import udp_socket
-from headrace.netio.capabilities import GSO, PORTABLE, SENDMMSG, Capabilities
+from headrace.netio.capabilities import GSO, PORTABLE, SENDMMSG, Capabilities, probe_capabilities
 from headrace.netio.udp_socket import UdpSocket
 
 NAMES = {PORTABLE: "portable", SENDMMSG: "sendmmsg", GSO: "gso"}
@@ -91,7 +91,7 @@ def test_a_burst_reaches_every_peer_whole_and_in_order(
 
 def test_a_burst_in_segments_takes_one_system_call(sinks: list[UdpSocket]) -> None:
     with UdpSocket.bind(None, 0, capabilities=GSO) as sender:
-        if not udp_socket.probe_capabilities().udp_segment:
+        if not probe_capabilities().udp_segment:
             pytest.skip("this machine has no UDP_SEGMENT")
         addresses = rows([sink.local_address for sink in sinks])
         store, slots, lengths = np.zeros((8, 1316), np.uint8), np.arange(8), np.full(8, 1316)
@@ -211,7 +211,7 @@ def test_arrays_that_the_kernel_would_misread_are_refused(sender: UdpSocket) -> 
         (to, headers, store, column.astype(np.int32), column),
         (to, headers, store, column, column[:1]),
     ):
-        with pytest.raises(ValueError, match="have to be|has to be|have shape"):
+        with pytest.raises(ValueError, match=r"have to be|has to be|have shape"):
             sender.send_each(*arguments)
 
 

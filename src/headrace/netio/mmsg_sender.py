@@ -3,7 +3,8 @@
 Header and payload of a packet are two iovecs, so no payload is copied in user space. The tables that the
 kernel reads are numpy arrays that are kept between calls and filled column by column.
 
-Source: sendmmsg(2), udp(7). Building the tables was measured at 4 ns a packet for 1000 peers and 8 packets.
+Source: sendmmsg(2), udp(7). Building the tables of a burst of 8 packets was measured, without the
+kernel, at 22 us plus 8 ns a packet with segments and 28 ns a packet without (Linux 6.18, shared core).
 """
 
 from typing import Final

@@ -75,7 +75,6 @@ class MmsgReceiver:
             self._counters.receive_truncated_datagrams += int(np.count_nonzero(truncated))
         if self._is_ipv4:
             batch.addresses[:count, SOCKADDR_IN_BYTES:] = 0
-        filled[:, libc.NAME_BYTES] = SOCKADDR_BYTES
         self._counters.datagrams_received += count
         self._counters.bytes_received += int(batch.lengths[:count].sum())
 
@@ -87,6 +86,7 @@ class MmsgReceiver:
         self._iovecs[:, 1] = MAX_DATAGRAM_BYTES
         self._messages = np.zeros((batch.capacity, libc.MESSAGE_WORDS), np.int64)
         self._messages[:, libc.NAME] = batch.addresses.ctypes.data + rows * SOCKADDR_BYTES
+        # The kernel puts the family's own length there, which is the same each time: no need to set it again.
         self._messages[:, libc.NAME_BYTES] = SOCKADDR_BYTES
         self._messages[:, libc.IOVECS] = self._iovecs.ctypes.data + rows * libc.IOVEC_BYTES
         self._messages[:, libc.IOVEC_COUNT] = 1

@@ -173,7 +173,7 @@ def test_segments_refused_by_every_path_end_segmenting_for_good() -> None:
     sender, _ = make(kernel, segmenting=True)
     burst.send(sender)
     assert sender.segmenting
-    burst.send(sender)
+    Burst(1).send(sender)
     assert not sender.segmenting
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from headrace.base.datagram_batch import I64Array, U8Array, U32Array
+from headrace.base.datagram_batch import BoolArray, I64Array, U8Array, U32Array
 from headrace.base.seqno import SEQNO_MASK
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES
@@ -39,8 +39,20 @@ class AckColumns(NamedTuple):
     rtt_us: U32Array
     rtt_variance_us: U32Array
     available_packets: U32Array
-    is_full: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    is_valid: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    is_full: BoolArray
+    is_valid: BoolArray
+
+    def select(self, keep: BoolArray) -> "AckColumns":
+        """Return the packets where ``keep``, of shape ``(n,)``, is True."""
+        return AckColumns(
+            self.ack_number[keep],
+            self.next_seqno[keep],
+            self.rtt_us[keep],
+            self.rtt_variance_us[keep],
+            self.available_packets[keep],
+            self.is_full[keep],
+            self.is_valid[keep],
+        )
 
 
 def decode_acks(datagrams: U8Array, lengths: I64Array) -> AckColumns:

@@ -58,7 +58,11 @@ class Acknowledger:
             self._next_full_us = None
             return None
         self._next_full_us = now_us + max(FULL_ACK_INTERVAL_US, round_trip.rtt_us + 4 * round_trip.variance_us)
-        self._sent_index = ack_index
+        return self.open_ack(ack_index, now_us)
+
+    def open_ack(self, ack_index: int, now_us: int) -> int:
+        """Return the number of a full ACK for everything below ``ack_index`` that is sent now."""
+        self._sent_index = max(self._sent_index, ack_index)
         number = self._next_number
         self._next_number = (number + 1) & 0x7FFF_FFFF or 1
         self._open[number] = (now_us, ack_index)

@@ -138,7 +138,7 @@ class Connection:
         if not 0 < len(payload) <= limit:
             raise LocalProtocolError(f"a live payload has 1 to {limit} bytes, this one has {len(payload)}")
         self.sender.send(payload, now_us)
-        self._flush(now_us)
+        self.flush(now_us)
 
     def close(self, now_us: int) -> None:
         """End the connection and tell the peer."""
@@ -159,10 +159,18 @@ class Connection:
                 self.handle_data(header, datagram[HEADER_BYTES:], now_us)
         except PacketError as error:
             self._statistics.ignored_packets[error.reason] += 1
-        self._flush(now_us)
+        self.flush(now_us)
 
-    def handle_data(self, header: Header, payload: bytes, now_us: int) -> Arrival:
-        """Take one data packet; `handle_datagram` in one piece for who wants to know what became of it.
+    def handle_data(
+        self, header: Header, payload: bytes, now_us: int, *, payload_bytes: int | None = None
+    ) -> Arrival:
+        """Take one data packet, where `handle_datagram` would hide what became of it; call `flush` after the last.
+
+        Args:
+            header: The packet's.
+            payload: What `poll_deliveries` is to give.
+            now_us: The time.
+            payload_bytes: Its length, where the payload itself is kept elsewhere.
 
         Raises:
             PacketError: ``partial_message``, ``encrypted_without_key`` or ``empty_payload``.
@@ -171,7 +179,7 @@ class Connection:
             raise PacketError("partial_message")
         if header.word1 & KEY_FLAGS:
             raise PacketError("encrypted_without_key")
-        if not payload:
+        if not payload and not payload_bytes:
             raise PacketError("empty_payload")
         self.heard_us = now_us
         return self.receiver.handle_data(
@@ -180,6 +188,7 @@ class Connection:
             payload,
             now_us,
             retransmitted=bool(header.word1 & RETRANSMITTED_FLAG),
+            payload_bytes=payload_bytes,
         )
 
     def _handle_control(self, header: Header, body: bytes, now_us: int) -> None:
@@ -218,7 +227,7 @@ class Connection:
             return
         self.receiver.handle_timer(now_us)
         self.sender.handle_timer(now_us)
-        self._flush(now_us)
+        self.flush(now_us)
         if now_us - self._sent_us >= KEEPALIVE_US:
             self._sent_us = now_us
             self._outgoing.append(self._control(Control(ControlType.KEEPALIVE, 0, bytes(4)), now_us))
@@ -245,7 +254,8 @@ class Connection:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
-    def _flush(self, now_us: int) -> None:
+    def flush(self, now_us: int) -> None:
+        """Turn what both halves want to say into datagrams."""
         for half in (self.receiver, self.sender):
             self._outgoing += [self._control(control, now_us) for control in half.poll_controls()]
         if self.close_reason is None:

@@ -97,6 +97,11 @@ class Receiver:
         return self.highest_index + 1 if first is None else first
 
     @property
+    def delivery_index(self) -> int:
+        """First index that has neither been delivered nor given up."""
+        return self._next_index
+
+    @property
     def buffered_packets(self) -> int:
         """Packets that wait for their delivery time."""
         return len(self._packets)
@@ -107,12 +112,28 @@ class Receiver:
         return max(MIN_ADVERTISED_PACKETS, self._window - (self.highest_index + 1 - self._next_index))
 
     def handle_data(
-        self, seqno: int, timestamp_us: int, payload: bytes, now_us: int, *, retransmitted: bool = False
+        self,
+        seqno: int,
+        timestamp_us: int,
+        payload: bytes,
+        now_us: int,
+        *,
+        retransmitted: bool = False,
+        payload_bytes: int | None = None,
     ) -> Arrival:
-        """Take one data packet."""
+        """Take one data packet.
+
+        Args:
+            seqno: 31 bits.
+            timestamp_us: The sender's clock, 32 bits.
+            payload: What `poll_deliveries` is to give.
+            now_us: The time.
+            retransmitted: The packet's R flag.
+            payload_bytes: For the statistics, where the payload itself is kept elsewhere.
+        """
         stats = self.statistics
         stats.received_packets += 1
-        stats.received_payload_bytes += len(payload)
+        stats.received_payload_bytes += len(payload) if payload_bytes is None else payload_bytes
         index = unwrap_seqno(seqno, self.highest_index)
         if index < self._next_index:
             stats.belated_packets += 1
@@ -181,15 +202,18 @@ class Receiver:
         """Send the acknowledgements and loss reports that are due."""
         number = self._acknowledger.poll_full(self.ack_index, self.round_trip, now_us)
         if number is not None:
-            self._send_ack(self.full_acknowledgement(number))
+            self._send_ack(self._full_acknowledgement(number))
         if self._next_nak_us is not None and now_us >= self._next_nak_us:
             self._next_nak_us = None
             if self.losses:
                 self._send_nak(self.losses.ranges())
                 self._next_nak_us = now_us + self.round_trip.nak_interval_us
 
-    def full_acknowledgement(self, number: int) -> Acknowledgement:
-        """Return full ACK ``number`` as of now."""
+    def probe(self, now_us: int) -> None:
+        """Send a full ACK whether or not one is due: a sender that lives answers it at once."""
+        self._send_ack(self._full_acknowledgement(self._acknowledger.open_ack(self.ack_index, now_us)))
+
+    def _full_acknowledgement(self, number: int) -> Acknowledgement:
         return Acknowledgement(
             number,
             self.ack_index & SEQNO_MASK,

@@ -1,0 +1,61 @@
+"""``headrace serve``: the broker."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from headrace.base.errors import HeadraceError
+from headrace.cli.hostport import parse_host_port
+from headrace.cli.logs import LogLevel, configure_logs
+from headrace.service.broker import DEFAULT_PORT, Broker, BrokerConfig
+
+
+class ListenError(HeadraceError):
+    """The broker cannot listen where it was told to."""
+
+
+def serve(
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="LISTEN",
+            help="Where to listen (UDP). Without a host: on all addresses, IPv4 and IPv6.",
+        ),
+    ] = f":{DEFAULT_PORT}",
+    latency_ms: Annotated[
+        int,
+        typer.Option(
+            "--latency",
+            metavar="MS",
+            envvar="LATENCY",
+            min=20,
+            max=8000,
+            help="Least time for recovering what is lost between a producer and the broker.",
+        ),
+    ] = 120,
+    log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
+) -> None:
+    """Run the broker until SIGINT or SIGTERM."""
+    configure_logs(log_level)
+    host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
+    config = BrokerConfig(host or None, port, latency_ms)
+    try:
+        asyncio.run(_run(config))
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen on UDP {listen}: {error.strerror or error}. "
+            "Is another broker running there? Choose another address with --listen HOST:PORT"
+        ) from None
+    except ValueError as error:
+        raise ListenError(str(error)) from None
+
+
+async def _run(config: BrokerConfig) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Broker(config):
+        await stop.wait()

@@ -1,0 +1,69 @@
+"""A batch of received datagrams as columns of SRT header words.
+
+Source: draft-sharabayko-srt, 3.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array, U32Array
+from headrace.fanout.subscriber_table import Rows
+from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, Header
+
+LISTENER_SOCKET_ID: Final = 0
+
+
+class PacketColumns(NamedTuple):
+    """``n`` received packets.
+
+    Attributes:
+        words: Header words in host order; shape ``(n, 4)``, uint32. Zeros where the datagram is too short.
+        data: Whole datagrams; shape ``(n, MAX_DATAGRAM_BYTES)``.
+        lengths: Bytes used of each row; shape ``(n,)``.
+        addresses: Where each came from; shape ``(n, 28)``.
+    """
+
+    words: U32Array
+    data: U8Array
+    lengths: I64Array
+    addresses: U8Array
+
+    @classmethod
+    def of(cls, batch: DatagramBatch) -> "PacketColumns":
+        """Return the filled rows of ``batch``; all but the words are views of it."""
+        count = batch.count
+        lengths = batch.lengths[:count]
+        words = np.ascontiguousarray(batch.data[:count, :HEADER_BYTES]).view(">u4").astype(np.uint32)
+        words[lengths < HEADER_BYTES] = 0
+        return cls(words, batch.data[:count], lengths, batch.addresses[:count])
+
+    def take(self, rows: Rows) -> "PacketColumns":
+        """Return copies of the packets at ``rows``."""
+        return PacketColumns(self.words[rows], self.data[rows], self.lengths[rows], self.addresses[rows])
+
+    @property
+    def dst_socket_id(self) -> U32Array:
+        """Destination socket ids; shape ``(n,)``."""
+        return self.words[:, 3]
+
+    @property
+    def control_type(self) -> U32Array:
+        """Control type of each, 0x8000 and more for data packets; shape ``(n,)``."""
+        return (self.words[:, 0] ^ np.uint32(CONTROL_BIT)) >> np.uint32(16)
+
+    def header(self, row: int) -> Header:
+        """Return one packet's header."""
+        return Header._make(self.words[row].tolist())
+
+    def body(self, row: int) -> bytes:
+        """Return a copy of what follows one packet's header."""
+        return bytes(self.data[row, HEADER_BYTES : self.lengths[row]])
+
+    def payload(self, row: int) -> U8Array:
+        """Return a view of what follows one packet's header."""
+        return self.data[row, HEADER_BYTES : self.lengths[row]]
+
+    def address(self, row: int) -> bytes:
+        """Return a copy of where one packet came from, 28 bytes."""
+        return bytes(self.addresses[row])

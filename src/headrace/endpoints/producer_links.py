@@ -1,0 +1,148 @@
+"""The broker's connections to producers: each packet goes into its channel's ring as it comes.
+
+Source: ``docs/internals/architecture.md``, "cut-through".
+"""
+
+from collections import Counter
+from typing import Final, NamedTuple
+
+import structlog
+
+from headrace.base.errors import PacketError
+from headrace.base.seqno import unwrap_seqno
+from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.deadlines import Deadlines
+from headrace.endpoints.outbox import DatagramQueue
+from headrace.endpoints.packet_columns import PacketColumns
+from headrace.hub.channel import Channel
+from headrace.hub.hub import Hub
+from headrace.hub.producer import Producer
+from headrace.srt.connection import Connection, ConnectionParameters
+
+PRODUCER_ID_BIT: Final = 1 << 30
+"""Set in the socket ids of producers' connections, clear in subscribers'."""
+MAX_PRODUCERS: Final = 4096
+"""More than one machine can receive: 4096 of 2.5 Mbit/s are 10 Gbit/s."""
+
+_log = structlog.get_logger()
+
+
+class _Link(NamedTuple):
+    producer: Producer
+    channel: Channel
+
+
+class ProducerLinks:
+    """All producers of one endpoint, by our socket id.
+
+    Args:
+        hub: Whose channels they feed.
+        queue: Where answers leave.
+        ignored: Counts what is dropped, by reason.
+    """
+
+    def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str]) -> None:
+        self._hub = hub
+        self._queue = queue
+        self._ignored = ignored
+        self._links: dict[int, _Link] = {}
+        self._deadlines = Deadlines()
+        self.ended: list[Producer] = []
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def reserve(self, random_bits: int) -> int | None:
+        """Return a socket id for a new producer, or None when there are too many or the random one is taken."""
+        socket_id = PRODUCER_ID_BIT | (random_bits & (PRODUCER_ID_BIT - 1))
+        return None if len(self._links) >= MAX_PRODUCERS or socket_id in self._links else socket_id
+
+    def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
+        """Make a new connection the channel's producer; the one that had the channel is ended."""
+        producer = Producer(Connection(parameters), address, channel.ring.next_index)
+        replaced = self._hub.attach_producer(channel, producer)
+        if replaced is not None:
+            replaced.connection.close(now_us)
+            self._settle(replaced.connection.parameters.socket_id)
+        self._links[parameters.socket_id] = _Link(producer, channel)
+        self._settle(parameters.socket_id)
+        _log.info("producer connected", channel=channel.channel_id, address=format_sockaddr(address))
+
+    def handle_packet(self, packets: PacketColumns, row: int, now_us: int) -> tuple[Channel, int] | None:
+        """Take one packet; return the channel and index of a packet that is new in its ring."""
+        header = packets.header(row)
+        link = self._links.get(header.dst_socket_id)
+        if link is None or link.producer.address != packets.address(row):
+            self._ignored["unknown_connection" if link is None else "foreign_address"] += 1
+            return None
+        connection = link.producer.connection
+        if header.is_control:
+            connection.handle_datagram(bytes(packets.data[row, : packets.lengths[row]]), now_us)
+            return None
+        payload = packets.payload(row)
+        index = unwrap_seqno(header.word0, connection.receiver.highest_index)
+        try:
+            connection.handle_data(header, b"", now_us, payload_bytes=len(payload))
+        except PacketError as error:
+            self._ignored[error.reason] += 1
+            return None
+        channel_index = link.producer.timeline.channel_index(index)
+        time_us = link.producer.timeline.channel_time_us(header.timestamp_us)
+        is_new = channel_index >= 0 and link.channel.ring.put(channel_index, payload, time_us)
+        return (link.channel, channel_index) if is_new else None
+
+    def challenge(self, channel: Channel, now_us: int) -> None:
+        """Have the channel's producer answer something, to see whether it is still there."""
+        if channel.producer is not None:
+            connection = channel.producer.connection
+            connection.receiver.probe(now_us)
+            connection.flush(now_us)
+            self._settle(connection.parameters.socket_id)
+
+    def settle(self, socket_ids: set[int], now_us: int) -> None:
+        """Finish the connections that were given packets: let go what is due, send what they have to say."""
+        for socket_id in socket_ids:
+            link = self._links.get(socket_id)
+            if link is not None:
+                # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
+                link.producer.connection.poll_deliveries(now_us)
+                link.producer.connection.flush(now_us)
+                self._settle(socket_id)
+
+    def handle_timer(self, now_us: int) -> None:
+        """Do what is due."""
+        for socket_id in self._deadlines.pop_due(now_us):
+            link = self._links.get(socket_id)
+            if link is not None:
+                link.producer.connection.poll_deliveries(now_us)
+                link.producer.connection.handle_timer(now_us)
+                self._settle(socket_id)
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` is due, or None."""
+        return self._deadlines.next_us()
+
+    def close(self, now_us: int) -> None:
+        """Say goodbye to all."""
+        for socket_id, link in list(self._links.items()):
+            link.producer.connection.close(now_us)
+            self._settle(socket_id)
+
+    def _settle(self, socket_id: int) -> None:
+        link = self._links[socket_id]
+        connection = link.producer.connection
+        for datagram in connection.poll_datagrams():
+            self._queue.put(datagram, link.producer.address)
+        self._deadlines.set(socket_id, connection.poll_timer())
+        if connection.close_reason is not None:
+            del self._links[socket_id]
+            self._hub.detach_producer(link.channel, link.producer)
+            self.ended.append(link.producer)
+            _log.info(
+                "producer gone",
+                channel=link.channel.channel_id,
+                address=format_sockaddr(link.producer.address),
+                reason=connection.close_reason,
+                received_packets=connection.statistics.receiver.received_packets,
+                dropped_packets=connection.statistics.receiver.dropped_packets,
+            )

@@ -1,0 +1,178 @@
+"""The broker's SRT endpoint: one UDP port on which producers send and subscribers receive.
+
+It reads no clock and owns no socket: batches and the time come in, an `Outbox` takes what goes out.
+
+Source: ``docs/internals/architecture.md``, "how a packet flows".
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import structlog
+
+from headrace.base.channel_id import check_channel_id
+from headrace.base.datagram_batch import DatagramBatch
+from headrace.base.errors import ChannelIdError, PacketError
+from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.outbox import DatagramQueue, Outbox
+from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
+from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
+from headrace.endpoints.subscriber_links import SubscriberLinks
+from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.hub.channel import Channel
+from headrace.hub.hub import Admission, Hub
+from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
+from headrace.srt.packet import HEADER_BYTES, ControlType
+from headrace.srt.rejection import RejectReason
+from headrace.srt.stream_id import parse_stream_id
+
+_COOKIE_SECRET_BYTES: Final = 32
+
+_log = structlog.get_logger()
+
+
+class SrtEndpoint:
+    """Drives the channels of a hub from the packets of one port.
+
+    Args:
+        options: What the listener offers.
+        outbox: Takes what is to be sent.
+        random_bytes: Source of secrets and socket ids.
+
+    Attributes:
+        hub: The channels.
+        table: The subscribers.
+        ignored_packets: What was dropped, by reason.
+    """
+
+    def __init__(self, options: ListenerOptions, outbox: Outbox, random_bytes: Callable[[int], bytes]) -> None:
+        self.table = SubscriberTable()
+        self.hub = Hub(self.table)
+        self.ignored_packets: Counter[str] = Counter()
+        self._random_bytes = random_bytes
+        self._listener = Listener(options, random_bytes(_COOKIE_SECRET_BYTES))
+        self._listener.ignored_packets = self.ignored_packets
+        self._queue = DatagramQueue(outbox)
+        self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets)
+        self._subscribers = SubscriberLinks(self.hub, self.table, outbox, self._queue, self.ignored_packets)
+
+    def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
+        """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""
+        packets = PacketColumns.of(batch)
+        destinations = packets.dst_socket_id
+        complete = packets.lengths >= HEADER_BYTES
+        self.ignored_packets["short_header"] += int(len(complete) - complete.sum())
+        of_subscribers = complete & (destinations != LISTENER_SOCKET_ID) & (destinations < PRODUCER_ID_BIT)
+        self._handle_others(packets, np.flatnonzero(complete & ~of_subscribers).tolist(), now_us)
+        positions = np.flatnonzero(of_subscribers)
+        if len(positions):
+            everything = len(positions) == len(complete)
+            self._subscribers.handle_packets(packets if everything else packets.take(positions), now_us)
+        self._finish()
+
+    def _handle_others(self, packets: PacketColumns, positions: list[int], now_us: int) -> None:
+        fresh: dict[Channel, list[int]] = {}
+        touched: set[int] = set()
+        for position in positions:
+            socket_id = int(packets.dst_socket_id[position])
+            if socket_id == LISTENER_SOCKET_ID:
+                self._handle_handshake(packets, position, now_us)
+                continue
+            touched.add(socket_id)
+            arrived = self._producers.handle_packet(packets, position, now_us)
+            if arrived is not None:
+                fresh.setdefault(arrived[0], []).append(arrived[1])
+        for channel, indices in fresh.items():
+            self._subscribers.forward(channel, indices, now_us)
+        self._producers.settle(touched, now_us)
+
+    def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
+        if packets.control_type[position] != ControlType.HANDSHAKE:
+            self.ignored_packets["no_destination"] += 1
+            return
+        address = packets.address(position)
+        answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
+        if isinstance(answer, ConnectionRequest):
+            answer = self._answer_request(answer, now_us)
+        if answer is not None:
+            self._queue.put(answer, address)
+
+    def _answer_request(self, request: ConnectionRequest, now_us: int) -> bytes | None:
+        try:
+            wanted = parse_stream_id(request.stream_id)
+            channel_id = check_channel_id(wanted.resource)
+        except (PacketError, ChannelIdError) as error:
+            return self._refuse(request, RejectReason.BAD_REQUEST, str(error))
+        match wanted.mode:
+            case "request":
+                return self._answer_subscriber(request, channel_id, now_us)
+            case "publish":
+                return self._answer_producer(request, channel_id, now_us)
+            case "bidirectional":
+                return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request")
+
+    def _answer_subscriber(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes:
+        socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
+        channel = None if socket_id is None else self.hub.open_channel(channel_id)
+        if socket_id is None or channel is None:
+            return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels")
+        answer, parameters = self._listener.accept(request, socket_id, now_us)
+        self._subscribers.add(parameters, request.address, channel, now_us)
+        return answer
+
+    def _answer_producer(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes | None:
+        match self.hub.admit_producer(channel_id, now_us):
+            case Admission.WAIT:
+                self._producers.challenge(self.hub.channels[channel_id], now_us)
+                return None
+            case Admission.CONFLICT:
+                return self._refuse(request, RejectReason.CONFLICT, "the channel has a live producer")
+            case Admission.FULL:
+                return self._refuse(request, RejectReason.OVERLOAD, "too many channels")
+            case Admission.ADMIT:
+                pass
+        socket_id = self._producers.reserve(int.from_bytes(self._random_bytes(4), "big"))
+        channel = None if socket_id is None else self.hub.open_channel(channel_id)
+        if socket_id is None or channel is None:
+            return self._refuse(request, RejectReason.OVERLOAD, "too many producers")
+        answer, parameters = self._listener.accept(request, socket_id, now_us)
+        self._producers.add(parameters, request.address, channel, now_us)
+        return answer
+
+    def _refuse(self, request: ConnectionRequest, reason: RejectReason, why: str) -> bytes:
+        _log.info(
+            "connection refused",
+            address=format_sockaddr(request.address),
+            stream_id=request.stream_id,
+            code=int(reason),
+            why=why,
+        )
+        return self._listener.reject(request, reason)
+
+    def handle_timer(self, now_us: int) -> None:
+        """Do what is due."""
+        self._producers.handle_timer(now_us)
+        self._subscribers.handle_timer(now_us)
+        self._finish()
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` is due, or None."""
+        times = [t for t in (self._producers.poll_timer(), self._subscribers.poll_timer()) if t is not None]
+        return min(times, default=None)
+
+    def close(self, now_us: int) -> None:
+        """Say goodbye to every peer."""
+        self._producers.close(now_us)
+        self._subscribers.close(now_us)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._queue.flush()
+        for producer in self._producers.ended:
+            self._listener.forget(producer.address, producer.connection.parameters.peer_socket_id)
+        for address, peer_socket_id in self._subscribers.ended:
+            self._listener.forget(address, peer_socket_id)
+        self._producers.ended.clear()
+        self._subscribers.ended.clear()

@@ -1,0 +1,249 @@
+"""The broker's connections to subscribers: rows of a table, served in bulk.
+
+Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
+"""
+
+from collections import Counter
+from typing import Final
+
+import numpy as np
+import structlog
+
+from headrace.base.datagram_batch import BoolArray, I64Array, U32Array
+from headrace.base.errors import PacketError
+from headrace.base.seqno import SEQNO_MASK
+from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.outbox import DatagramQueue, Outbox
+from headrace.endpoints.packet_columns import PacketColumns
+from headrace.fanout.acknowledgements import decode_acks, settle_acks
+from headrace.fanout.burst import make_bursts, make_resends
+from headrace.fanout.headers import control_headers
+from headrace.fanout.resends import ResendMemory, answer_loss_report
+from headrace.fanout.subscriber_table import Rows, SubscriberTable
+from headrace.hub.channel import Channel
+from headrace.hub.hub import Hub
+from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, KEEPALIVE_US, ConnectionParameters
+from headrace.srt.packet import (
+    ControlType,
+    decode_loss_report,
+    encode_control,
+    encode_drop_request_body,
+)
+
+SWEEP_INTERVAL_US: Final = 50_000
+"""How often the whole table is looked over for keepalives, dead peers and lost tails."""
+TAIL_PROBE_US: Final = 60_000
+"""A channel that is silent for longer may have lost its last packet on the way: it is sent once more."""
+MAX_TAIL_PROBES: Final = 4
+"""At 60, 120, 240 and 480 ms; a receiver's latency is over by then."""
+
+_log = structlog.get_logger()
+
+
+class SubscriberLinks:
+    """All subscribers of one endpoint.
+
+    Args:
+        hub: Whose channels they get.
+        table: Where they are rows.
+        outbox: Where packets leave.
+        queue: Where answers leave.
+        ignored: Counts what is dropped, by reason.
+    """
+
+    def __init__(
+        self, hub: Hub, table: SubscriberTable, outbox: Outbox, queue: DatagramQueue, ignored: Counter[str]
+    ) -> None:
+        self._hub = hub
+        self._table = table
+        self._outbox = outbox
+        self._queue = queue
+        self._ignored = ignored
+        self._channels: dict[int, Channel] = {}
+        self._resends: dict[int, ResendMemory] = {}
+        self._tail_probes: dict[str, int] = {}
+        self._sweep_us: int | None = None
+        self.ended: list[tuple[bytes, int]] = []
+
+    def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
+        """Let a new connection have the channel from its next packet on."""
+        row = self._table.add(parameters, address, channel.ring.next_index)
+        self._channels[row] = channel
+        channel.subscribers.add(row)
+        if self._sweep_us is None:
+            self._sweep_us = now_us + SWEEP_INTERVAL_US
+        _log.info("subscriber connected", channel=channel.channel_id, address=format_sockaddr(address))
+
+    def forward(self, channel: Channel, indices: list[int], now_us: int) -> None:
+        """Send packets that are new in the channel's ring to all who are to get them."""
+        channel.forwarded_us = now_us
+        self._tail_probes.pop(channel.channel_id, None)
+        if not channel.subscribers:
+            return
+        entries = self._table.rows
+        wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
+        for burst in make_bursts(channel.ring, wanted, channel.subscribers):
+            rows = burst.columns.rows
+            self._outbox.send_burst(
+                burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
+            )
+            entries["sent_packets"][rows] += len(burst.slots)
+        rows = channel.subscribers.columns.rows
+        entries["next_index"][rows] = channel.ring.next_index
+        entries["sent_us"][rows] = now_us
+
+    def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
+        """Take the packets of a batch whose destination is a subscriber's socket id."""
+        rows = self._table.find(packets.dst_socket_id, packets.addresses)
+        known = rows >= 0
+        self._ignored["unknown_connection"] += int(len(rows) - known.sum())
+        self._table.rows["heard_us"][rows[known]] = now_us
+        kinds = packets.control_type
+        self._handle_acks(packets, rows, known & (kinds == ControlType.ACK), now_us)
+        rare = known & (kinds != ControlType.ACK) & (kinds != ControlType.KEEPALIVE)
+        for position in np.flatnonzero(rare):
+            self._handle_rare(packets, int(position), int(rows[position]), int(kinds[position]), now_us)
+
+    def _handle_acks(self, packets: PacketColumns, rows: Rows, chosen: BoolArray, now_us: int) -> None:
+        positions = np.flatnonzero(chosen)
+        if not len(positions):
+            return
+        acks = decode_acks(packets.data[positions], packets.lengths[positions])
+        self._ignored["malformed_ack"] += int(len(positions) - acks.is_valid.sum())
+        valid = acks.select(acks.is_valid)
+        due = settle_acks(self._table, rows[positions][acks.is_valid], valid, now_us)
+        self._send_headers(ControlType.ACKACK, due.rows, due.ack_number, now_us)
+
+    def _send_headers(self, kind: ControlType, rows: Rows, info: U32Array | int, now_us: int) -> None:
+        entries = self._table.rows[rows]
+        headers = control_headers(
+            kind,
+            info=info,
+            now_us=now_us,
+            epoch_us=entries["epoch_us"],
+            peer_socket_id=entries["peer_socket_id"],
+        )
+        self._queue.put_headers(headers, entries["address"])
+
+    def _handle_rare(self, packets: PacketColumns, position: int, row: int, kind: int, now_us: int) -> None:
+        if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:
+            return  # an earlier packet of this batch ended the connection
+        match kind:
+            case ControlType.NAK:
+                self._handle_loss_report(packets.body(position), row, now_us)
+            case ControlType.SHUTDOWN:
+                self.remove(row, "peer_shutdown")
+            case ControlType.PEER_ERROR:
+                self.remove(row, "peer_error")
+            case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
+                pass
+            case kind if kind > ControlType.USER_DEFINED:
+                self._ignored["data_from_subscriber"] += 1
+            case _:
+                self._ignored["unexpected_control_type"] += 1
+
+    def _handle_loss_report(self, body: bytes, row: int, now_us: int) -> None:
+        entry = self._table.rows[row]
+        channel = self._channels[row]
+        self._table.rows["naks_packets"][row] += 1
+        try:
+            ranges = decode_loss_report(body)
+        except PacketError as error:
+            self._ignored[error.reason] += 1
+            return
+        answer = answer_loss_report(
+            ranges,
+            seqno_offset=int(entry["seqno_offset"]),
+            start_index=int(entry["start_index"]),
+            next_index=int(entry["next_index"]),
+            hopeless_index=channel.hopeless_index,
+            ring=channel.ring,
+        )
+        memory = self._resends.setdefault(row, ResendMemory())
+        admitted = memory.admit(answer.resend_indices, int(entry["rtt_us"]), now_us)
+        self._resend(channel, admitted, np.full(len(admitted), row, np.intp), now_us)
+        for first, last in answer.gone:
+            offset = int(entry["seqno_offset"])
+            body = encode_drop_request_body((first + offset) & SEQNO_MASK, (last + offset) & SEQNO_MASK)
+            self._send_control(ControlType.DROP_REQUEST, row, now_us, body)
+
+    def _resend(self, channel: Channel, indices: I64Array, rows: Rows, now_us: int) -> None:
+        if not len(indices):
+            return
+        columns = self._table.gather(rows)
+        resends = make_resends(channel.ring, indices, columns)
+        self._outbox.send_each(
+            columns.address, resends.headers, channel.ring.store, resends.slots, resends.lengths
+        )
+        np.add.at(self._table.rows["resent_packets"], rows, 1)
+        self._table.rows["sent_us"][rows] = now_us
+
+    def _send_control(self, kind: ControlType, row: int, now_us: int, body: bytes) -> None:
+        entry = self._table.rows[row]
+        datagram = encode_control(
+            kind,
+            timestamp_us=now_us - int(entry["epoch_us"]),
+            dst_socket_id=int(entry["peer_socket_id"]),
+            body=body,
+        )
+        self._queue.put(datagram, bytes(entry["address"]))
+
+    def handle_timer(self, now_us: int) -> None:
+        """Look the table over if that is due."""
+        if self._sweep_us is None or now_us < self._sweep_us:
+            return
+        entries = self._table.rows
+        used = self._table.used()
+        for row in used[now_us - entries["heard_us"][used] >= DEFAULT_PEER_TIMEOUT_US].tolist():
+            self.remove(row, "timeout")
+        self._probe_tails(now_us)
+        used = self._table.used()
+        silent = used[now_us - entries["sent_us"][used] >= KEEPALIVE_US]
+        self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
+        entries["sent_us"][silent] = now_us
+        self._sweep_us = now_us + SWEEP_INTERVAL_US if self._table.count else None
+
+    def _probe_tails(self, now_us: int) -> None:
+        for channel in self._hub.channels.values():
+            probes = self._tail_probes.get(channel.channel_id, 0)
+            waited_us = now_us - channel.forwarded_us
+            newest = np.array([channel.ring.next_index - 1], np.int64)
+            if probes >= MAX_TAIL_PROBES or waited_us < TAIL_PROBE_US << probes or not channel.subscribers:
+                continue
+            if not len(channel.ring.held(newest)):
+                continue
+            self._tail_probes[channel.channel_id] = probes + 1
+            rows = channel.subscribers.columns.rows
+            entries = self._table.rows
+            behind = rows[(entries["acked_index"][rows] < entries["next_index"][rows])]
+            self._resend(channel, np.repeat(newest, len(behind)), behind, now_us)
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` is due, or None."""
+        return self._sweep_us
+
+    def remove(self, row: int, reason: str) -> None:
+        """Forget a subscriber and everything it held."""
+        channel = self._channels.pop(row)
+        self._resends.pop(row, None)
+        channel.subscribers.remove(row)
+        entry = self._table.rows[row]
+        address, peer_socket_id = bytes(entry["address"]), int(entry["peer_socket_id"])
+        _log.info(
+            "subscriber gone",
+            channel=channel.channel_id,
+            address=format_sockaddr(address),
+            reason=reason,
+            sent_packets=int(entry["sent_packets"]),
+            resent_packets=int(entry["resent_packets"]),
+        )
+        self._table.remove(row)
+        self._hub.release(channel)
+        self.ended.append((address, peer_socket_id))
+
+    def close(self, now_us: int) -> None:
+        """Say goodbye to all."""
+        used = self._table.used()
+        self._send_headers(ControlType.SHUTDOWN, used, 0, now_us)
+        for row in used.tolist():
+            self.remove(row, "closed")

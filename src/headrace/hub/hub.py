@@ -1,0 +1,81 @@
+"""All channels of a broker, and who may join them. It decides and never sends."""
+
+from enum import Enum, auto
+from typing import Final
+
+from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.hub.channel import Channel
+from headrace.hub.producer import Presence, Producer
+
+MAX_CHANNELS: Final = 10_000
+"""An idle channel costs about 1 KiB: whoever subscribes to every name it can think of costs 10 MiB."""
+
+
+class Admission(Enum):
+    """What a producer that wants a channel is told."""
+
+    ADMIT = auto()
+    WAIT = auto()
+    CONFLICT = auto()
+    FULL = auto()
+
+
+class Hub:
+    """The channels by id. A channel exists while it has a producer or a subscriber.
+
+    Args:
+        table: The broker's subscribers.
+        max_channels: Most channels at a time.
+
+    Attributes:
+        channels: By channel id.
+    """
+
+    __slots__ = ("_max_channels", "_table", "channels")
+
+    def __init__(self, table: SubscriberTable, max_channels: int = MAX_CHANNELS) -> None:
+        self._table = table
+        self._max_channels = max_channels
+        self.channels: dict[str, Channel] = {}
+
+    def open_channel(self, channel_id: str) -> Channel | None:
+        """Return the channel, a new one if need be, or None when there are too many."""
+        channel = self.channels.get(channel_id)
+        if channel is None and len(self.channels) < self._max_channels:
+            channel = self.channels[channel_id] = Channel(channel_id, self._table)
+        return channel
+
+    def admit_producer(self, channel_id: str, now_us: int) -> Admission:
+        """Return whether a producer may have the channel now.
+
+        ``WAIT``: somebody has it who may be gone; ask again when the caller repeats itself, and meanwhile have
+        that one answer something.
+        """
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            return Admission.ADMIT if len(self.channels) < self._max_channels else Admission.FULL
+        if channel.producer is None:
+            return Admission.ADMIT
+        match channel.producer.challenge(now_us):
+            case Presence.ALIVE:
+                return Admission.CONFLICT
+            case Presence.GONE:
+                return Admission.ADMIT
+            case Presence.UNKNOWN:
+                return Admission.WAIT
+
+    def attach_producer(self, channel: Channel, producer: Producer) -> Producer | None:
+        """Make ``producer`` the channel's; return the one that had it."""
+        replaced, channel.producer = channel.producer, producer
+        return replaced
+
+    def detach_producer(self, channel: Channel, producer: Producer) -> None:
+        """Note that ``producer`` has ended; nothing happens if another one has the channel by now."""
+        if channel.producer is producer:
+            channel.producer = None
+        self.release(channel)
+
+    def release(self, channel: Channel) -> None:
+        """Forget the channel if nobody is left in it."""
+        if channel.producer is None and not channel.subscribers:
+            self.channels.pop(channel.channel_id, None)

@@ -1,0 +1,65 @@
+"""A channel's producer: its connection, its timeline, and whether it is still there when another one comes."""
+
+from enum import Enum, auto
+from typing import Final
+
+from headrace.hub.timeline import Timeline
+from headrace.srt.connection import Connection
+
+MIN_SILENCE_US: Final = 400_000
+"""A live producer sends a frame every 20 to 40 ms and answers a full ACK at once: ten of those intervals."""
+CHALLENGE_LIFETIME_US: Final = 3_000_000
+"""Callers give up after 3 s; an older challenge was another caller's."""
+
+
+class Presence(Enum):
+    """What is known of a producer whose channel another one wants."""
+
+    UNKNOWN = auto()
+    ALIVE = auto()
+    GONE = auto()
+
+
+class Producer:
+    """One producer's connection to its channel.
+
+    Args:
+        connection: Open; its receiver orders the packets, the channel's ring keeps them.
+        address: The producer's, 28 bytes.
+        channel_index: Channel index of its first packet.
+
+    Attributes:
+        connection: As given.
+        address: As given.
+        timeline: Where its packets belong in the channel.
+    """
+
+    __slots__ = ("_challenged_us", "address", "connection", "timeline")
+
+    def __init__(self, connection: Connection, address: bytes, channel_index: int) -> None:
+        parameters = connection.parameters
+        self.connection = connection
+        self.address = address
+        self.timeline = Timeline(
+            producer_index=parameters.receive_seqno,
+            channel_index=channel_index,
+            producer_timestamp_us=parameters.peer_timestamp_us,
+            channel_time_us=parameters.established_us,
+        )
+        self._challenged_us: int | None = None
+
+    def challenge(self, now_us: int) -> Presence:
+        """Return whether this producer is still there; call it again while that is unknown.
+
+        The first call begins a challenge, during which the caller has it answer something. One that was killed
+        stays silent, while its connection would time out only seconds later.
+        """
+        started_us = self._challenged_us
+        if started_us is None or now_us - started_us > CHALLENGE_LIFETIME_US:
+            self._challenged_us = now_us
+            return Presence.UNKNOWN
+        if self.connection.heard_us > started_us:
+            self._challenged_us = None
+            return Presence.ALIVE
+        needed_us = max(MIN_SILENCE_US, 3 * self.connection.receiver.round_trip.rtt_us)
+        return Presence.GONE if now_us - started_us >= needed_us else Presence.UNKNOWN

@@ -1,0 +1,37 @@
+"""How one producer's sequence numbers and clock continue its channel's.
+
+A channel counts its packets from 0 and keeps its own time through all its producers' lives, so subscribers see
+one stream that never starts again.
+"""
+
+from headrace.base.seqno import unwrap_timestamp_us
+
+
+class Timeline:
+    """Maps packet indices and timestamps of one producer's connection to the channel's.
+
+    Args:
+        producer_index: Index of the producer's first packet.
+        channel_index: What that is in the channel.
+        producer_timestamp_us: The producer's clock at some moment, 32 bits.
+        channel_time_us: The channel's clock, which is the broker's, at that moment.
+    """
+
+    __slots__ = ("_index_offset", "_newest_us", "_time_offset_us")
+
+    def __init__(
+        self, *, producer_index: int, channel_index: int, producer_timestamp_us: int, channel_time_us: int
+    ) -> None:
+        self._index_offset = channel_index - producer_index
+        self._time_offset_us = channel_time_us - producer_timestamp_us
+        self._newest_us = producer_timestamp_us
+
+    def channel_index(self, producer_index: int) -> int:
+        """Return the channel's index of the producer's packet ``producer_index``."""
+        return producer_index + self._index_offset
+
+    def channel_time_us(self, timestamp_us: int) -> int:
+        """Return the channel's time of a packet stamped ``timestamp_us`` (32 bits) by the producer."""
+        unwrapped_us = unwrap_timestamp_us(timestamp_us, self._newest_us)
+        self._newest_us = max(self._newest_us, unwrapped_us)
+        return unwrapped_us + self._time_offset_us

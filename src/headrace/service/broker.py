@@ -1,0 +1,94 @@
+"""A broker built from one configuration, run and stopped.
+
+::
+
+    async with Broker(BrokerConfig(port=8890)) as broker:
+        await stop.wait()
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
+from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.netio.capabilities import Capabilities, probe_capabilities
+from headrace.netio.clock import now_us
+from headrace.netio.entropy import random_bytes
+from headrace.netio.pump import Pump
+from headrace.netio.udp_socket import UdpSocket
+from headrace.srt.listener import ListenerOptions
+
+DEFAULT_PORT: Final = 8890
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig:
+    """How a broker is to be.
+
+    Attributes:
+        host: Address to listen on; None is all, IPv4 and IPv6.
+        port: UDP port; 0 lets the system choose.
+        latency_ms: Least SRT latency between producers and the broker.
+        capabilities: Fast paths to use; None probes the machine.
+    """
+
+    host: str | None = None
+    port: int = DEFAULT_PORT
+    latency_ms: int = 120
+    capabilities: Capabilities | None = None
+
+
+class Broker:
+    """Listens while its ``async with`` block runs.
+
+    Args:
+        config: How it is to be.
+
+    Raises:
+        OSError: On entry, if the address cannot be listened on.
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self._config = config
+
+    async def __aenter__(self) -> Self:
+        capabilities = self._config.capabilities or probe_capabilities()
+        self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
+        options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
+        self._endpoint = SrtEndpoint(options, self._socket, random_bytes)
+        self._pump = Pump(self._socket, self._endpoint, on_error=_report_bug)
+        self._pump.start()
+        _log.info(
+            "listening",
+            srt=format_sockaddr(self._socket.local_address),
+            fast_paths=capabilities.describe(),
+            receive_buffer_bytes=self._socket.receive_buffer_bytes,
+        )
+        return self
+
+    @property
+    def endpoint(self) -> SrtEndpoint:
+        """The broker's SRT endpoint, with its channels and subscribers."""
+        return self._endpoint
+
+    @property
+    def port(self) -> int:
+        """The UDP port it listens on."""
+        return decode_sockaddr(self._socket.local_address)[1]
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pump.stop()
+        self._endpoint.close(now_us())
+        self._socket.close()
+        _log.info("stopped", ignored_packets=+self._endpoint.ignored_packets)
+
+
+def _report_bug(error: Exception) -> None:
+    _log.error("a packet met a bug; it was dropped and the broker goes on", exc_info=error)

@@ -187,12 +187,13 @@ class LossyProxy:
         now_us = self._now_us()
         while self._heap and self._heap[0][0] <= now_us:
             _, _, out, datagram, receiver, counters = heappop(self._heap)
+            # Counted first: whoever gets the datagram finds it counted.
+            counters.forwarded += 1
             try:
                 out.sendto(datagram, receiver)
             except OSError:
+                counters.forwarded -= 1
                 counters.dropped += 1
-            else:
-                counters.forwarded += 1
 
 
 def _open_loopback(port: int) -> socket.socket:

@@ -55,6 +55,8 @@ class LossList:
 
     def remove_range(self, first: int, last: int) -> int:
         """Take out ``first`` to ``last``; return how many of them were in. An empty range removes nothing."""
+        if first > last:
+            return 0
         start = bisect_left(self._lasts, first)
         end = start
         removed = 0

@@ -11,12 +11,12 @@ import structlog
 from headrace.base.errors import PacketError
 from headrace.base.seqno import unwrap_seqno
 from headrace.base.sockaddr import format_sockaddr
-from headrace.endpoints.deadlines import Deadlines
-from headrace.endpoints.outbox import DatagramQueue
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
 from headrace.hub.producer import Producer
+from headrace.netio.deadlines import Deadlines
+from headrace.netio.outbox import DatagramQueue
 from headrace.srt.connection import Connection, ConnectionParameters
 
 PRODUCER_ID_BIT: Final = 1 << 30

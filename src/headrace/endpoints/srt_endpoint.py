@@ -16,13 +16,13 @@ from headrace.base.channel_id import check_channel_id
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.base.sockaddr import format_sockaddr
-from headrace.endpoints.outbox import DatagramQueue, Outbox
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
+from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import HEADER_BYTES, ControlType
 from headrace.srt.rejection import RejectReason

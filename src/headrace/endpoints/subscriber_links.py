@@ -13,7 +13,6 @@ from headrace.base.datagram_batch import BoolArray, I64Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
-from headrace.endpoints.outbox import DatagramQueue, Outbox
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import make_bursts, make_resends
@@ -22,6 +21,7 @@ from headrace.fanout.resends import ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
+from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, KEEPALIVE_US, ConnectionParameters
 from headrace.srt.packet import (
     ControlType,

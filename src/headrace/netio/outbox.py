@@ -1,4 +1,4 @@
-"""What an endpoint sends through: `headrace.netio.udp_socket.UdpSocket`, or a simulation's stand-in."""
+"""What a protocol sends through: a `headrace.netio.udp_socket.UdpSocket`, or a simulation's stand-in."""
 
 from typing import Protocol
 

@@ -1,0 +1,131 @@
+"""Open an SRT connection as a caller."""
+
+import asyncio
+import socket
+
+from headrace.base.sockaddr import sockaddr_host
+from headrace.client.srt_port import SrtPort
+from headrace.client.srt_socket import SrtSocket
+from headrace.netio.clock import now_us
+from headrace.netio.entropy import random_u32
+from headrace.netio.udp_socket import UdpSocket
+from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
+from headrace.srt.connection import Connection
+from headrace.srt.handshake import encode_peer_address
+
+
+async def srt_connect(
+    host: str,
+    port: int,
+    *,
+    stream_id: str = "",
+    latency_ms: int = 120,
+    connect_timeout_seconds: float = 3.0,
+    peer_timeout_seconds: float = 5.0,
+) -> SrtSocket:
+    """Connect to an SRT listener.
+
+    Args:
+        host: Name or number, IPv4 or IPv6.
+        port: UDP port.
+        stream_id: What is wanted, such as ``#!::r=NAME,m=publish``; at most 512 bytes of UTF-8.
+        latency_ms: Least delay between sending and delivery, in both directions: time to resend what is lost.
+        connect_timeout_seconds: For the handshake.
+        peer_timeout_seconds: Silence after which the peer counts as gone.
+
+    Raises:
+        OSError: The name cannot be resolved, or this machine has no route.
+        ConnectionRejectedError: The listener refused; ``code`` says why.
+        ConnectTimeoutError: Nobody answered.
+        HandshakeError: The answer was not SRT version 5.
+    """
+    address, udp = await _open_socket(host, port)
+    options = CallerOptions(
+        stream_id=stream_id,
+        receive_latency_ms=latency_ms,
+        peer_latency_ms=latency_ms,
+        connect_timeout_us=int(connect_timeout_seconds * 1e6),
+        peer_timeout_us=int(peer_timeout_seconds * 1e6),
+        peer_address=encode_peer_address(sockaddr_host(address)),
+    )
+    srt_port = SrtPort(udp)
+    attempt = _Attempt(srt_port, address, options)
+    try:
+        return await attempt.outcome
+    except ConnectTimeoutError as error:
+        raise ConnectTimeoutError(f"{host}:{port}: {error}: is an SRT listener running there?") from None
+    finally:
+        if not attempt.connected:
+            srt_port.close()
+
+
+async def _open_socket(host: str, port: int) -> tuple[bytes, UdpSocket]:
+    """Return the listener's address and a socket of its family."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, _, _, _, numeric = found[0]
+    everywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - a caller's own side
+    udp = UdpSocket.bind(everywhere, 0)
+    try:
+        return udp.resolve(str(numeric[0]), port), udp
+    except BaseException:
+        udp.close()
+        raise
+
+
+class _Attempt:
+    """One handshake under way; a machine of the port until the connection takes its place."""
+
+    def __init__(self, port: SrtPort, address: bytes, options: CallerOptions) -> None:
+        self._port = port
+        self._address = address
+        self._socket_id = random_u32() % 0x3FFF_FFFF + 1
+        self._caller = Caller(
+            options,
+            socket_id=self._socket_id,
+            initial_seqno=random_u32() % 0x7FFF_FFFE,
+            now_us=now_us(),
+        )
+        self.outcome: asyncio.Future[SrtSocket] = asyncio.get_running_loop().create_future()
+        port.attach(self._socket_id, self, address)
+        self.handle_timer(now_us())
+        port.settle(self._socket_id)
+
+    @property
+    def connected(self) -> bool:
+        return self.outcome.done() and not self.outcome.cancelled() and self.outcome.exception() is None
+
+    def handle_datagram(self, datagram: bytes, now_us: int) -> None:
+        self._caller.handle_datagram(datagram, now_us)
+        self._conclude()
+
+    def handle_timer(self, now_us: int) -> None:
+        self._caller.handle_timer(now_us)
+        self._conclude()
+
+    def poll_timer(self) -> int | None:
+        return self._caller.poll_timer()
+
+    def poll_datagrams(self) -> list[bytes]:
+        return self._caller.poll_datagrams()
+
+    def _conclude(self) -> None:
+        if self.outcome.done():
+            return
+        if self._caller.error is not None:
+            self.outcome.set_exception(self._caller.error)
+        elif self._caller.connection is not None:
+            self.outcome.set_result(self._open(self._caller.connection))
+
+    def _open(self, connection: Connection) -> SrtSocket:
+        opened = SrtSocket(
+            connection,
+            self._address,
+            settle=self._port.settle,
+            release=self._release,
+        )
+        self._port.attach(self._socket_id, opened, self._address)
+        return opened
+
+    def _release(self, _: SrtSocket) -> None:
+        # The port may be in the middle of handling this very packet: let it finish first.
+        asyncio.get_running_loop().call_soon(self._port.close)

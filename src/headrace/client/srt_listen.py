@@ -1,0 +1,111 @@
+"""Accept SRT connections as a listener."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Final, Self
+
+from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
+from headrace.client.srt_port import SrtPort
+from headrace.client.srt_socket import SrtSocket
+from headrace.netio.entropy import random_bytes, random_u32
+from headrace.netio.udp_socket import UdpSocket
+from headrace.srt.connection import Connection
+from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
+from headrace.srt.packet import Header
+from headrace.srt.rejection import RejectReason
+
+MAX_WAITING_CONNECTIONS: Final = 128
+"""Accepted on the wire and not yet by the application; further callers are refused (a socket's usual backlog)."""
+
+Admit = Callable[[str, str], int | None]
+"""Takes a caller's stream id and its ``host:port``; returns None to let it in, or a refusal code."""
+
+
+class SrtServer:
+    """A listening port. Made by `srt_listen`.
+
+    Iterate it for the connections, or call `accept`.
+    """
+
+    def __init__(self, socket: UdpSocket, options: ListenerOptions, admit: Admit | None) -> None:
+        self._listener = Listener(options, random_bytes(32))
+        self._admit = admit
+        self._waiting: asyncio.Queue[SrtSocket] = asyncio.Queue(MAX_WAITING_CONNECTIONS)
+        self._open: set[SrtSocket] = set()
+        self._port = SrtPort(socket, self._handle_handshake)
+
+    @property
+    def port(self) -> int:
+        """The UDP port."""
+        return decode_sockaddr(self._port.socket.local_address)[1]
+
+    async def accept(self) -> SrtSocket:
+        """Return the next connection, waiting for it."""
+        return await self._waiting.get()
+
+    async def __aiter__(self) -> AsyncIterator[SrtSocket]:
+        while True:
+            yield await self.accept()
+
+    async def close(self) -> None:
+        """End all connections and the listening."""
+        for connection in list(self._open):
+            connection.abort()
+        self._port.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _handle_handshake(self, header: Header, body: bytes, address: bytes, now_us: int) -> bytes | None:
+        answer = self._listener.handle_handshake(header, body, address, now_us)
+        if not isinstance(answer, ConnectionRequest):
+            return answer
+        code = self._refusal(answer)
+        return self._accept(answer, now_us) if code is None else self._listener.reject(answer, code)
+
+    def _refusal(self, request: ConnectionRequest) -> int | None:
+        if self._waiting.full():
+            return RejectReason.BACKLOG
+        return self._admit(request.stream_id, format_sockaddr(request.address)) if self._admit else None
+
+    def _accept(self, request: ConnectionRequest, now_us: int) -> bytes:
+        socket_id = random_u32() % 0x3FFF_FFFF + 1
+        while socket_id in self._port:
+            socket_id = random_u32() % 0x3FFF_FFFF + 1
+        answer, parameters = self._listener.accept(request, socket_id, now_us)
+        opened = SrtSocket(
+            Connection(parameters), request.address, settle=self._port.settle, release=self._release
+        )
+        self._open.add(opened)
+        self._port.attach(socket_id, opened, request.address)
+        asyncio.get_running_loop().call_soon(self._port.settle, socket_id)
+        self._waiting.put_nowait(opened)
+        return answer
+
+    def _release(self, ended: SrtSocket) -> None:
+        self._open.discard(ended)
+        self._listener.forget(ended.address, ended.connection.parameters.peer_socket_id)
+
+
+async def srt_listen(
+    host: str | None = None, port: int = 0, *, latency_ms: int = 120, admit: Admit | None = None
+) -> SrtServer:
+    """Listen for SRT callers.
+
+    Args:
+        host: Address of this machine; None is all, IPv4 and IPv6.
+        port: UDP port; 0 lets the system choose.
+        latency_ms: Least delay between sending and delivery, in both directions.
+        admit: Decides on each caller by stream id and address; None lets everybody in.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    options = ListenerOptions(receive_latency_ms=latency_ms, peer_latency_ms=latency_ms)
+    return SrtServer(UdpSocket.bind(host, port), options, admit)

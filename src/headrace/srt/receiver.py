@@ -144,6 +144,7 @@ class Receiver:
         if index >= self._next_index + self._window:
             self._slide_window(index)
         self._note_gap(index, now_us, retransmitted=retransmitted)
+        self.clock.handle_arrival(now_us)
         self._packets[index] = (payload, self.clock.origin_us(timestamp_us))
         heappush(self._order, index)
         stats.unique_packets += 1

@@ -57,12 +57,12 @@ class DeliveryClock:
         latency_us: Delay between a packet's origin and its delivery.
     """
 
-    __slots__ = ("_base_us", "_drift", "_newest_us", "latency_us")
+    __slots__ = ("_base_us", "_drift", "_peer_now_us", "latency_us")
 
     def __init__(self, handshake_timestamp_us: int, arrival_us: int, latency_us: int) -> None:
         self._base_us = arrival_us - handshake_timestamp_us
         self.latency_us = latency_us
-        self._newest_us = handshake_timestamp_us
+        self._peer_now_us = handshake_timestamp_us
         self._drift = DriftTracer()
 
     @property
@@ -70,11 +70,17 @@ class DeliveryClock:
         """Estimated drift not yet moved into the time base."""
         return self._drift.drift_us
 
+    def handle_arrival(self, now_us: int) -> None:
+        """Note that time has passed: timestamps read from here on are those within 35 minutes of ``now_us``.
+
+        Our own clock says how often the peer's has wrapped, so that neither a long pause nor an absurd
+        timestamp can lead astray.
+        """
+        self._peer_now_us = now_us - self._base_us
+
     def origin_us(self, timestamp_us: int) -> int:
-        """Return our time at which the peer stamped ``timestamp_us`` (32 bits), nearest to the newest seen."""
-        unwrapped_us = unwrap_timestamp_us(timestamp_us, self._newest_us)
-        self._newest_us = max(self._newest_us, unwrapped_us)
-        return self._base_us + self._drift.drift_us + unwrapped_us
+        """Return our time at which the peer stamped ``timestamp_us`` (32 bits)."""
+        return self._base_us + self._drift.drift_us + unwrap_timestamp_us(timestamp_us, self._peer_now_us)
 
     def due_us(self, timestamp_us: int) -> int:
         """Return our time at which a packet stamped ``timestamp_us`` is to be delivered."""
@@ -82,5 +88,6 @@ class DeliveryClock:
 
     def handle_ackack(self, timestamp_us: int, rtt_us: int, now_us: int) -> None:
         """Take the peer's clock reading in an ACKACK as a drift sample."""
-        expected_us = self._base_us + unwrap_timestamp_us(timestamp_us, self._newest_us)
+        self.handle_arrival(now_us)
+        expected_us = self._base_us + unwrap_timestamp_us(timestamp_us, self._peer_now_us)
         self._base_us += self._drift.add_sample(now_us - expected_us, rtt_us)

@@ -140,12 +140,19 @@ class Sender:
         index = unwrap_seqno(ack.next_seqno, self._unsent_index)
         if index > self._unsent_index:
             return
-        if index > self._ack_index:
+        if ack.rtt_us is not None:
+            self.round_trip.adopt(ack.rtt_us, ack.rtt_variance_us or 0)
+        if index < self._ack_index:
+            return  # overtaken by a newer one, which knows better how much room there is
+        acknowledged_packets = index - self._ack_index
+        if acknowledged_packets:
             self._forget_below(index)
             self._probes = 0
-        if ack.available_buffer_packets is not None and ack.rtt_us is not None:
+        if ack.available_buffer_packets is None:
+            # A light ACK does not say that room has become free: the end of the window stays where it was.
+            self._window = max(self._window - acknowledged_packets, 0)
+        else:
             self._window = ack.available_buffer_packets
-            self.round_trip.adopt(ack.rtt_us, ack.rtt_variance_us or 0)
 
     def _forget_below(self, index: int) -> None:
         for acknowledged in range(self._ack_index, index):

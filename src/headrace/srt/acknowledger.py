@@ -39,8 +39,7 @@ class Acknowledger:
     def handle_progress(self, ack_index: int, now_us: int) -> None:
         """Note that the acknowledgeable position may have moved: a full ACK is then due within 10 ms."""
         if ack_index > self._sent_index:
-            due_us = now_us + FULL_ACK_INTERVAL_US
-            self._next_full_us = due_us if self._next_full_us is None else min(self._next_full_us, due_us)
+            self._schedule(now_us + FULL_ACK_INTERVAL_US)
 
     def poll_timer(self) -> int | None:
         """Return when `poll_full` wants to be called, or None."""
@@ -59,6 +58,14 @@ class Acknowledger:
             return None
         self._next_full_us = now_us + max(FULL_ACK_INTERVAL_US, round_trip.rtt_us + 4 * round_trip.variance_us)
         return self.open_ack(ack_index, now_us)
+
+    def say_again(self, now_us: int) -> None:
+        """Have a full ACK sent within 10 ms although its position is known: something else in it has changed."""
+        self._settled_index = min(self._settled_index, self._sent_index - 1)
+        self._schedule(now_us + FULL_ACK_INTERVAL_US)
+
+    def _schedule(self, due_us: int) -> None:
+        self._next_full_us = due_us if self._next_full_us is None else min(self._next_full_us, due_us)
 
     def open_ack(self, ack_index: int, now_us: int) -> int:
         """Return the number of a full ACK for everything below ``ack_index`` that is sent now."""

@@ -27,6 +27,7 @@ class Arrival(Enum):
     NEW = auto()
     DUPLICATE = auto()
     BELATED = auto()
+    OVERFLOWED = auto()
 
 
 class Delivery(NamedTuple):
@@ -62,6 +63,7 @@ class Receiver:
     __slots__ = (
         "_acknowledger",
         "_controls",
+        "_is_full",
         "_next_index",
         "_next_nak_us",
         "_order",
@@ -88,6 +90,7 @@ class Receiver:
         self._order: list[int] = []
         self._acknowledger = Acknowledger(initial_seqno)
         self._next_nak_us: int | None = None
+        self._is_full = False
         self._controls: list[Control] = []
 
     @property
@@ -109,7 +112,11 @@ class Receiver:
     @property
     def available_packets(self) -> int:
         """Free places, as advertised to the sender."""
-        return max(MIN_ADVERTISED_PACKETS, self._window - (self.highest_index + 1 - self._next_index))
+        return max(MIN_ADVERTISED_PACKETS, self._free_packets)
+
+    @property
+    def _free_packets(self) -> int:
+        return self._window - (self.highest_index + 1 - self._next_index)
 
     def handle_data(
         self,
@@ -141,7 +148,14 @@ class Receiver:
         if index in self._packets:
             stats.duplicate_packets += 1
             return Arrival.DUPLICATE
-        if index >= self._next_index + self._window:
+        ahead = index - self._next_index - self._window
+        if 0 <= ahead < MIN_ADVERTISED_PACKETS:
+            # The sender may be here although nothing is free, as less than 2 is never advertised: what waits
+            # for its delivery goes first, and this one comes again.
+            self._is_full = True
+            stats.overflowed_packets += 1
+            return Arrival.OVERFLOWED
+        if ahead >= 0:
             self._slide_window(index)
         self._note_gap(index, now_us, retransmitted=retransmitted)
         self.clock.handle_arrival(now_us)
@@ -215,6 +229,7 @@ class Receiver:
         self._send_ack(self._full_acknowledgement(self._acknowledger.open_ack(self.ack_index, now_us)))
 
     def _full_acknowledgement(self, number: int) -> Acknowledgement:
+        self._is_full = self._free_packets <= MIN_ADVERTISED_PACKETS
         return Acknowledgement(
             number,
             self.ack_index & SEQNO_MASK,
@@ -251,6 +266,9 @@ class Receiver:
             self._next_index = index + 1
             deliveries.append(Delivery(payload, index, origin_us))
         self.statistics.delivered_packets += len(deliveries)
+        if deliveries and self._is_full:
+            self._is_full = False
+            self._acknowledger.say_again(now_us)
         return deliveries
 
     def poll_controls(self) -> list[Control]:

@@ -18,10 +18,11 @@ class ReceiverStatistics:
         received_payload_bytes: Their payload, without headers.
         unique_packets: Data packets that came for the first time and in time.
         lost_packets: Packets found missing when a later one came.
-        recovered_packets: Of those, the ones that came after all, in time.
+        recovered_packets: Of those, the ones that came when sent again, in time.
         dropped_packets: Packets given up at their delivery time.
         belated_packets: Packets that came after they had been delivered or given up.
         duplicate_packets: Packets that came again while the first still waited for delivery.
+        overflowed_packets: Packets that found the buffer full; the sender has to send them again.
         delivered_packets: Packets handed to the application.
         acks_sent_packets: Acknowledgements sent, light ones included.
         naks_sent_packets: Loss reports sent.
@@ -36,6 +37,7 @@ class ReceiverStatistics:
     dropped_packets: int = 0
     belated_packets: int = 0
     duplicate_packets: int = 0
+    overflowed_packets: int = 0
     delivered_packets: int = 0
     acks_sent_packets: int = 0
     naks_sent_packets: int = 0

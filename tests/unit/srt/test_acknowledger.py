@@ -1,0 +1,118 @@
+"""When acknowledgements go out and when they are repeated."""
+
+from headrace.srt.acknowledger import FULL_ACK_INTERVAL_US, LIGHT_ACK_PACKETS, MAX_OPEN_ACKS, Acknowledger
+from headrace.srt.rtt import RoundTrip
+
+FIRST = 500
+
+
+def round_trip(rtt_us: int = 20_000, variance_us: int = 5_000) -> RoundTrip:
+    made = RoundTrip()
+    made.adopt(rtt_us, variance_us)
+    return made
+
+
+def test_nothing_is_due_before_data() -> None:
+    acknowledger = Acknowledger(FIRST)
+    assert acknowledger.poll_timer() is None
+    acknowledger.handle_progress(FIRST, 0)
+    assert acknowledger.poll_timer() is None
+    assert acknowledger.poll_full(FIRST, round_trip(), 0) is None
+
+
+def test_a_full_ack_is_due_10_ms_after_the_first_progress() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 1_000)
+    acknowledger.handle_progress(FIRST + 2, 9_000)
+    assert acknowledger.poll_timer() == 1_000 + FULL_ACK_INTERVAL_US
+    assert acknowledger.poll_full(FIRST + 2, round_trip(), 10_999) is None
+    assert acknowledger.poll_full(FIRST + 2, round_trip(), 11_000) == 1
+
+
+def test_every_64th_packet_wants_a_light_ack() -> None:
+    acknowledger = Acknowledger(FIRST)
+    light = [number for number in range(1, 200) if acknowledger.handle_data()]
+    assert light == [64, 128, 192]
+
+
+def test_a_full_ack_starts_the_count_to_the_next_light_one_anew() -> None:
+    acknowledger = Acknowledger(FIRST)
+    for _ in range(LIGHT_ACK_PACKETS - 1):
+        assert not acknowledger.handle_data()
+    acknowledger.handle_progress(FIRST + 63, 0)
+    assert acknowledger.poll_full(FIRST + 63, round_trip(), 10_000) == 1
+    assert not acknowledger.handle_data()
+
+
+def test_an_ack_without_answer_is_repeated_after_rtt_and_four_variances() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 0)
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 10_000) == 1
+    assert acknowledger.poll_timer() == 10_000 + 20_000 + 4 * 5_000
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 49_999) is None
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 50_000) == 2
+
+
+def test_an_answered_ack_is_not_repeated() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 0)
+    number = acknowledger.poll_full(FIRST + 1, round_trip(), 10_000)
+    assert number is not None
+    assert acknowledger.handle_ackack(number, 30_000) == 20_000
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 50_000) is None
+    assert acknowledger.poll_timer() is None
+
+
+def test_new_progress_comes_before_a_repetition() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 0)
+    acknowledger.poll_full(FIRST + 1, round_trip(), 10_000)
+    acknowledger.handle_progress(FIRST + 2, 15_000)
+    assert acknowledger.poll_timer() == 25_000
+
+
+def test_what_has_changed_besides_the_position_is_said_again_within_10_ms() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 0)
+    number = acknowledger.poll_full(FIRST + 1, round_trip(), 10_000)
+    assert number is not None
+    acknowledger.handle_ackack(number, 30_000)
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 50_000) is None
+    acknowledger.say_again(100_000)
+    assert acknowledger.poll_timer() == 110_000
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 110_000) == 2
+    assert acknowledger.handle_ackack(2, 120_000) == 10_000
+    assert acknowledger.poll_full(FIRST + 1, round_trip(), 300_000) is None
+
+
+def test_an_unknown_or_doubled_ackack_measures_nothing() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger.handle_progress(FIRST + 1, 0)
+    acknowledger.poll_full(FIRST + 1, round_trip(), 10_000)
+    assert acknowledger.handle_ackack(77, 20_000) is None
+    assert acknowledger.handle_ackack(1, 20_000) == 10_000
+    assert acknowledger.handle_ackack(1, 20_000) is None
+
+
+def test_acks_overtaken_by_their_answers_settle_the_furthest() -> None:
+    acknowledger = Acknowledger(FIRST)
+    for step in (1, 2):
+        acknowledger.handle_progress(FIRST + step, 100_000 * step)
+        assert acknowledger.poll_full(FIRST + step, round_trip(), 100_000 * step + 10_000) == step
+    acknowledger.handle_ackack(2, 230_000)
+    acknowledger.handle_ackack(1, 231_000)
+    assert acknowledger.poll_full(FIRST + 2, round_trip(), 900_000) is None
+
+
+def test_the_oldest_of_more_than_1024_open_acks_is_forgotten() -> None:
+    acknowledger = Acknowledger(FIRST)
+    for number in range(1, MAX_OPEN_ACKS + 2):
+        assert acknowledger.open_ack(FIRST + number, number) == number
+    assert acknowledger.handle_ackack(1, 5_000) is None
+    assert acknowledger.handle_ackack(2, 5_000) == 4_998
+
+
+def test_ack_numbers_skip_0_which_means_a_light_ack() -> None:
+    acknowledger = Acknowledger(FIRST)
+    acknowledger._next_number = 0x7FFF_FFFF
+    assert [acknowledger.open_ack(FIRST, 0) for _ in range(2)] == [0x7FFF_FFFF, 1]

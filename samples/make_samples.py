@@ -49,7 +49,7 @@ def colour(red: int, green: int, blue: int) -> Canvas:
 
 def blend(canvas: Canvas, paint: Canvas, amount: Canvas | NDArray[np.float64]) -> None:
     """Lay ``paint`` over the picture, as thick as ``amount`` (0 to 1) says for each pixel."""
-    canvas += (paint - canvas) * np.clip(amount, 0, 1)[..., None]
+    canvas += (paint - canvas) * np.clip(amount, 0, 1).astype(np.float32)[..., None]
 
 
 def draw(size: tuple[int, int], seconds: float, period_s: float) -> NDArray[np.uint8]:

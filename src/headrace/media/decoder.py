@@ -1,11 +1,14 @@
 """From transport stream bytes to decoded frames and metadata, each with its presentation time."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeAlias
 
 import av
+from av.codec.context import Flags
+from av.stream import Stream
 
 from headrace.base.errors import PacketError
 from headrace.mpegts.demuxer import Demuxer, PesPacket
@@ -22,15 +25,17 @@ VIDEO_CODECS: Final = {
     StreamType.VVC: "vvc",
 }
 AUDIO_CODECS: Final = {
-    StreamType.MPEG1_AUDIO: "mp3",
-    StreamType.MPEG2_AUDIO: "mp3",
+    StreamType.MPEG1_AUDIO: "mp2",
+    StreamType.MPEG2_AUDIO: "mp2",
     StreamType.AAC_ADTS: "aac",
     StreamType.AAC_LATM: "aac_latm",
     StreamType.AC3: "ac3",
     StreamType.EAC3: "eac3",
 }
+MAX_CODECS: Final = 16
+"""A stream that changes its PIDs for ever must not leave decoders behind."""
 _TIME_BASE: Final = Fraction(1, 90_000)
-_PARAMETER_SETS: Final = {
+_PARAMETER_SETS: Final[dict[StreamType, Callable[[int], bool]]] = {
     StreamType.H264: lambda nal_header: nal_header & 0x1F in (5, 7),
     StreamType.HEVC: lambda nal_header: nal_header >> 1 & 0x3F in (16, 17, 18, 19, 20, 21, 32, 33),
     StreamType.MPEG1_VIDEO: lambda start_code: start_code == 0xB3,
@@ -136,7 +141,7 @@ class StreamDecoder:
         elif pes.stream_type in VIDEO_STREAM_TYPES and self._decode_video:
             self._handle_video(pes, events)
         elif pes.stream_type in AUDIO_CODECS and self._decode_audio:
-            codec = self._codec_of(pes, AUDIO_CODECS[StreamType(pes.stream_type)])
+            codec = self._codec_of(pes, _audio_codec(pes))
             if isinstance(codec, av.AudioCodecContext):
                 self._decode_audio_data(codec, pes.payload, pes.pts_90khz, events)
 
@@ -151,7 +156,7 @@ class StreamDecoder:
     def _codec_of(self, pes: PesPacket, name: str) -> av.CodecContext | None:
         key = (pes.pid, pes.stream_type)
         if key not in self._codecs:
-            if len(self._codecs) >= 16:
+            if len(self._codecs) == MAX_CODECS:
                 self._codecs.clear()
             try:
                 codec = av.CodecContext.create(name, "r")
@@ -159,7 +164,8 @@ class StreamDecoder:
                 self.errors[f"no_decoder_for_{name}"] += 1
                 return None
             codec.thread_count = 1
-            codec.flags |= int(av.codec.context.Flags.low_delay)
+            # A picture that refers to a lost one is shown, and counted, rather than a still until a keyframe.
+            codec.flags |= Flags.low_delay | Flags.output_corrupt
             self._codecs[key] = codec
         return self._codecs[key]
 
@@ -185,7 +191,7 @@ class StreamDecoder:
         return self._last_pts_90khz[pid]
 
     def _decode_video_packet(
-        self, codec: av.VideoCodecContext, packet: "av.Packet | None", events: list[DecoderEvent]
+        self, codec: av.VideoCodecContext, packet: "av.Packet[Stream] | None", events: list[DecoderEvent]
     ) -> None:
         try:
             frames = codec.decode(packet)
@@ -218,6 +224,13 @@ class StreamDecoder:
         for frame in frames:
             self.audio_frames += 1
             events.append(AudioFrameDecoded(pts_90khz, frame.samples, frame.sample_rate))
+
+
+def _audio_codec(pes: PesPacket) -> str:
+    """Return FFmpeg's name of the codec; of MPEG audio, layer 3 (ISO/IEC 11172-3, 2.4.1.3) has its own."""
+    name = AUDIO_CODECS[StreamType(pes.stream_type)]
+    is_layer_3 = len(pes.payload) > 1 and pes.payload[1] >> 1 & 3 == 1
+    return "mp3" if name == "mp2" and is_layer_3 else name
 
 
 def _starts_sequence(stream_type: StreamType, payload: bytes) -> bool:

@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from headrace.media.errors import MediaError
 from headrace.media.pcm import SAMPLE_RATE_HZ, PcmBlocks, pcm_frame
-from headrace.media.source import MICROSECONDS, SourceInfo
+from headrace.media.source import SourceInfo
 
 TIME_BASE: Final = Fraction(1, 90_000)
 NEVER_FRAMES: Final = 1 << 24

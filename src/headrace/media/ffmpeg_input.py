@@ -37,7 +37,7 @@ def _open(url: str, container_format: str | None, *, live: bool) -> InputContain
     try:
         return av.open(url, format=container_format, options=options, timeout=OPEN_TIMEOUT_S if live else None)
     except FileNotFoundError as error:
-        raise MediaError(f"there is no file {url}") from error
+        raise MediaError(f"there is no file or device {url}") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{url} cannot be opened: {_reason(error)}") from error
 
@@ -166,7 +166,7 @@ class FfmpegInput:
         return int(MICROSECONDS / self.info.frame_rate)
 
 
-def video_file(path: Path) -> FfmpegInput:
+def open_video_file(path: Path) -> FfmpegInput:
     """Return a source for a video file of any kind that FFmpeg reads.
 
     Raises:
@@ -177,7 +177,7 @@ def video_file(path: Path) -> FfmpegInput:
     return FfmpegInput(f"file:{path}")
 
 
-def test_pattern(
+def open_test_pattern(
     *,
     width: int = 1280,
     height: int = 720,
@@ -217,4 +217,4 @@ def open_input(spec: str) -> FfmpegInput:
         return FfmpegInput(spec, live=True)
     if "://" in spec:
         return FfmpegInput(spec)
-    return video_file(Path(spec))
+    return open_video_file(Path(spec))

@@ -208,10 +208,10 @@ class MetadataInjector:
         if not self._active:
             self._pmt_counter = packet.continuity_counter
             return data
-        if not sections:
-            return b""
         if self._pmt_counter is None:
             self._pmt_counter = (packet.continuity_counter - 1) & 15
+        if not sections:
+            return b""
         unit = sections_to_unit(rewritten)
         packets, self._pmt_counter = split_into_packets(packet.pid, self._pmt_counter, unit)
         return packets + self._take_pending()

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
-from headrace.base.errors import PacketError
 from headrace.mpegts.id3 import Id3Frame, PrivateFrame, TextFrame, UserTextFrame, decode_id3, encode_id3
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"

@@ -1,0 +1,99 @@
+import re
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from tests.support.pictures import picture
+
+from headrace.media.encoder import AudioEncoder, EncoderSettings, VideoEncoder, adts_header, encoded_size
+from headrace.media.errors import MediaError
+from headrace.media.pcm import pcm_frame
+from headrace.media.source import SourceInfo
+
+INFO = SourceInfo(64, 48, Fraction(25), has_audio=True)
+
+
+def nal_types(data: bytes) -> list[int]:
+    return [data[found.end()] & 0x1F for found in re.finditer(b"\0\0\x01", data)]
+
+
+def test_each_picture_comes_out_at_once_with_its_time() -> None:
+    encoder = VideoEncoder(INFO, EncoderSettings())
+    for number in range(30):
+        [unit] = encoder.encode(picture(number), number * 40_000)
+        assert unit.time_90khz == number * 3_600
+        assert nal_types(unit.data)[0] == 9
+
+
+def test_keyframes_come_on_time_and_carry_their_parameters() -> None:
+    encoder = VideoEncoder(INFO, EncoderSettings(keyframe_interval_ms=400))
+    units = [encoder.encode(picture(number), number * 40_000)[0] for number in range(40)]
+    assert [number for number, unit in enumerate(units) if unit.key_frame] == [0, 10, 20, 30]
+    assert all({7, 8, 5} <= set(nal_types(unit.data)) for unit in units if unit.key_frame)
+
+
+def test_pictures_of_keyframes_do_not_make_keyframes() -> None:
+    encoder = VideoEncoder(INFO, EncoderSettings())
+    frames = [picture(number) for number in range(5)]
+    for frame in frames:
+        frame.pict_type = av.video.frame.PictureType.I
+    units = [encoder.encode(frame, number * 40_000)[0] for number, frame in enumerate(frames)]
+    assert [unit.key_frame for unit in units] == [True, False, False, False, False]
+
+
+def test_a_second_picture_of_the_same_time_is_left_out() -> None:
+    encoder = VideoEncoder(INFO, EncoderSettings())
+    assert [len(encoder.encode(picture(0), time_us)) for time_us in (0, 0, 5, 40_000, 39_000)] == [1, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (None, None, (640, 358)),
+        (320, None, (320, 178)),
+        (None, 180, (320, 180)),
+        (101, 77, (100, 76)),
+        (1, 1, (2, 2)),
+    ],
+)
+def test_sizes_are_even_and_keep_their_shape(
+    width: int | None, height: int | None, expected: tuple[int, int]
+) -> None:
+    info = SourceInfo(641, 359, Fraction(25), has_audio=False)
+    assert encoded_size(info, EncoderSettings(width=width, height=height)) == expected
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuvj420p", "rgb24", "yuv422p", "gray"])
+def test_white_is_white_whatever_the_format(pix_fmt: str) -> None:
+    white = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255, np.uint8), format="rgb24")
+    frame = white.reformat(format=pix_fmt, dst_color_range=2 if pix_fmt == "yuvj420p" else None)
+    [unit] = VideoEncoder(INFO, EncoderSettings()).encode(frame, 0)
+    decoder = av.CodecContext.create("h264", "r")
+    [decoded] = decoder.decode(av.Packet(unit.data)) + decoder.decode(None)
+    assert abs(int(decoded.to_ndarray(format="gray").mean()) - 255) <= 2 or decoded.color_range == 1
+    assert abs(int(np.frombuffer(bytes(decoded.planes[0]), np.uint8)[:64].mean()) - 235) <= 2
+
+
+def test_settings_that_x264_does_not_take_say_so() -> None:
+    with pytest.raises(MediaError, match="not a preset"):
+        VideoEncoder(INFO, EncoderSettings(preset="fastest"))
+    with pytest.raises(MediaError, match="choose other values"):
+        VideoEncoder(INFO, EncoderSettings(width=100_000, height=100_000))
+
+
+def test_sound_comes_as_aac_that_a_decoder_takes() -> None:
+    encoder = AudioEncoder(EncoderSettings())
+    tone = np.sin(np.arange(9_600) * 2 * np.pi * 440 / 48_000).astype(np.float32)
+    units = list(encoder.encode(pcm_frame(np.stack([tone, tone])), 1_000_000))
+    assert [unit.time_90khz for unit in units[:3]] == [88_080, 90_000, 91_920]
+    decoder = av.CodecContext.create("aac", "r")
+    frames = [frame for unit in units for frame in decoder.decode(av.Packet(unit.data))]
+    assert {(frame.sample_rate, frame.layout.name, frame.samples) for frame in frames} == {
+        (48_000, "stereo", 1024)
+    }
+    assert np.abs(frames[4].to_ndarray()).max() > 0.5
+
+
+def test_the_header_before_a_frame_has_the_bytes_of_the_standard() -> None:
+    assert adts_header(93).hex() == "fff14c800c9ffc"

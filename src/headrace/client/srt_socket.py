@@ -9,7 +9,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -145,10 +145,16 @@ class SrtSocket:
             ConnectionEndedError: The connection has ended.
             LocalProtocolError: A payload is empty or too long.
         """
-        await self._wait_until(lambda: self._connection.sender.buffered_packets < MAX_UNACKNOWLEDGED_PACKETS)
-        self._send_now(payloads)
+        await self._wait_until(lambda: self.unacknowledged_packets < MAX_UNACKNOWLEDGED_PACKETS)
+        self.send_now(*payloads)
 
-    def _send_now(self, payloads: Iterable[bytes]) -> None:
+    @property
+    def unacknowledged_packets(self) -> int:
+        """Packets sent or waiting that the peer has not acknowledged."""
+        return self._connection.sender.buffered_packets
+
+    def send_now(self, *payloads: bytes) -> None:
+        """Send without waiting, however many are unacknowledged; raises as `send`."""
         self._check_open()
         time_us = now_us()
         for payload in payloads:

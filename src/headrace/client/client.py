@@ -1,0 +1,122 @@
+"""A client: any number of subscriptions to one broker, begun and ended at any time.
+
+::
+
+    async with Client(BrokerAddress("127.0.0.1", 8890)) as client:
+        client.subscribe("1AAA99")
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import HeadraceError
+from headrace.client.broker_address import BrokerAddress
+from headrace.client.subscription import PayloadSink, Subscription, SubscriptionFigures
+from headrace.client.viewer import Viewer, ViewerFigures
+
+
+class AlreadySubscribedError(HeadraceError):
+    """There is a subscription to this channel."""
+
+
+class NotSubscribedError(HeadraceError):
+    """There is no subscription to this channel."""
+
+
+class ChannelFigures(NamedTuple):
+    """What one subscription has received, and what of it could be seen."""
+
+    received: SubscriptionFigures
+    seen: ViewerFigures
+
+
+class _Running(NamedTuple):
+    subscription: Subscription
+    viewer: Viewer
+    task: "asyncio.Task[None]"
+
+
+class Client:
+    """Subscriptions by channel id.
+
+    Args:
+        broker: Where the broker listens.
+        latency_ms: Least SRT latency of each subscription.
+        make_sinks: Returns further sinks for a new subscription, such as a recorder.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAddress,
+        *,
+        latency_ms: int = 120,
+        make_sinks: Callable[[str], Sequence[PayloadSink]] = lambda _: (),
+    ) -> None:
+        self._broker = broker
+        self._latency_ms = latency_ms
+        self._make_sinks = make_sinks
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def channel_ids(self) -> list[str]:
+        """The channels subscribed to, in the order of subscribing."""
+        return list(self._running)
+
+    def subscribe(self, channel_id: str) -> None:
+        """Begin a subscription, in the running event loop.
+
+        Raises:
+            ChannelIdError: The channel id cannot be one.
+            AlreadySubscribedError: There is one.
+            HeadraceError: A sink cannot be made.
+            OSError: A sink cannot be made.
+        """
+        if check_channel_id(channel_id) in self._running:
+            raise AlreadySubscribedError(f"already subscribed to {channel_id}")
+        sinks = self._make_sinks(channel_id)
+        viewer = Viewer()
+        subscription = Subscription(self._broker, channel_id, latency_ms=self._latency_ms, sinks=[viewer, *sinks])
+        task = asyncio.get_running_loop().create_task(subscription.run(), name=f"subscription {channel_id}")
+        self._running[channel_id] = _Running(subscription, viewer, task)
+
+    async def unsubscribe(self, channel_id: str) -> ChannelFigures:
+        """End a subscription; return what it received.
+
+        Raises:
+            ChannelIdError: The channel id cannot be one.
+            NotSubscribedError: There is none.
+        """
+        running = self._running.pop(check_channel_id(channel_id), None)
+        if running is None:
+            raise NotSubscribedError(f"not subscribed to {channel_id}")
+        running.task.cancel()
+        await asyncio.gather(running.task, return_exceptions=True)
+        return ChannelFigures(running.subscription.figures, running.viewer.figures)
+
+    def figures(self, channel_id: str) -> ChannelFigures:
+        """Return what a subscription has received so far.
+
+        Raises:
+            NotSubscribedError: There is none.
+        """
+        running = self._running.get(channel_id)
+        if running is None:
+            raise NotSubscribedError(f"not subscribed to {channel_id}")
+        return ChannelFigures(running.subscription.figures, running.viewer.figures)
+
+    def failure(self, channel_id: str) -> BaseException | None:
+        """Return why a subscription has ended by itself, None while it runs."""
+        task = self._running[channel_id].task
+        return task.exception() if task.done() and not task.cancelled() else None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for channel_id in self.channel_ids:
+            await self.unsubscribe(channel_id)

@@ -1,0 +1,225 @@
+"""Sends a transport stream to a broker as one channel's producer, and reconnects by itself.
+
+::
+
+    stream = LiveStream(open_test_pattern())
+    await Publisher(BrokerAddress("127.0.0.1", 8890), "1AAA99", stream).run()
+"""
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import HeadraceError
+from headrace.client.backoff import Backoff
+from headrace.client.broker_address import BrokerAddress
+from headrace.client.srt_connect import srt_connect
+from headrace.client.srt_socket import MAX_UNACKNOWLEDGED_PACKETS, ConnectionEndedError, SrtSocket
+from headrace.mpegts.packetizer import Packetizer
+from headrace.srt.caller import ConnectTimeoutError
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+from headrace.srt.stream_id import AccessRequest, format_stream_id
+
+FIRST_CONNECT_SECONDS: Final = 5.0
+"""A broker that is being started with us is up by then; later a clear error helps more than patience."""
+
+_log = structlog.get_logger()
+
+
+class TransportStreamSource(Protocol):
+    """What makes the stream: `headrace.media.live_stream.LiveStream` or its like for pass-through."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Block until there is more, and yield it; whole 188-byte packets."""
+
+    def stop(self) -> None:
+        """End the iteration soon; called from another thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherFigures:
+    """What a publisher has done so far.
+
+    Attributes:
+        is_connected: Whether the broker has it now.
+        reconnects: How often the connection was made anew.
+        sent_packets: Data packets sent, resent ones included.
+        sent_payload_bytes: Their payload.
+        resent_packets: Packets sent again because the broker missed them.
+        dropped_packets: Packets given up, or made while there was no connection.
+        rtt_ms: Round trip to the broker, None before it is known.
+    """
+
+    is_connected: bool
+    reconnects: int
+    sent_packets: int
+    sent_payload_bytes: int
+    resent_packets: int
+    dropped_packets: int
+    rtt_ms: float | None
+
+
+class Publisher:
+    """One producer.
+
+    Args:
+        broker: Where the broker listens.
+        channel_id: The channel to produce.
+        stream: What to send; read in a thread of its own, at its own pace.
+        latency_ms: Least SRT latency to the broker.
+
+    Raises:
+        ChannelIdError: The channel id cannot be one.
+    """
+
+    def __init__(
+        self, broker: BrokerAddress, channel_id: str, stream: TransportStreamSource, *, latency_ms: int = 120
+    ) -> None:
+        self._broker = broker
+        self._stream_id = format_stream_id(AccessRequest(check_channel_id(channel_id), "publish"))
+        self._stream = stream
+        self._latency_ms = latency_ms
+        self._socket: SrtSocket | None = None
+        self._connects = 0
+        self._packetizer = Packetizer()
+        self._unsent_packets = 0
+        self._past = [0, 0, 0, 0]
+        self._failure: BaseException | None = None
+
+    @property
+    def figures(self) -> PublisherFigures:
+        """What it has done so far."""
+        now = self._counts(self._socket) if self._socket is not None else [0, 0, 0, 0]
+        sent, payload_bytes, resent, dropped = (a + b for a, b in zip(self._past, now, strict=True))
+        rtt_ms = self._socket.statistics.rtt_us / 1000 if self._socket is not None else None
+        return PublisherFigures(
+            self._socket is not None,
+            max(0, self._connects - 1),
+            sent,
+            payload_bytes,
+            resent,
+            dropped + self._unsent_packets,
+            rtt_ms,
+        )
+
+    @staticmethod
+    def _counts(socket: SrtSocket) -> list[int]:
+        stats = socket.statistics.sender
+        return [stats.sent_packets, stats.sent_payload_bytes, stats.resent_packets, stats.dropped_packets]
+
+    async def run(self) -> None:
+        """Connect, send until the stream ends, and say goodbye; cancel it to stop earlier.
+
+        Raises:
+            ConnectTimeoutError: No broker answered at the start.
+            ConnectionRejectedError: The broker refused; at the start also because the channel is taken.
+            OSError: The broker's name cannot be resolved at the start.
+            MediaError: The stream failed.
+        """
+        await self._connect_first()
+        connecting = asyncio.create_task(self._stay_connected())
+        try:
+            await self._pump_stream(connecting)
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            if self._socket is not None:
+                await self._socket.close()
+
+    async def _connect_first(self) -> None:
+        deadline = asyncio.get_running_loop().time() + FIRST_CONNECT_SECONDS
+        while True:
+            try:
+                await self._connect(deadline - asyncio.get_running_loop().time())
+            except ConnectTimeoutError:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+            else:
+                return
+
+    async def _connect(self, timeout_seconds: float = 3.0) -> None:
+        self._socket = await srt_connect(
+            self._broker.host,
+            self._broker.port,
+            stream_id=self._stream_id,
+            latency_ms=self._latency_ms,
+            connect_timeout_seconds=max(timeout_seconds, 0.5),
+        )
+        self._connects += 1
+
+    async def _stay_connected(self) -> None:
+        backoff = Backoff(random.random)
+        while True:
+            try:
+                if self._socket is None:
+                    await self._connect()
+                    backoff.reset()
+                    _log.info("connected again", broker=str(self._broker))
+                await self._watch()
+            except (HeadraceError, OSError) as error:
+                if _is_final(error):
+                    raise
+                _log.warning("not connected", broker=str(self._broker), reason=str(error))
+                await asyncio.sleep(backoff.next_seconds())
+
+    async def _watch(self) -> None:
+        """Wait until the connection ends, and raise why."""
+        if self._socket is None:
+            raise AssertionError("watched without a connection")
+        try:
+            while True:
+                await self._socket.receive()
+        finally:
+            ended, self._socket = self._socket, None
+            self._past = [a + b for a, b in zip(self._past, self._counts(ended), strict=True)]
+
+    async def _pump_stream(self, connecting: "asyncio.Task[None]") -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        thread = threading.Thread(target=self._read_stream, args=(loop, ended), name="stream", daemon=True)
+        thread.start()
+        waiting = asyncio.create_task(ended.wait())
+        try:
+            await asyncio.wait((waiting, connecting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            self._stream.stop()
+            # The stream may be inside one encoded frame; it looks at its stop between two.
+            await asyncio.to_thread(thread.join, 2.0)
+        if connecting.done():
+            connecting.result()
+        if self._failure is not None:
+            raise self._failure
+
+    def _read_stream(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+        try:
+            for ts in self._stream:
+                loop.call_soon_threadsafe(self._send, ts)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the event loop's thread
+            self._failure = error
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+
+    def _send(self, ts: bytes) -> None:
+        # A frame's last packet does not wait for the next frame to fill it up.
+        payloads = [payload for payload in (*self._packetizer.feed(ts), self._packetizer.flush()) if payload]
+        socket = self._socket
+        if socket is None or socket.unacknowledged_packets > MAX_UNACKNOWLEDGED_PACKETS:
+            self._unsent_packets += len(payloads)
+            return
+        try:
+            socket.send_now(*payloads)
+        except ConnectionEndedError:
+            self._unsent_packets += len(payloads)
+
+
+def _is_final(error: Exception) -> bool:
+    """Tell whether a refusal will not go away by itself; a conflict does, when the other producer leaves."""
+    passing = (RejectReason.CONFLICT, RejectReason.OVERLOAD, RejectReason.BACKLOG, RejectReason.RESOURCE)
+    return isinstance(error, ConnectionRejectedError) and error.code not in passing

@@ -1,0 +1,72 @@
+"""Writes a channel to a playable ``.ts`` file."""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import structlog
+
+from headrace.base.channel_id import check_channel_id
+
+MAX_NAME_TRIES: Final = 1000
+
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """A sink of a subscription that writes what it gets to a new file, made with the first payload.
+
+    A disk that fails ends the recording, with a log line, and nothing else.
+
+    Args:
+        directory: Where the file goes; it is made if need be.
+        channel_id: Begins the file's name; checked, so that it cannot name another folder.
+
+    Attributes:
+        path: The file, None before there is one.
+
+    Raises:
+        ChannelIdError: The channel id cannot be one.
+        OSError: The directory cannot be made.
+    """
+
+    def __init__(self, directory: Path, channel_id: str) -> None:
+        self.path: Path | None = None
+        self._directory = directory
+        self._channel_id = check_channel_id(channel_id)
+        self._file: BinaryIO | None = None
+        self._failed = False
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def write(self, payloads: Sequence[bytes]) -> None:
+        """Append payloads."""
+        if self._failed:
+            return
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(b"".join(payloads))
+        except OSError as error:
+            self._failed = True
+            _log.error("recording ended", channel=self._channel_id, path=str(self.path), reason=str(error))
+            self.close()
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    def _open(self) -> BinaryIO:
+        """Open a file that did not exist: an old recording is never written over."""
+        stem = f"{self._channel_id}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+        for number in range(MAX_NAME_TRIES):
+            path = self._directory / (f"{stem}.ts" if number == 0 else f"{stem}-{number}.ts")
+            with contextlib.suppress(FileExistsError):
+                file = path.open("xb")
+                self.path = path
+                return file
+        raise FileExistsError(f"{MAX_NAME_TRIES} recordings named {stem} exist in {self._directory}")

@@ -1,0 +1,195 @@
+"""Receives one channel from a broker, and reconnects by itself.
+
+::
+
+    subscription = Subscription(BrokerAddress("127.0.0.1", 8890), "1AAA99", sinks=[recorder])
+    await subscription.run()
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+import structlog
+
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import HeadraceError
+from headrace.client.backoff import Backoff
+from headrace.client.broker_address import BrokerAddress
+from headrace.client.srt_connect import srt_connect
+from headrace.client.srt_socket import SrtSocket
+from headrace.netio.clock import now_us
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+from headrace.srt.stream_id import AccessRequest, format_stream_id
+
+LIVE_WITHIN_US: Final = 1_000_000
+"""A channel that gave something within the last second counts as live; a stream pauses for less."""
+
+_log = structlog.get_logger()
+
+
+class PayloadSink(Protocol):
+    """Something that takes what a subscription receives. It must not block."""
+
+    def write(self, payloads: Sequence[bytes]) -> None:
+        """Take payloads in their order."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+class SubscriptionState(Enum):
+    """How a subscription is doing."""
+
+    CONNECTING = "connecting"
+    WAITING = "waiting for the producer"
+    LIVE = "live"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFigures:
+    """What a subscription has received so far.
+
+    Attributes:
+        state: How it is doing.
+        received_payload_bytes: Payload delivered.
+        received_packets: Data packets that came for the first time and in time.
+        lost_packets: Packets found missing when a later one came.
+        recovered_packets: Of those, the ones that came after all, in time.
+        dropped_packets: Packets given up.
+        reconnects: How often the connection was made anew.
+        rtt_ms: Round trip to the broker, None while not connected.
+    """
+
+    state: SubscriptionState
+    received_payload_bytes: int
+    received_packets: int
+    lost_packets: int
+    recovered_packets: int
+    dropped_packets: int
+    reconnects: int
+    rtt_ms: float | None
+
+
+class Subscription:
+    """One subscription to one channel.
+
+    Args:
+        broker: Where the broker listens.
+        channel_id: The channel.
+        latency_ms: Least SRT latency: time to recover what is lost.
+        sinks: Get everything that is delivered, in order.
+
+    Attributes:
+        channel_id: As given.
+        started_us: When it was made.
+
+    Raises:
+        ChannelIdError: The channel id cannot be one.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAddress,
+        channel_id: str,
+        *,
+        latency_ms: int = 120,
+        sinks: Sequence[PayloadSink] = (),
+    ) -> None:
+        self.channel_id = check_channel_id(channel_id)
+        self.started_us = now_us()
+        self._broker = broker
+        self._latency_ms = latency_ms
+        self._sinks = sinks
+        self._socket: SrtSocket | None = None
+        self._connects = 0
+        self._refused = False
+        self._delivered_bytes = 0
+        self._delivered_us: int | None = None
+        self._past = [0, 0, 0, 0]
+
+    @property
+    def figures(self) -> SubscriptionFigures:
+        """What it has received so far."""
+        now = self._counts(self._socket) if self._socket is not None else [0, 0, 0, 0]
+        received, lost, recovered, dropped = (a + b for a, b in zip(self._past, now, strict=True))
+        rtt_ms = self._socket.statistics.rtt_us / 1000 if self._socket is not None else None
+        return SubscriptionFigures(
+            self._state(),
+            self._delivered_bytes,
+            received,
+            lost,
+            recovered,
+            dropped,
+            max(0, self._connects - 1),
+            rtt_ms,
+        )
+
+    def _state(self) -> SubscriptionState:
+        if self._refused:
+            return SubscriptionState.REFUSED
+        if self._socket is None:
+            return SubscriptionState.CONNECTING
+        is_live = self._delivered_us is not None and now_us() - self._delivered_us < LIVE_WITHIN_US
+        return SubscriptionState.LIVE if is_live else SubscriptionState.WAITING
+
+    @staticmethod
+    def _counts(socket: SrtSocket) -> list[int]:
+        stats = socket.statistics.receiver
+        return [stats.unique_packets, stats.lost_packets, stats.recovered_packets, stats.dropped_packets]
+
+    async def run(self) -> None:
+        """Receive until cancelled, whatever becomes of the connection.
+
+        Raises:
+            ConnectionRejectedError: The broker refused for good.
+        """
+        backoff = Backoff(random.random)
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    backoff.reset()
+                    await self._receive()
+                except (HeadraceError, OSError) as error:
+                    self._note_failure(error)
+                    await asyncio.sleep(backoff.next_seconds())
+        finally:
+            for sink in self._sinks:
+                sink.close()
+
+    def _note_failure(self, error: Exception) -> None:
+        passing = (RejectReason.OVERLOAD, RejectReason.BACKLOG, RejectReason.RESOURCE)
+        if isinstance(error, ConnectionRejectedError) and error.code not in passing:
+            self._refused = True
+            raise error
+        _log.warning("not connected", channel=self.channel_id, broker=str(self._broker), reason=str(error))
+
+    async def _connect(self) -> None:
+        self._socket = await srt_connect(
+            self._broker.host,
+            self._broker.port,
+            stream_id=format_stream_id(AccessRequest(self.channel_id)),
+            latency_ms=self._latency_ms,
+        )
+        self._connects += 1
+
+    async def _receive(self) -> None:
+        """Hand over what comes until the connection ends; raises why it did."""
+        if self._socket is None:
+            raise AssertionError("received without a connection")
+        try:
+            while True:
+                payloads = await self._socket.receive_all()
+                self._delivered_bytes += sum(map(len, payloads))
+                self._delivered_us = now_us()
+                for sink in self._sinks:
+                    sink.write(payloads)
+        finally:
+            ended, self._socket = self._socket, None
+            ended.abort()
+            self._past = [a + b for a, b in zip(self._past, self._counts(ended), strict=True)]

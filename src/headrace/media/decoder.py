@@ -97,6 +97,7 @@ class StreamDecoder:
     Attributes:
         video_frames: Pictures decoded.
         audio_frames: Sound frames decoded.
+        skipped_frames: Pictures before the first keyframe, which every late joiner gets and nobody can decode.
         errors: What could not be decoded, by reason; drops of the demuxer are in `drops`.
     """
 
@@ -108,6 +109,7 @@ class StreamDecoder:
         self._last_pts_90khz: dict[int, int] = {}
         self.video_frames = 0
         self.audio_frames = 0
+        self.skipped_frames = 0
         self.errors: Counter[str] = Counter()
 
     @property
@@ -164,8 +166,8 @@ class StreamDecoder:
                 self.errors[f"no_decoder_for_{name}"] += 1
                 return None
             codec.thread_count = 1
-            # A picture that refers to a lost one is shown, and counted, rather than a still until a keyframe.
-            codec.flags |= Flags.low_delay | Flags.output_corrupt
+            # Otherwise MPEG-2 holds each picture until the next, in case it is to be shown before.
+            codec.flags |= Flags.low_delay
             self._codecs[key] = codec
         return self._codecs[key]
 
@@ -173,7 +175,7 @@ class StreamDecoder:
         stream_type = StreamType(pes.stream_type)
         key = (pes.pid, pes.stream_type)
         if key not in self._codecs and not pes.random_access and not _starts_sequence(stream_type, pes.payload):
-            self.errors["before_first_keyframe"] += 1
+            self.skipped_frames += 1
             return
         codec = self._codec_of(pes, VIDEO_CODECS[stream_type])
         if not isinstance(codec, av.VideoCodecContext) or not pes.payload:

@@ -22,7 +22,6 @@ NEVER_FRAMES: Final = 1 << 24
 """Keyframes are forced by time; this only keeps x264 from placing its own."""
 ONE_THREAD_PIXELS_PER_SECOND: Final = 1280 * 720 * 30
 """Up to here one core is enough for every preset to "veryfast", and slices cost bits."""
-FULL_RANGE: Final = 2
 LIMITED_RANGE: Final = 1
 PRESETS: Final = (
     "ultrafast",
@@ -138,14 +137,8 @@ class VideoEncoder:
         if self._last_90khz is not None and time_90khz <= self._last_90khz:
             return []
         self._last_90khz = time_90khz
-        full_range = frame.format.name.startswith("yuvj") or frame.color_range == FULL_RANGE
         picture = self._reformatter.reformat(
-            frame,
-            self.width,
-            self.height,
-            "yuv420p",
-            src_color_range=FULL_RANGE if full_range else None,
-            dst_color_range=LIMITED_RANGE,
+            frame, self.width, self.height, "yuv420p", dst_color_range=LIMITED_RANGE
         )
         picture.pts, picture.time_base = time_90khz, TIME_BASE
         # Otherwise x264 takes over the type of the decoded frame: lavfi's are all keyframes.

@@ -25,7 +25,8 @@ def test_a_joiner_in_the_middle_starts_at_a_keyframe_without_errors() -> None:
     pictures = [event for event in events if isinstance(event, VideoFrameDecoded)]
     assert pictures[0].key_frame
     assert len(pictures) == 70
-    assert set(decoder.errors) == {"before_first_keyframe"}
+    assert decoder.errors == {}
+    assert 0 < decoder.skipped_frames < 50
 
 
 def test_a_lost_packet_is_counted_and_decoding_goes_on() -> None:
@@ -37,7 +38,7 @@ def test_a_lost_packet_is_counted_and_decoding_goes_on() -> None:
     decoder.flush()
     assert decoder.drops["continuity_error"] == 1
     assert decoder.video_frames == 59
-    assert set(decoder.errors) == {"corrupt_frame"}
+    assert decoder.errors == {}
 
 
 def test_video_or_audio_may_be_left_alone() -> None:
@@ -91,3 +92,14 @@ def test_streams_of_other_codecs_are_decoded(video: str, audio: str) -> None:
     assert pictures == [(pictures[0] or 0) + 3_600 * number for number in range(25)]
     assert decoder.audio_frames > 20
     assert (decoder.errors, decoder.drops) == ({}, {})
+
+
+@pytest.mark.interop
+def test_a_picture_is_not_held_until_the_next() -> None:
+    ffmpeg = find_program("ffmpeg")
+    arguments = "-f lavfi -i testsrc2=d=1:s=160x120 -c:v mpeg2video -bf 0 -f mpegts -"
+    made = subprocess.run([ffmpeg, "-v", "error", *arguments.split()], capture_output=True, check=True)
+    decoder = StreamDecoder()
+    decoder.feed(made.stdout)
+    # FFmpeg gives no length to video, so only the end of the stream ends the last of 25.
+    assert decoder.video_frames == 24

@@ -86,6 +86,18 @@ def test_a_frame_over_the_limit_is_dropped(monkeypatch: pytest.MonkeyPatch) -> N
         assert demuxer.buffered_bytes == 0
 
 
+def test_all_streams_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BUFFERED_BYTES", 2_000)
+    for second_bytes, dropped in ((1_000, 0), (1_001, 1)):
+        demuxer = Demuxer()
+        demuxer.feed(tables(streams=(*VIDEO, ElementaryStream(StreamType.HEVC, 0x101))))
+        for pid, unit_bytes in ((0x100, 1_000), (0x101, second_bytes)):
+            pes = encode_pes(0xE0, bytes(unit_bytes - 14), 1, bounded=False)
+            demuxer.feed(split_into_packets(pid, 15, pes)[0])
+        assert demuxer.drops["pes_too_long"] == dropped
+        assert demuxer.buffered_bytes == (1_000 if dropped else 2_000)
+
+
 def test_frames_that_never_end_cannot_fill_the_memory() -> None:
     demuxer = Demuxer()
     demuxer.feed(tables(streams=VIDEO))

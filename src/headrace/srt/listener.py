@@ -151,7 +151,7 @@ class Listener:
             self.ignored_packets["bad_cookie"] += 1
             return None
         accepted = self._accepted.get((address, handshake.socket_id))
-        if accepted is not None:
+        if accepted is not None and accepted.handshake.initial_seqno == handshake.initial_seqno:
             # At a round trip over 250 ms callers repeat the conclusion before our answer can reach them:
             # "same answer, fresh timestamp".
             return self._encode(accepted.handshake, now_us - accepted.epoch_us, handshake.socket_id)
@@ -170,7 +170,8 @@ class Listener:
             (handshake.initial_seqno >= SEQNO_MASK, RejectReason.ROGUE),
             (handshake.mss_bytes < MIN_MSS_BYTES or handshake.flow_window_packets < 2, RejectReason.ROGUE),
             (handshake.socket_id == 0, RejectReason.ROGUE),
-            (handshake.key_material is not None or handshake.encryption_field != 0, RejectReason.UNSECURE),
+            # A key length without key material is a caller that set pbkeylen and no passphrase (libsrt 1.5.1).
+            (handshake.key_material is not None, RejectReason.UNSECURE),
             (live is not None and SrtFlags.STREAM in live.flags, RejectReason.MESSAGE_API),
             (handshake.congestion not in (None, "live"), RejectReason.CONGESTION),
             (handshake.filter is not None, RejectReason.FILTER),
@@ -197,6 +198,7 @@ class Listener:
         send_latency_ms = max(options.peer_latency_ms, live.receiver_latency_ms)
         answer = replace(
             asked,
+            encryption_field=0,
             extension_field=ExtensionFlags.HSREQ | (ExtensionFlags.CONFIG if asked.congestion else 0),
             mss_bytes=min(MAX_MSS_BYTES, asked.mss_bytes),
             flow_window_packets=options.flow_window_packets,

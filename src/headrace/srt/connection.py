@@ -152,14 +152,19 @@ class Connection:
         if self.close_reason is not None:
             return
         try:
-            header = decode_header(datagram)
-            if header.is_control:
-                self._handle_control(header, datagram[HEADER_BYTES:], now_us)
-            else:
-                self.handle_data(header, datagram[HEADER_BYTES:], now_us)
+            self._handle_packet(datagram, now_us)
         except PacketError as error:
             self._statistics.ignored_packets[error.reason] += 1
         self.flush(now_us)
+
+    def _handle_packet(self, datagram: bytes, now_us: int) -> None:
+        header = decode_header(datagram)
+        if header.dst_socket_id != self.parameters.socket_id:
+            raise PacketError("foreign_socket_id")  # left over from an earlier connection on this port
+        if header.is_control:
+            self._handle_control(header, datagram[HEADER_BYTES:], now_us)
+        else:
+            self.handle_data(header, datagram[HEADER_BYTES:], now_us)
 
     def handle_data(
         self, header: Header, payload: bytes, now_us: int, *, payload_bytes: int | None = None
@@ -173,14 +178,17 @@ class Connection:
             payload_bytes: Its length, where the payload itself is kept elsewhere.
 
         Raises:
-            PacketError: ``partial_message``, ``encrypted_without_key`` or ``empty_payload``.
+            PacketError: ``partial_message``, ``encrypted_without_key``, ``empty_payload`` or ``payload_too_long``.
         """
         if header.word1 & SOLO_MESSAGE != SOLO_MESSAGE:
             raise PacketError("partial_message")
         if header.word1 & KEY_FLAGS:
             raise PacketError("encrypted_without_key")
-        if not payload and not payload_bytes:
+        length_bytes = payload_bytes or len(payload)
+        if not length_bytes:
             raise PacketError("empty_payload")
+        if length_bytes > MAX_PAYLOAD_BYTES:
+            raise PacketError("payload_too_long", f"{length_bytes} bytes")
         self.heard_us = now_us
         return self.receiver.handle_data(
             header.word0,

@@ -3,6 +3,7 @@
 Source: draft-sharabayko-srt, 4.3.1.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
@@ -10,7 +11,6 @@ from typing import Final
 from headrace.base.errors import HeadraceError, PacketError
 from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, Connection, ConnectionParameters
 from headrace.srt.handshake import (
-    HANDSHAKE_BYTES,
     LIVE_FLAGS,
     SRT_MAGIC,
     UDT_DATAGRAM,
@@ -24,6 +24,7 @@ from headrace.srt.handshake import (
 from headrace.srt.packet import HEADER_BYTES, ControlType, Header, decode_header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
 from headrace.srt.rejection import ConnectionRejectedError
+from headrace.srt.stream_id import encode_stream_id_words
 
 REPEAT_US: Final = 250_000
 """A handshake packet is sent again after this long (libsrt's interval)."""
@@ -82,6 +83,10 @@ class Caller:
     Attributes:
         connection: The open connection, once there is one.
         error: Why there will be none: `ConnectionRejectedError`, `ConnectTimeoutError` or `HandshakeError`.
+        ignored_packets: Datagrams that are no answer to us, by reason.
+
+    Raises:
+        ValueError: The stream id takes more than 512 bytes.
     """
 
     __slots__ = (
@@ -92,13 +97,16 @@ class Caller:
         "_state",
         "connection",
         "error",
+        "ignored_packets",
         "options",
     )
 
     def __init__(self, options: CallerOptions, *, socket_id: int, initial_seqno: int, now_us: int) -> None:
+        encode_stream_id_words(options.stream_id)
         self.options = options
         self.connection: Connection | None = None
         self.error: HeadraceError | None = None
+        self.ignored_packets: Counter[str] = Counter()
         self._epoch_us = now_us
         self._state = _State.INDUCTION
         self._handshake = Handshake(
@@ -114,6 +122,11 @@ class Caller:
         )
         self._repeat_us = now_us
         self._outgoing: list[bytes] = []
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether an SRT listener of version 5 has answered at all."""
+        return self._state is _State.CONCLUSION or self.connection is not None
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None when the handshake is over."""
@@ -145,16 +158,24 @@ class Caller:
         return outgoing
 
     def handle_datagram(self, datagram: bytes, now_us: int) -> None:
-        """Take one datagram from the listener's address. Never raises; what is no answer to us is ignored."""
+        """Take one datagram from the listener's address. Never raises: what is no answer to us is counted."""
         try:
-            header = decode_header(datagram)
-            if header.control_type != ControlType.HANDSHAKE or not header.is_control:
-                return
-            if header.dst_socket_id != self._handshake.socket_id or len(datagram) < HEADER_BYTES + HANDSHAKE_BYTES:
-                return
+            header = self._decode_header(datagram)
+        except PacketError as error:
+            self.ignored_packets[error.reason] += 1
+            return
+        try:
             self._handle_answer(header, decode_handshake(datagram[HEADER_BYTES:]), now_us)
         except PacketError as error:
             self._fail(HandshakeError(f"the listener's handshake is malformed ({error})"))
+
+    def _decode_header(self, datagram: bytes) -> Header:
+        header = decode_header(datagram)
+        if not header.is_control or header.control_type != ControlType.HANDSHAKE:
+            raise PacketError("no_handshake")
+        if header.dst_socket_id != self._handshake.socket_id:
+            raise PacketError("foreign_socket_id")
+        return header
 
     def _handle_answer(self, header: Header, answer: Handshake, now_us: int) -> None:
         if self._state is _State.DONE:

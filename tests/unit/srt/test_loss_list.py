@@ -1,6 +1,7 @@
 """Ranges of missing packets: joining, splitting, counting."""
 
 import pytest
+
 from headrace.srt.loss_list import LossList
 
 

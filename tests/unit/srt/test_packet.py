@@ -1,6 +1,8 @@
 """Headers and small control bodies, byte for byte."""
 
 import pytest
+from tests.support.srt_datagrams import words
+
 from headrace.base.errors import PacketError
 from headrace.srt.packet import (
     MAX_LOSS_REPORT_WORDS,
@@ -19,7 +21,6 @@ from headrace.srt.packet import (
     encode_loss_report,
     message_word,
 )
-from tests.support.srt_datagrams import words
 
 ACK_HEADER = Header(0x8002_0000, 7, 0, 0)
 

@@ -1,6 +1,7 @@
 """Refusal codes as they stand on the wire, and what people read."""
 
 import pytest
+
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason, explain_rejection
 
 
@@ -10,8 +11,8 @@ def test_every_code_is_a_refusal_on_the_wire() -> None:
 
 def test_predefined_codes_are_1000_and_the_reason() -> None:
     assert [reason.value for reason in RejectReason][:18] == list(range(1000, 1018))
-    assert RejectReason.BAD_SECRET == 1010
-    assert RejectReason.NOT_FOUND == 2404
+    assert RejectReason(1010) is RejectReason.BAD_SECRET
+    assert RejectReason(2404) is RejectReason.NOT_FOUND
 
 
 @pytest.mark.parametrize("reason", list(RejectReason))

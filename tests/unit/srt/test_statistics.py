@@ -9,9 +9,8 @@ belated_packets duplicate_packets overflowed_packets delivered_packets acks_sent
 ackacks_received_packets"""
 SENDER = """sent_packets sent_payload_bytes resent_packets reported_lost_packets dropped_packets
 acks_received_packets naks_received_packets ackacks_sent_packets"""
-CONNECTION = (
-    """sender receiver rtt_us rtt_variance_us send_buffer_packets receive_buffer_packets ignored_packets"""
-)
+CONNECTION = """sender receiver rtt_us rtt_variance_us send_buffer_packets receive_buffer_packets
+ignored_packets"""
 
 
 def test_names_stay() -> None:

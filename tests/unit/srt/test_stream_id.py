@@ -1,6 +1,7 @@
 """Stream ids: their bytes on the wire and what they ask for."""
 
 import pytest
+
 from headrace.base.errors import PacketError
 from headrace.srt.stream_id import (
     MAX_STREAM_ID_BYTES,

@@ -9,15 +9,30 @@ import structlog
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
-def configure_logs(level: LogLevel = "info") -> None:
-    """Send log lines of ``level`` and above to standard error, in colour where that is a terminal."""
+class _StandardError:
+    """Standard error as it is at each write: a live display may have put itself in front of it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def configure_logs(level: LogLevel = "info", *, json: bool = False) -> None:
+    """Send log lines of ``level`` and above to standard error, as text for people or as JSON for machines."""
+    render = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )

@@ -9,6 +9,10 @@ import typer
 from dotenv import load_dotenv
 
 from headrace.base.errors import HeadraceError
+from headrace.cli.check import check
+from headrace.cli.client import client
+from headrace.cli.demo import demo
+from headrace.cli.produce import produce
 from headrace.cli.serve import serve
 
 EXIT_FAILURE: Final = 1
@@ -24,6 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(produce)
+app.command()(client)
+app.command()(demo)
+app.command()(check)
 
 
 @app.callback()

@@ -1,13 +1,13 @@
 """``headrace serve``: the broker."""
 
 import asyncio
-import signal
 from typing import Annotated
 
 import typer
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.hostport import parse_host_port
+from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
 from headrace.service.broker import DEFAULT_PORT, Broker, BrokerConfig
 
@@ -17,6 +17,7 @@ class ListenError(HeadraceError):
 
 
 def serve(
+    *,
     listen: Annotated[
         str,
         typer.Option(
@@ -37,13 +38,16 @@ def serve(
         ),
     ] = 120,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
+    log_json: Annotated[
+        bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
+    ] = False,
 ) -> None:
     """Run the broker until SIGINT or SIGTERM."""
-    configure_logs(log_level)
+    configure_logs(log_level, json=log_json)
     host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
     config = BrokerConfig(host or None, port, latency_ms)
     try:
-        asyncio.run(_run(config))
+        asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:
         raise ListenError(
             f"cannot listen on UDP {listen}: {error.strerror or error}. "
@@ -54,8 +58,5 @@ def serve(
 
 
 async def _run(config: BrokerConfig) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Broker(config):
-        await stop.wait()
+        await asyncio.Event().wait()

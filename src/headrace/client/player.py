@@ -23,6 +23,18 @@ class NoPlayerError(HeadraceError):
     """None of the players that could be used is installed."""
 
 
+def check_player() -> str:
+    """Return the name of the player that will be used.
+
+    Raises:
+        NoPlayerError: None is installed.
+    """
+    name = next((name for name in PLAYERS if shutil.which(name)), None)
+    if name is None:
+        raise NoPlayerError(f"no player found: install one of {', '.join(PLAYERS)}, or use --record DIR")
+    return name
+
+
 class Player:
     """A sink of a subscription that feeds a player's standard input.
 
@@ -34,9 +46,7 @@ class Player:
     """
 
     def __init__(self, title: str) -> None:
-        name = next((name for name in PLAYERS if shutil.which(name)), None)
-        if name is None:
-            raise NoPlayerError(f"no player found: install one of {', '.join(PLAYERS)}, or use --record DIR")
+        name = check_player()
         arguments = [argument.format(title=title) for argument in PLAYERS[name]]
         self._process = subprocess.Popen(  # noqa: S603 - the program is from our list, the title is no shell's
             [name, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

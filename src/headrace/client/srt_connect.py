@@ -39,7 +39,7 @@ async def srt_connect(
         ConnectTimeoutError: Nobody answered.
         HandshakeError: The answer was not SRT version 5.
     """
-    address, udp = await _open_socket(host, port)
+    address, udp = await open_socket(host, port)
     options = CallerOptions(
         stream_id=stream_id,
         receive_latency_ms=latency_ms,
@@ -59,7 +59,7 @@ async def srt_connect(
             srt_port.close()
 
 
-async def _open_socket(host: str, port: int) -> tuple[bytes, UdpSocket]:
+async def open_socket(host: str, port: int) -> tuple[bytes, UdpSocket]:
     """Return the listener's address and a socket of its family."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     family, _, _, _, numeric = found[0]

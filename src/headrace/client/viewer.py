@@ -81,8 +81,7 @@ class Viewer:
             )
 
     def _decode_errors(self) -> int:
-        errors = self._decoder.errors
-        return errors.total() - errors["before_first_keyframe"] + self._skipped_writes
+        return self._decoder.errors.total() + self._skipped_writes
 
     def write(self, payloads: Sequence[bytes]) -> None:
         """Take payloads; they are decoded elsewhere."""

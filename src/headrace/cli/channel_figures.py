@@ -1,0 +1,87 @@
+"""What subscriptions have received: as a table, as one line, and as JSON."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from headrace.client.client import ChannelFigures
+from headrace.mpegts.metadata import JsonValue
+
+PLAIN_WIDTH: Final = 140
+
+
+def wide_console() -> Console:
+    """Return standard output as wide as its terminal, or wide enough for a table where it is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float]) -> Table:
+    """Return a table with a row for each channel.
+
+    Args:
+        figures: By channel id.
+        rates_mbps: Mbit/s now, by channel id; left out where there is none.
+    """
+    table = Table(box=None, pad_edge=False)
+    table.add_column("channel")
+    table.add_column("state")
+    for heading in ("Mbit/s", "frames", "packets", "lost", "recovered", "dropped"):
+        table.add_column(heading, justify="right")
+    table.add_column("latency ms p50/p99", justify="right")
+    table.add_column("title and facts")
+    for channel_id, (received, seen) in figures.items():
+        rate = rates_mbps.get(channel_id)
+        table.add_row(
+            channel_id,
+            received.state.value,
+            "" if rate is None else f"{rate:.2f}",
+            str(seen.video_frames),
+            str(received.received_packets),
+            str(received.lost_packets),
+            str(received.recovered_packets),
+            str(received.dropped_packets),
+            latency_text(seen.latency_p50_ms, seen.latency_p99_ms),
+            describe(seen.title, seen.facts),
+        )
+    return table
+
+
+def latency_text(p50_ms: int | None, p99_ms: int | None) -> str:
+    """Return a latency for people, ``-`` where the producer does not stamp its frames."""
+    return "-" if p50_ms is None else f"{p50_ms} / {p99_ms}"
+
+
+def describe(title: str | None, facts: Mapping[str, str]) -> str:
+    """Return title and facts in one piece."""
+    parts = ([title] if title else []) + [f"{key}={value}" for key, value in facts.items()]
+    return ", ".join(parts)
+
+
+def figures_json(channel_id: str, figures: ChannelFigures, failure: BaseException | None) -> dict[str, JsonValue]:
+    """Return one subscription as the JSON object that ``headrace client --json`` prints."""
+    received, seen = figures
+    return {
+        "id": channel_id,
+        "state": received.state.name.lower(),
+        "frames_decoded": seen.video_frames,
+        "audio_frames_decoded": seen.audio_frames,
+        "decode_errors": seen.decode_errors,
+        "bytes": received.received_payload_bytes,
+        "packets_received": received.received_packets,
+        "packets_lost": received.lost_packets,
+        "packets_recovered": received.recovered_packets,
+        "packets_dropped": received.dropped_packets,
+        "reconnects": received.reconnects,
+        "latency_p50_ms": seen.latency_p50_ms,
+        "latency_p99_ms": seen.latency_p99_ms,
+        "first_frame_ms": None if seen.first_frame_ms is None else round(seen.first_frame_ms, 1),
+        "metadata": {
+            "title": seen.title,
+            "facts": dict(seen.facts),
+            "data": None if seen.data is None else dict(seen.data),
+        },
+        "error": None if failure is None else str(failure),
+    }

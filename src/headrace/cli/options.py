@@ -1,0 +1,36 @@
+"""Options that several commands take."""
+
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from headrace.cli.hostport import parse_host_port
+from headrace.client.broker_address import BrokerAddress
+
+DEFAULT_BROKER: Final = "127.0.0.1:8890"
+
+BrokerOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--broker", metavar="HOST:PORT", envvar="BROKER_ADDRESS", help="Where the broker listens (UDP)."),
+]
+LatencyOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--latency",
+        metavar="MS",
+        envvar="LATENCY",
+        min=20,
+        max=8000,
+        help="Least SRT latency: time to recover what the network loses. Four round trips are a good choice.",
+    ),
+]
+
+
+def parse_broker(text: str) -> BrokerAddress:
+    """Return the broker's address; this machine and port 8890 where they are not said.
+
+    Raises:
+        AddressError: ``text`` is no ``HOST:PORT``.
+    """
+    host, port = parse_host_port(text, default_port=8890)
+    return BrokerAddress(host or "127.0.0.1", port)

@@ -1,0 +1,79 @@
+"""Commands of ours run as processes of their own, all of which end when we do."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from headrace.base.errors import HeadraceError
+from headrace.cli.lifetime import PARENT_ENVIRONMENT_NAME
+
+END_SECONDS: Final = 3.0
+"""Time to say goodbye; then a process is killed."""
+TAIL_LINES: Final = 5
+
+
+class ProcessEndedError(HeadraceError):
+    """A process that was to go on has ended."""
+
+
+class Processes:
+    """Starts ``headrace`` commands and ends all of them when its ``with`` block ends, however it ends.
+
+    Each is told our process id and ends by itself if we are killed.
+
+    Args:
+        log_directory: Gets a file for each process.
+    """
+
+    def __init__(self, log_directory: Path) -> None:
+        self._log_directory = log_directory
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start ``headrace`` with ``arguments``; ``name`` is for messages and the log file."""
+        with self.log_path(name).open("wb") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "headrace", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, PARENT_ENVIRONMENT_NAME: str(os.getpid())},
+                # Ctrl-C in the terminal is for us alone: we end the others in order.
+                start_new_session=True,
+            )
+
+    def log_path(self, name: str) -> Path:
+        """Return where the output of a process goes."""
+        return self._log_directory / f"{name}.log"
+
+    def check(self) -> None:
+        """Make sure that all still run.
+
+        Raises:
+            ProcessEndedError: One does not; the message has the end of its output.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                lines = self.log_path(name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
+                raise ProcessEndedError(f"{name} ended with code {process.returncode}: {' / '.join(lines)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._running.values():
+            process.terminate()
+        deadline = time.monotonic() + END_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

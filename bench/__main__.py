@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.fanout_load import measure_fanout_load, print_fanout_load
+from bench.fanout_load import LoadPlan, measure_fanout_load, print_fanout_load
 from bench.send_cost import measure_send_cost, print_send_cost
 
 
@@ -17,7 +17,7 @@ def main() -> None:
         print()
     if "fanout_load" in wanted:
         with tempfile.TemporaryDirectory() as scratch:
-            print_fanout_load(measure_fanout_load(_free_port(), Path(scratch)))
+            print_fanout_load(measure_fanout_load(_free_port(), Path(scratch), LoadPlan()))
 
 
 def _free_port() -> int:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-
 from bench.light_subscribers import LightReport
 from bench.srt_peer import SrtPeer
+
 from headrace.netio.clock import now_us
 from headrace.srt.caller import CallerOptions
 
@@ -34,6 +34,21 @@ GOAL_OF_CORE: Final = 0.25
 
 _CLOCK_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _STAMP_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """How a run is to be.
+
+    Attributes:
+        subscribers: How many light ones.
+        windows: Readings of the broker's processor time.
+        window_seconds: Length of each.
+    """
+
+    subscribers: int = 300
+    windows: int = 5
+    window_seconds: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,29 +168,26 @@ class BrokerProcess:
             self._process.wait(10)
 
 
-def measure_fanout_load(
-    port: int, scratch: Path, *, subscribers: int = 300, windows: int = 5, window_seconds: float = 4.0
-) -> FanoutLoad:
+def measure_fanout_load(port: int, scratch: Path, plan: LoadPlan) -> FanoutLoad:
     """Run the load once.
 
     Args:
         port: A free UDP port.
         scratch: A folder for the broker's log.
-        subscribers: How many light ones.
-        windows: Readings of the processor time.
-        window_seconds: Length of each.
+        plan: How it is to be.
 
     Raises:
         RuntimeError: The subscribers could not connect.
+        HeadraceError: Nor could the probe.
     """
     broker = BrokerProcess(port, scratch / "broker.log")
     try:
         with SrtPeer("127.0.0.1", port, CallerOptions(stream_id=CHANNEL_ID)) as probe:
             # First in the broker's table, so that the others' packets are no part of its delays.
             probe.connect()
-            light = _start_subscribers(port, subscribers)
+            light = _start_subscribers(port, plan.subscribers)
             try:
-                return _measure(broker, light, probe, port, subscribers, windows, window_seconds)
+                return _measure(broker, light, probe, port, plan)
             finally:
                 if light.poll() is None:
                     light.kill()
@@ -201,13 +213,7 @@ def _start_subscribers(port: int, subscribers: int) -> "subprocess.Popen[str]":
 
 
 def _measure(
-    broker: BrokerProcess,
-    light: "subprocess.Popen[str]",
-    probe: SrtPeer,
-    port: int,
-    subscribers: int,
-    windows: int,
-    window_seconds: float,
+    broker: BrokerProcess, light: "subprocess.Popen[str]", probe: SrtPeer, port: int, plan: LoadPlan
 ) -> FanoutLoad:
     with SrtPeer("127.0.0.1", port, CallerOptions(stream_id=f"publish:{CHANNEL_ID}")) as peer:
         peer.connect()
@@ -215,9 +221,9 @@ def _measure(
         producer.run_for(WARM_UP_SECONDS)
         producer.delays_us.clear()
         core_shares = []
-        for _ in range(windows):
+        for _ in range(plan.windows):
             started_us, spent_seconds = now_us(), broker.processor_seconds
-            producer.run_for(window_seconds)
+            producer.run_for(plan.window_seconds)
             elapsed_seconds = (now_us() - started_us) / 1e6
             core_shares.append((broker.processor_seconds - spent_seconds) / elapsed_seconds)
         rss_bytes = broker.rss_bytes
@@ -225,12 +231,12 @@ def _measure(
     report = LightReport(**json.loads(output))
     flowing_seconds = report.flowing_us / 1e6
     return FanoutLoad(
-        subscribers=subscribers,
+        subscribers=plan.subscribers,
         sent_packets=producer.sent_packets,
         complete_subscribers=sum(count == producer.sent_packets for count in report.received_packets),
         recovered_packets=report.recovered_packets,
-        acks_per_second=report.acks_sent_packets / subscribers / flowing_seconds,
-        ackacks_per_second=report.ackacks_received_packets / subscribers / flowing_seconds,
+        acks_per_second=report.acks_sent_packets / plan.subscribers / flowing_seconds,
+        ackacks_per_second=report.ackacks_received_packets / plan.subscribers / flowing_seconds,
         core_shares=core_shares,
         rss_bytes=rss_bytes,
         delays_us=producer.delays_us,
@@ -243,9 +249,9 @@ def print_fanout_load(load: FanoutLoad) -> None:
     """Print what a run showed, and the facts about this machine."""
     low, middle, high = (100 * f(load.core_shares) for f in (min, statistics.median, max))
     delays_ms = np.percentile(load.delays_us, [50, 90, 99]) / 1000
-    print(f"{load.subscribers} subscribers on one channel of {BITS_PER_SECOND / 1e6:.2f} Mbit/s, loopback interface")
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}")
-    print(load.fast_paths)
+    print(f"{load.subscribers} subscribers on one channel of {BITS_PER_SECOND / 1e6:.2f} Mbit/s, loopback")
+    print(f"{platform.platform()}, {os.cpu_count()} cores")
+    print(f"Python {platform.python_version()}, numpy {np.__version__}; {load.fast_paths}")
     print(
         f"packets: {load.sent_packets} sent, {load.complete_subscribers} of {load.subscribers} subscribers got "
         f"every one, {load.recovered_packets} of all were sent again"

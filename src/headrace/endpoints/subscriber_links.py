@@ -9,11 +9,13 @@ from typing import Final
 import numpy as np
 import structlog
 
-from headrace.base.datagram_batch import BoolArray, I64Array, U32Array
+from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.ack_inbox import AckInbox
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import make_bursts, make_resends
 from headrace.fanout.headers import control_headers
@@ -32,10 +34,6 @@ from headrace.srt.packet import (
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
-TAIL_PROBE_US: Final = 60_000
-"""A channel that is silent for longer may have lost its last packet on the way: it is sent once more."""
-MAX_TAIL_PROBES: Final = 4
-"""At 60, 120, 240 and 480 ms; a receiver's latency is over by then."""
 
 _log = structlog.get_logger()
 
@@ -61,7 +59,8 @@ class SubscriberLinks:
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
         self._resends: dict[int, ResendMemory] = {}
-        self._tail_probes: dict[str, int] = {}
+        self._acks = AckInbox()
+        self._tails = TailProbes()
         self._sweep_us: int | None = None
         self.ended: list[tuple[bytes, int]] = []
 
@@ -77,9 +76,9 @@ class SubscriberLinks:
     def forward(self, channel: Channel, indices: list[int], now_us: int) -> None:
         """Send packets that are new in the channel's ring to all who are to get them."""
         channel.forwarded_us = now_us
-        self._tail_probes.pop(channel.channel_id, None)
         if not channel.subscribers:
             return
+        self._tails.restart(channel)
         entries = self._table.rows
         wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
         for burst in make_bursts(channel.ring, wanted, channel.subscribers):
@@ -94,27 +93,44 @@ class SubscriberLinks:
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
-        rows = self._table.find(packets.dst_socket_id, packets.addresses)
+        kinds = packets.control_type
+        is_ack = kinds == ControlType.ACK
+        if is_ack.all():
+            self._gather_acks(packets, now_us)
+            return
+        self._gather_acks(packets.take(np.flatnonzero(is_ack)), now_us)
+        others = packets.take(np.flatnonzero(~is_ack))
+        rows = self._find(others.dst_socket_id, others.addresses, now_us)
+        rare = (rows >= 0) & (others.control_type != ControlType.KEEPALIVE)
+        for position in np.flatnonzero(rare).tolist():
+            self._handle_rare(others, position, int(rows[position]), now_us)
+
+    def _find(self, socket_ids: U32Array, addresses: U8Array, now_us: int) -> Rows:
+        rows = self._table.find(socket_ids, addresses)
         known = rows >= 0
         self._ignored["unknown_connection"] += int(len(rows) - known.sum())
         self._table.rows["heard_us"][rows[known]] = now_us
-        kinds = packets.control_type
-        self._handle_acks(packets, rows, known & (kinds == ControlType.ACK), now_us)
-        rare = known & (kinds != ControlType.ACK) & (kinds != ControlType.KEEPALIVE)
-        for position in np.flatnonzero(rare):
-            self._handle_rare(packets, int(position), int(rows[position]), int(kinds[position]), now_us)
+        return rows
 
-    def _handle_acks(self, packets: PacketColumns, rows: Rows, chosen: BoolArray, now_us: int) -> None:
-        positions = np.flatnonzero(chosen)
-        if not len(positions):
+    def _gather_acks(self, packets: PacketColumns, now_us: int) -> None:
+        if not self._acks.put(packets, now_us):
+            self._settle_acks(now_us)
+            self._acks.put(packets, now_us)
+
+    def _settle_acks(self, now_us: int) -> None:
+        if self._acks.due_us is None:
             return
-        acks = decode_acks(packets.data[positions], packets.lengths[positions])
-        self._ignored["malformed_ack"] += int(len(positions) - acks.is_valid.sum())
-        valid = acks.select(acks.is_valid)
-        due = settle_acks(self._table, rows[positions][acks.is_valid], valid, now_us)
+        gathered = self._acks.take()
+        rows = self._find(gathered.dst_socket_id, gathered.addresses, now_us)
+        acks = decode_acks(gathered.data, gathered.lengths)
+        self._ignored["malformed_ack"] += int(len(rows) - acks.is_valid.sum())
+        usable = acks.is_valid & (rows >= 0)
+        due = settle_acks(self._table, rows[usable], acks.select(usable), now_us)
         self._send_headers(ControlType.ACKACK, due.rows, due.ack_number, now_us)
 
     def _send_headers(self, kind: ControlType, rows: Rows, info: U32Array | int, now_us: int) -> None:
+        if not len(rows):
+            return
         entries = self._table.rows[rows]
         headers = control_headers(
             kind,
@@ -125,16 +141,15 @@ class SubscriberLinks:
         )
         self._queue.put_headers(headers, entries["address"])
 
-    def _handle_rare(self, packets: PacketColumns, position: int, row: int, kind: int, now_us: int) -> None:
+    def _handle_rare(self, packets: PacketColumns, position: int, row: int, now_us: int) -> None:
         if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:
             return  # an earlier packet of this batch ended the connection
-        match kind:
+        match int(packets.control_type[position]):
             case ControlType.NAK:
                 self._handle_loss_report(packets.body(position), row, now_us)
-            case ControlType.SHUTDOWN:
-                self.remove(row, "peer_shutdown")
-            case ControlType.PEER_ERROR:
-                self.remove(row, "peer_error")
+            case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
+                self._settle_acks(now_us)  # what it said before
+                self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
                 pass
             case kind if kind > ControlType.USER_DEFINED:
@@ -189,38 +204,37 @@ class SubscriberLinks:
         self._queue.put(datagram, bytes(entry["address"]))
 
     def handle_timer(self, now_us: int) -> None:
-        """Look the table over if that is due."""
-        if self._sweep_us is None or now_us < self._sweep_us:
-            return
+        """Settle the acknowledgements and look the table over, where that is due."""
+        if self._acks.due_us is not None and now_us >= self._acks.due_us:
+            self._settle_acks(now_us)
+        if self._sweep_us is not None and now_us >= self._sweep_us:
+            self._sweep(now_us)
+
+    def _sweep(self, now_us: int) -> None:
         entries = self._table.rows
         used = self._table.used()
         for row in used[now_us - entries["heard_us"][used] >= DEFAULT_PEER_TIMEOUT_US].tolist():
             self.remove(row, "timeout")
-        self._probe_tails(now_us)
+        for channel in self._tails.pop_due(now_us):
+            self._probe_tail(channel, now_us)
         used = self._table.used()
         silent = used[now_us - entries["sent_us"][used] >= KEEPALIVE_US]
         self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
         entries["sent_us"][silent] = now_us
         self._sweep_us = now_us + SWEEP_INTERVAL_US if self._table.count else None
 
-    def _probe_tails(self, now_us: int) -> None:
-        for channel in self._hub.channels.values():
-            probes = self._tail_probes.get(channel.channel_id, 0)
-            waited_us = now_us - channel.forwarded_us
-            newest = np.array([channel.ring.next_index - 1], np.int64)
-            if probes >= MAX_TAIL_PROBES or waited_us < TAIL_PROBE_US << probes or not channel.subscribers:
-                continue
-            if not len(channel.ring.held(newest)):
-                continue
-            self._tail_probes[channel.channel_id] = probes + 1
-            rows = channel.subscribers.columns.rows
-            entries = self._table.rows
-            behind = rows[(entries["acked_index"][rows] < entries["next_index"][rows])]
+    def _probe_tail(self, channel: Channel, now_us: int) -> None:
+        newest = channel.ring.held(np.array([channel.ring.next_index - 1], np.int64))
+        rows = channel.subscribers.columns.rows
+        entries = self._table.rows
+        behind = rows[entries["acked_index"][rows] < entries["next_index"][rows]]
+        if len(newest):
             self._resend(channel, np.repeat(newest, len(behind)), behind, now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        return self._sweep_us
+        times = [t for t in (self._acks.due_us, self._sweep_us) if t is not None]
+        return min(times, default=None)
 
     def remove(self, row: int, reason: str) -> None:
         """Forget a subscriber and everything it held."""
@@ -238,6 +252,8 @@ class SubscriberLinks:
             resent_packets=int(entry["resent_packets"]),
         )
         self._table.remove(row)
+        if not channel.subscribers:
+            self._tails.forget(channel)
         self._hub.release(channel)
         self.ended.append((address, peer_socket_id))
 

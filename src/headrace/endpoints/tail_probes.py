@@ -1,0 +1,48 @@
+"""When the last packet of a channel that fell silent is sent once more.
+
+A receiver notices a gap only when a later packet comes, so a lost last one is never reported.
+
+Source: ``docs/internals/srt.md``.
+"""
+
+from typing import Final
+
+from headrace.hub.channel import Channel
+
+TAIL_PROBE_US: Final = 60_000
+"""A channel that is silent for longer may have lost its last packet on the way: two frames at 30 a second."""
+MAX_TAIL_PROBES: Final = 4
+"""At 60, 120, 240 and 480 ms; a receiver's latency is over by then."""
+
+
+class TailProbes:
+    """Counts the probes of each channel since its last packet; channels that are done with cost nothing."""
+
+    __slots__ = ("_probes",)
+
+    def __init__(self) -> None:
+        self._probes: dict[Channel, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._probes)
+
+    def restart(self, channel: Channel) -> None:
+        """Note that the channel has just sent packets."""
+        self._probes[channel] = 0
+
+    def forget(self, channel: Channel) -> None:
+        """Probe the channel no more."""
+        self._probes.pop(channel, None)
+
+    def pop_due(self, now_us: int) -> list[Channel]:
+        """Return the channels whose newest packet is to be sent again now."""
+        due = [
+            channel
+            for channel, probes in self._probes.items()
+            if now_us - channel.forwarded_us >= TAIL_PROBE_US << probes
+        ]
+        for channel in due:
+            self._probes[channel] += 1
+            if self._probes[channel] == MAX_TAIL_PROBES:
+                del self._probes[channel]
+        return due

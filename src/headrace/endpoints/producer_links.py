@@ -86,10 +86,11 @@ class ProducerLinks:
         except PacketError as error:
             self._ignored[error.reason] += 1
             return None
-        channel_index = link.producer.timeline.channel_index(index)
+        channel_index = link.producer.timeline.place(index)
         time_us = link.producer.timeline.channel_time_us(header.timestamp_us)
-        is_new = channel_index >= 0 and link.channel.ring.put(channel_index, payload, time_us)
-        return (link.channel, channel_index) if is_new else None
+        if channel_index is None or not link.channel.ring.put(channel_index, payload, time_us):
+            return None
+        return link.channel, channel_index
 
     def challenge(self, channel: Channel, now_us: int) -> None:
         """Have the channel's producer answer something, to see whether it is still there."""

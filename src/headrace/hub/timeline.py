@@ -4,7 +4,13 @@ A channel counts its packets from 0 and keeps its own time through all its produ
 one stream that never starts again.
 """
 
+from typing import Final
+
 from headrace.base.seqno import unwrap_timestamp_us
+
+MAX_STEP_PACKETS: Final = 8192
+"""A producer that gives up more than this at once, after an outage, leaves no gap in the channel: it is as many
+packets as libsrt's receivers hold by default, and what they could not store would end their connections."""
 
 
 class Timeline:
@@ -17,17 +23,33 @@ class Timeline:
         channel_time_us: The channel's clock, which is the broker's, at that moment.
     """
 
-    __slots__ = ("_index_offset", "_newest_us", "_time_offset_us")
+    __slots__ = ("_first_index", "_index_offset", "_newest_index", "_newest_us", "_time_offset_us")
 
     def __init__(
         self, *, producer_index: int, channel_index: int, producer_timestamp_us: int, channel_time_us: int
     ) -> None:
+        self._first_index = producer_index
+        self._newest_index = producer_index - 1
         self._index_offset = channel_index - producer_index
         self._time_offset_us = channel_time_us - producer_timestamp_us
         self._newest_us = producer_timestamp_us
 
+    def place(self, producer_index: int) -> int | None:
+        """Return the channel's index of a packet that has come, ``producer_index`` of the producer.
+
+        It is None for a packet from before the first, or from before a step that was too long for a gap.
+        """
+        step = producer_index - self._newest_index
+        if step > MAX_STEP_PACKETS:
+            self._index_offset -= step - 1
+            self._first_index = producer_index
+        if producer_index < self._first_index:
+            return None
+        self._newest_index = max(self._newest_index, producer_index)
+        return self.channel_index(producer_index)
+
     def channel_index(self, producer_index: int) -> int:
-        """Return the channel's index of the producer's packet ``producer_index``."""
+        """Return what the producer's packet ``producer_index`` is in the channel."""
         return producer_index + self._index_offset
 
     def channel_time_us(self, timestamp_us: int) -> int:

@@ -3,6 +3,7 @@
 Source: ``docs/internals/srt.md``: a receiver repeats its report about every half round trip.
 """
 
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -44,10 +45,13 @@ class ResendMemory:
         A report that comes within a round trip of a resend was written before the resend could arrive.
         """
         limit_us = now_us - rtt_us
-        admitted = [index for index in indices.tolist() if self._sent_us.get(index, limit_us) <= limit_us]
-        self._sent_us.update(dict.fromkeys(admitted, now_us))
-        if len(self._sent_us) > MAX_REMEMBERED_PACKETS:
-            self._sent_us = {index: sent for index, sent in self._sent_us.items() if sent > limit_us}
+        sent_us = self._sent_us
+        admitted = [index for index in indices.tolist() if sent_us.get(index, limit_us) <= limit_us]
+        for index in admitted:
+            sent_us.pop(index, None)  # so that the oldest resend stays first
+            sent_us[index] = now_us
+        for index in list(islice(sent_us, max(0, len(sent_us) - MAX_REMEMBERED_PACKETS))):
+            del sent_us[index]
         return np.array(admitted, np.int64)
 
 
@@ -80,9 +84,11 @@ def answer_loss_report(
         first = max(next_index + seqno_distance(newest_seqno, first_seqno), start_index)
         last = min(next_index + seqno_distance(newest_seqno, last_seqno), next_index - 1)
         oldest = max(first, next_index - ring.capacity_packets)
-        held = ring.held(np.arange(oldest, min(last + 1, oldest + budget)))
-        budget -= len(held)
+        looked_at = min(last, oldest + budget - 1)
+        held = ring.held(np.arange(oldest, looked_at + 1))
+        hopeless = min(looked_at, hopeless_index - 1)
+        if budget and not len(held) and first <= hopeless:
+            gone.append((first, hopeless))
         wanted.append(held)
-        if not len(held) and budget and first <= last < hopeless_index:
-            gone.append((first, last))
+        budget -= len(held)
     return LossAnswer(np.concatenate(wanted) if wanted else np.empty(0, np.int64), gone)

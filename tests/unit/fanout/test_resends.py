@@ -1,0 +1,153 @@
+"""What a loss report is answered with."""
+
+import time
+
+import numpy as np
+import pytest
+from tests.support.fanout_tables import payload, ring_with
+
+from headrace.fanout.resends import (
+    MAX_REMEMBERED_PACKETS,
+    MAX_RESENDS_PER_REPORT_PACKETS,
+    LossAnswer,
+    ResendMemory,
+    answer_loss_report,
+)
+from headrace.fanout.ring import Ring
+
+WRAP = 1 << 31
+RTT_US = 50_000
+
+
+def answer(
+    ring: Ring,
+    *ranges: tuple[int, int],
+    offset: int = 0,
+    start: int = 0,
+    next_index: int | None = None,
+    hopeless: int = 0,
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Answer ``ranges`` of channel indices."""
+    made: LossAnswer = answer_loss_report(
+        [((first + offset) % WRAP, (last + offset) % WRAP) for first, last in ranges],
+        seqno_offset=offset,
+        start_index=start,
+        next_index=ring.next_index if next_index is None else next_index,
+        hopeless_index=hopeless,
+        ring=ring,
+    )
+    return made.resend_indices.tolist(), made.gone
+
+
+def test_what_is_held_is_sent_again() -> None:
+    assert answer(ring_with(range(100)), (10, 12), (50, 50)) == ([10, 11, 12, 50], [])
+
+
+@pytest.mark.parametrize("offset", [-90, WRAP - 50, WRAP - 1, 5 * WRAP + 7, -3 * WRAP])
+def test_sequence_numbers_are_the_subscriber_s_own_and_may_wrap(offset: int) -> None:
+    assert answer(ring_with(range(100)), (40, 60), offset=offset) == (list(range(40, 61)), [])
+
+
+def test_nothing_from_before_a_subscriber_or_after_what_it_was_sent_is_given() -> None:
+    ring = ring_with(range(100))
+    assert answer(ring, (0, 99), start=95, next_index=98) == ([95, 96, 97], [])
+    assert answer(ring, (98, 99), next_index=98, hopeless=100) == ([], [])
+    assert answer(ring, (0, 94), start=95, hopeless=100) == ([], [])
+
+
+def test_what_the_channel_waits_for_itself_is_not_answered() -> None:
+    ring = ring_with(range(10))
+    ring.put(20, payload(20), 0)
+    assert answer(ring, (10, 19), hopeless=10) == ([], [])
+
+
+def test_what_will_never_come_is_said_to_be_gone() -> None:
+    ring = ring_with(range(10))
+    ring.put(20, payload(20), 0)
+    assert answer(ring, (10, 19), hopeless=20) == ([], [(10, 19)])
+
+
+def test_of_a_range_that_is_partly_hopeless_that_part_is_gone() -> None:
+    ring = ring_with(range(10))
+    ring.put(20, payload(20), 0)
+    assert answer(ring, (10, 19), hopeless=15) == ([], [(10, 14)])
+
+
+def test_a_range_of_which_something_is_held_is_first_sent_and_then_asked_for_again() -> None:
+    ring = ring_with(range(10))
+    ring.put(20, payload(20), 0)
+    assert answer(ring, (8, 19), hopeless=20) == ([8, 9], [])
+    assert answer(ring, (10, 19), hopeless=20) == ([], [(10, 19)])
+
+
+def test_what_the_ring_has_reused_is_gone() -> None:
+    ring = Ring(max_packets=16)
+    for index in range(100):
+        ring.put(index, payload(index), 0)
+    assert answer(ring, (3, 5), hopeless=100) == ([], [(3, 5)])
+
+
+def test_a_report_gets_256_packets_and_no_more() -> None:
+    ring = ring_with(range(1_000))
+    limit = MAX_RESENDS_PER_REPORT_PACKETS
+    assert answer(ring, (0, limit - 1))[0] == list(range(limit))
+    assert answer(ring, (0, limit))[0] == list(range(limit))
+    assert answer(ring, *((3 * n, 3 * n + 1) for n in range(200)))[0][-1] == 3 * 127 + 1
+    assert len(answer(ring, (0, 200), (300, 900), (950, 960))[0]) == limit
+
+
+def test_behind_a_long_hole_nothing_that_is_held_is_said_to_be_gone() -> None:
+    ring = ring_with(range(600))
+    for index in range(900, 1_000):
+        ring.put(index, payload(index), 0)
+    looked_at = MAX_RESENDS_PER_REPORT_PACKETS
+    assert answer(ring, (600, 950), hopeless=1_000) == ([], [(600, 599 + looked_at)])
+    assert answer(ring, (600 + looked_at, 950), hopeless=1_000) == (list(range(900, 951)), [])
+    assert answer(ring, (600 + looked_at, 899), hopeless=1_000) == ([], [(600 + looked_at, 899)])
+
+
+def test_reversed_ranges_are_nothing() -> None:
+    assert answer(ring_with(range(100)), (50, 40), hopeless=100) == ([], [])
+
+
+def test_an_empty_channel_answers_nothing() -> None:
+    assert answer(Ring(), (0, 5), next_index=0) == ([], [])
+    assert answer(ring_with(range(5))) == ([], [])
+
+
+def test_a_hostile_report_of_2_to_the_30_packets_in_every_range_is_cheap() -> None:
+    ring = ring_with(range(2_000))
+    start_s = time.perf_counter()
+    ranges = [((1_000 - (1 << 29)) % WRAP, 1_000 + (1 << 29) - 1)] * 182
+    made = answer_loss_report(ranges, seqno_offset=0, start_index=0, next_index=2_000, hopeless_index=0, ring=ring)
+    assert len(made.resend_indices) <= MAX_RESENDS_PER_REPORT_PACKETS
+    assert time.perf_counter() - start_s < 0.1
+
+
+def admit(memory: ResendMemory, indices: range, now_us: int, rtt_us: int = RTT_US) -> list[int]:
+    admitted: list[int] = memory.admit(np.array(indices, np.int64), rtt_us, now_us).tolist()
+    return admitted
+
+
+def test_within_a_round_trip_a_packet_is_sent_again_once() -> None:
+    memory = ResendMemory()
+    assert admit(memory, range(3), 0) == [0, 1, 2]
+    assert admit(memory, range(5), RTT_US - 1) == [3, 4]
+    assert admit(memory, range(3), RTT_US) == [0, 1, 2]
+    assert admit(memory, range(5), 2 * RTT_US - 2) == []
+
+
+def test_the_memory_forgets_what_it_sent_longest_ago() -> None:
+    memory = ResendMemory()
+    limit = MAX_REMEMBERED_PACKETS
+    assert len(admit(memory, range(limit), 0)) == limit
+    assert admit(memory, range(limit), 1) == []
+    assert admit(memory, range(limit, limit + 1), 2) == [limit]
+    assert admit(memory, range(limit + 1), 3) == [0]
+
+
+def test_the_memory_stays_bounded_whatever_round_trip_a_subscriber_claims() -> None:
+    memory = ResendMemory()
+    for start in range(0, 20 * MAX_REMEMBERED_PACKETS, 256):
+        admit(memory, range(start, start + 256), start, rtt_us=0xFFFF_FFFF)
+    assert len(memory._sent_us) == MAX_REMEMBERED_PACKETS

@@ -1,6 +1,6 @@
 """Whole SRT conversations between our caller and our listener over a bad network, in virtual time.
 
-Every rule of delivery is checked against what the network really let through, for seeds that name their run for ever.
+Every rule of delivery is checked against what the network really let through, for seeds that name a run for ever.
 """
 
 from collections.abc import Callable

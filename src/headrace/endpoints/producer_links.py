@@ -139,6 +139,7 @@ class ProducerLinks:
             del self._links[socket_id]
             self._hub.detach_producer(link.channel, link.producer)
             self.ended.append(link.producer)
+            self._ignored.update(connection.statistics.ignored_packets)
             _log.info(
                 "producer gone",
                 channel=link.channel.channel_id,

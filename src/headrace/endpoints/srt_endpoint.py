@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import structlog
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
-from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
+from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
@@ -29,8 +28,6 @@ from headrace.srt.rejection import RejectReason
 from headrace.srt.stream_id import parse_stream_id
 
 _COOKIE_SECRET_BYTES: Final = 32
-
-_log = structlog.get_logger()
 
 
 class SrtEndpoint:
@@ -56,6 +53,7 @@ class SrtEndpoint:
         self._listener.ignored_packets = self.ignored_packets
         self._queue = DatagramQueue(outbox)
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets)
+        self._refusals = RefusalLog()
         self._subscribers = SubscriberLinks(self.hub, self.table, outbox, self._queue, self.ignored_packets)
 
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
@@ -104,20 +102,20 @@ class SrtEndpoint:
             wanted = parse_stream_id(request.stream_id)
             channel_id = check_channel_id(wanted.resource)
         except (PacketError, ChannelIdError) as error:
-            return self._refuse(request, RejectReason.BAD_REQUEST, str(error))
+            return self._refuse(request, RejectReason.BAD_REQUEST, str(error), now_us)
         match wanted.mode:
             case "request":
                 return self._answer_subscriber(request, channel_id, now_us)
             case "publish":
                 return self._answer_producer(request, channel_id, now_us)
             case "bidirectional":
-                return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request")
+                return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request", now_us)
 
     def _answer_subscriber(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes:
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:
-            return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels")
+            return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
         self._subscribers.add(parameters, request.address, channel, now_us)
         return answer
@@ -128,39 +126,38 @@ class SrtEndpoint:
                 self._producers.challenge(self.hub.channels[channel_id], now_us)
                 return None
             case Admission.CONFLICT:
-                return self._refuse(request, RejectReason.CONFLICT, "the channel has a live producer")
+                return self._refuse(request, RejectReason.CONFLICT, "the channel has a live producer", now_us)
             case Admission.FULL:
-                return self._refuse(request, RejectReason.OVERLOAD, "too many channels")
+                return self._refuse(request, RejectReason.OVERLOAD, "too many channels", now_us)
             case Admission.ADMIT:
                 pass
         socket_id = self._producers.reserve(int.from_bytes(self._random_bytes(4), "big"))
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:
-            return self._refuse(request, RejectReason.OVERLOAD, "too many producers")
+            return self._refuse(request, RejectReason.OVERLOAD, "too many producers", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
         self._producers.add(parameters, request.address, channel, now_us)
         return answer
 
-    def _refuse(self, request: ConnectionRequest, reason: RejectReason, why: str) -> bytes:
-        _log.info(
-            "connection refused",
-            address=format_sockaddr(request.address),
-            stream_id=request.stream_id,
-            code=int(reason),
-            why=why,
-        )
+    def _refuse(self, request: ConnectionRequest, reason: RejectReason, why: str, now_us: int) -> bytes:
+        self._refusals.note(request, int(reason), why, now_us)
         return self._listener.reject(request, reason)
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
         self._producers.handle_timer(now_us)
         self._subscribers.handle_timer(now_us)
+        self._refusals.handle_timer(now_us)
         self._finish()
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        times = [t for t in (self._producers.poll_timer(), self._subscribers.poll_timer()) if t is not None]
-        return min(times, default=None)
+        due_us: int | None = None
+        for part in (self._producers, self._subscribers, self._refusals):
+            part_us = part.poll_timer()
+            if part_us is not None and (due_us is None or part_us < due_us):
+                due_us = part_us
+        return due_us
 
     def close(self, now_us: int) -> None:
         """Say goodbye to every peer."""

@@ -1,0 +1,52 @@
+"""Log lines for refused connections, few enough that a caller in a loop cannot fill a disk.
+
+Source: callers such as ffmpeg in a shell loop, or a scanner, come back within milliseconds of a refusal.
+"""
+
+from typing import Final
+
+import structlog
+
+from headrace.base.sockaddr import format_sockaddr
+from headrace.srt.listener import ConnectionRequest
+
+WINDOW_US: Final = 10_000_000
+"""How long the limit counts."""
+MAX_LINES_PER_WINDOW: Final = 20
+"""Enough for every camera of a site that was set up wrong; 14 MiB a day at the most."""
+
+_log = structlog.get_logger()
+
+
+class RefusalLog:
+    """Logs refusals up to a limit in each window, and at the window's end how many more there were."""
+
+    __slots__ = ("_left_out", "_lines", "_window_end_us")
+
+    def __init__(self) -> None:
+        self._window_end_us = 0
+        self._lines = 0
+        self._left_out = 0
+
+    def note(self, request: ConnectionRequest, code: int, why: str, now_us: int) -> None:
+        """Log one refusal, or count it as left out."""
+        self.handle_timer(now_us)
+        if now_us >= self._window_end_us:
+            self._window_end_us, self._lines = now_us + WINDOW_US, 0
+        if self._lines >= MAX_LINES_PER_WINDOW:
+            self._left_out += 1
+            return
+        self._lines += 1
+        address = format_sockaddr(request.address)
+        _log.info("connection refused", address=address, stream_id=request.stream_id, code=code, why=why)
+
+    def handle_timer(self, now_us: int) -> None:
+        """Say how many were left out, if their window is over."""
+        if self._left_out and now_us >= self._window_end_us:
+            seconds = WINDOW_US // 1_000_000
+            _log.warning("more connections refused", left_out=self._left_out, within_seconds=seconds)
+            self._left_out = 0
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` has something to say, or None."""
+        return self._window_end_us if self._left_out else None

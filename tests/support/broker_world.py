@@ -1,0 +1,105 @@
+"""A broker's endpoint and its peers on a network without delay or loss, in virtual time."""
+
+from collections.abc import Iterator
+from random import Random
+
+from tests.simnet.link import SimLink
+from tests.simnet.network import SimNetwork
+from tests.simnet.srt_ports import BrokerPort, CallerPort
+
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.hub.channel import Channel
+from headrace.srt.caller import CallerOptions
+from headrace.srt.listener import ListenerOptions
+
+MS = 1000
+SECOND = 1_000_000
+BROKER = encode_sockaddr("10.0.0.1", 8890)
+
+
+class World:
+    """Everything that a test of the broker's endpoint needs.
+
+    Args:
+        seed: Names the run.
+        link: Between the broker and every peer.
+        gather_us: As of `BrokerPort`.
+        options: What the broker offers.
+
+    Attributes:
+        network: Plays what happens.
+        port: The broker at its address.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        link: SimLink | None = None,
+        gather_us: int = 0,
+        options: ListenerOptions | None = None,
+    ) -> None:
+        self.network = SimNetwork(seed, default_link=link or SimLink())
+        self.port = BrokerPort(seed, gather_us=gather_us, options=options)
+        self.network.add_endpoint(self.port, BROKER)
+        self._random = Random(seed)
+        self._addresses = _peer_addresses()
+        self._number = 0
+
+    @property
+    def endpoint(self) -> SrtEndpoint:
+        return self.port.endpoint
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """What was dropped, by reason."""
+        return dict(+self.endpoint.ignored_packets)
+
+    @property
+    def now_us(self) -> int:
+        return self.network.clock.now_us
+
+    def channel(self, channel_id: str) -> Channel:
+        return self.endpoint.hub.channels[channel_id]
+
+    def run(self, duration_us: int) -> None:
+        self.network.run_for(duration_us)
+
+    def call(
+        self, stream_id: str, address: bytes | None = None, *, clock_ppm: int = 0, latency_ms: int = 120
+    ) -> CallerPort:
+        """Put a caller onto the network; it begins to shake hands when the network runs."""
+        options = CallerOptions(stream_id=stream_id, receive_latency_ms=latency_ms)
+        caller = CallerPort(BROKER, options, self.now_us, self._random, clock_ppm=clock_ppm)
+        self.network.add_endpoint(caller, address or next(self._addresses))
+        return caller
+
+    def join(
+        self, stream_id: str, address: bytes | None = None, *, clock_ppm: int = 0, latency_ms: int = 120
+    ) -> CallerPort:
+        """Return a caller that is connected."""
+        caller = self.call(stream_id, address, clock_ppm=clock_ppm, latency_ms=latency_ms)
+        limit_us = self.now_us + 3 * SECOND
+        assert self.network.run_until_true(lambda: caller.caller.connection is not None, limit_us)
+        return caller
+
+    def send(self, producer: CallerPort, count: int = 1, interval_us: int = 10 * MS) -> list[bytes]:
+        """Have ``producer`` send numbered payloads, and run the network for as long as that takes."""
+        sent = []
+        for _ in range(count):
+            sent.append(f"{self._number:08}".encode() * 20)
+            self._number += 1
+            producer.send(sent[-1], self.now_us)
+            self.run(interval_us)
+        return sent
+
+    def inject(self, datagram: bytes, address: bytes) -> list[tuple[bytes, bytes]]:
+        """Hand the broker a datagram; return what it sends at once, which then goes nowhere."""
+        self.port.handle_datagram(datagram, address, self.now_us)
+        return self.port.poll_datagrams()
+
+
+def _peer_addresses() -> Iterator[bytes]:
+    for number in range(1 << 16):
+        yield encode_sockaddr(f"10.1.{number >> 8}.{number & 0xFF}", 5000 + number % 50_000)

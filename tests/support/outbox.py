@@ -1,0 +1,50 @@
+"""What an endpoint sends through in tests: it keeps the datagrams, built exactly as a socket would send them."""
+
+from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+
+
+class CollectingOutbox:
+    """An `headrace.netio.outbox.Outbox` without a network.
+
+    Attributes:
+        datagrams: What was sent and not taken yet, as ``(datagram, address)``.
+        calls: Names of the sending calls so far, in order.
+    """
+
+    def __init__(self) -> None:
+        self.datagrams: list[tuple[bytes, bytes]] = []
+        self.calls: list[str] = []
+
+    def send_batch(self, batch: DatagramBatch) -> int:
+        self.calls.append("send_batch")
+        self.datagrams += [(batch.datagram(row), batch.address(row)) for row in range(batch.count)]
+        return batch.count
+
+    def send_burst(
+        self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
+    ) -> int:
+        self.calls.append("send_burst")
+        peers, packets, _ = headers.shape
+        assert addresses.shape == (peers, 28)
+        assert slots.shape == lengths.shape == (packets,)
+        for peer in range(peers):
+            for packet in range(packets):
+                self._keep(addresses[peer], headers[peer, packet], store[slots[packet]], int(lengths[packet]))
+        return int(peers * packets)
+
+    def send_each(
+        self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
+    ) -> int:
+        self.calls.append("send_each")
+        assert len(addresses) == len(headers) == len(slots) == len(lengths)
+        for row in range(len(headers)):
+            self._keep(addresses[row], headers[row], store[slots[row]], int(lengths[row]))
+        return len(headers)
+
+    def _keep(self, address: U8Array, header: U8Array, payload: U8Array, length: int) -> None:
+        self.datagrams.append((header.tobytes() + payload[:length].tobytes(), address.tobytes()))
+
+    def take(self) -> list[tuple[bytes, bytes]]:
+        """Return what was sent, once."""
+        taken, self.datagrams = self.datagrams, []
+        return taken

@@ -1,0 +1,445 @@
+"""The broker's SRT endpoint as its peers see it: no socket, no real clock."""
+
+import struct
+from dataclasses import replace
+
+import pytest
+import structlog
+from tests.simnet.srt_ports import CallerPort
+from tests.support.broker_world import BROKER, MS, SECOND, World
+from tests.support.srt_datagrams import control, data, kind_of, of_kind, words
+
+from headrace.base.datagram_batch import DatagramBatch
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints import producer_links
+from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
+from headrace.fanout import subscriber_table
+from headrace.hub.hub import MAX_CHANNELS
+from headrace.srt.caller import ConnectTimeoutError
+from headrace.srt.packet import ControlType
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+
+STRANGER = encode_sockaddr("10.9.9.9", 999)
+PUBLISH = "#!::r=A,m=publish"
+
+
+def broker_id(peer: CallerPort) -> int:
+    """Return the broker's socket id of a peer's connection."""
+    return peer.connection.parameters.peer_socket_id
+
+
+def address_of(world: World, peer: CallerPort) -> bytes:
+    return next(address for address, port in world.network._ports.items() if port.endpoint is peer)
+
+
+def refusal_of(world: World, stream_id: str) -> int:
+    caller = world.call(stream_id)
+    world.run(3 * SECOND)
+    assert isinstance(caller.caller.error, ConnectionRejectedError), caller.caller.error
+    return caller.caller.error.code
+
+
+@pytest.mark.parametrize("stream_id", ["A", "request:A", "#!::r=A", "#!::r=A,m=request,u=someone"])
+@pytest.mark.parametrize("publish", [PUBLISH, "publish:A"])
+def test_what_a_producer_sends_reaches_a_subscriber(stream_id: str, publish: str) -> None:
+    world = World()
+    producer = world.join(publish)
+    subscriber = world.join(stream_id)
+    sent = world.send(producer, 30)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+    assert world.ignored == {}
+
+
+def test_a_subscriber_may_come_before_the_producer_and_waits() -> None:
+    world = World()
+    subscriber = world.join("A")
+    world.run(30 * SECOND)
+    assert subscriber.connection.close_reason is None
+    producer = world.join(PUBLISH)
+    sent = world.send(producer, 10)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+
+
+def test_a_subscriber_gets_what_is_sent_from_its_coming_on() -> None:
+    world = World()
+    producer = world.join(PUBLISH)
+    world.send(producer, 10)
+    subscriber = world.join("A")
+    sent = world.send(producer, 10)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+    assert subscriber.deliveries[0][1].packet_index == subscriber.connection.parameters.receive_seqno
+
+
+def test_channels_are_apart() -> None:
+    world = World()
+    one, other = world.join("publish:A"), world.join("publish:B")
+    reads_one, reads_other = world.join("A"), world.join("B")
+    sent_one, sent_other = world.send(one, 5), world.send(other, 7)
+    world.run(SECOND)
+    assert reads_one.payloads == sent_one
+    assert reads_other.payloads == sent_other
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+def test_a_producer_that_comes_back_goes_on_in_the_same_subscription(*, says_goodbye: bool) -> None:
+    world = World()
+    subscriber = world.join("A")
+    first = world.join(PUBLISH)
+    sent = world.send(first, 20)
+    if says_goodbye:
+        first.connection.close(world.now_us)
+    else:
+        first.is_dead = True
+    world.run(2 * SECOND)
+    again = world.join(PUBLISH)
+    sent += world.send(again, 20)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+    indices = [delivery.packet_index for _, delivery in subscriber.deliveries]
+    assert indices == list(range(indices[0], indices[0] + 40))
+    assert subscriber.connection.statistics.receiver.dropped_packets == 0
+
+
+def test_a_producer_that_comes_back_is_delivered_on_time() -> None:
+    world = World()
+    subscriber = world.join("A")
+    first = world.join(PUBLISH)
+    world.send(first, 5)
+    first.connection.close(world.now_us)
+    world.run(10 * SECOND)
+    sent_us = world.now_us
+    world.send(world.join(PUBLISH), 1)
+    world.run(SECOND)
+    assert len(subscriber.deliveries) == 6
+    delivered_us = subscriber.deliveries[-1][0]
+    assert abs(delivered_us - sent_us - 120 * MS) < 5 * MS
+
+
+def test_a_second_live_producer_is_refused_and_the_first_goes_on() -> None:
+    world = World()
+    first, subscriber = world.join(PUBLISH), world.join("A")
+    rival = world.call(PUBLISH)
+    sent = world.send(first, 100)
+    assert isinstance(rival.caller.error, ConnectionRejectedError)
+    assert rival.caller.error.code == RejectReason.CONFLICT
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+
+
+def test_a_second_producer_is_refused_when_the_first_is_silent_but_alive() -> None:
+    world = World()
+    world.join(PUBLISH)
+    world.run(2 * SECOND)
+    assert refusal_of(world, PUBLISH) == RejectReason.CONFLICT
+
+
+def test_a_killed_producer_is_replaced_within_a_second() -> None:
+    world = World()
+    first = world.join(PUBLISH)
+    world.send(first, 20)
+    first.is_dead = True
+    called_us = world.now_us
+    second = world.join(PUBLISH)
+    assert world.now_us - called_us < SECOND
+    assert world.channel("A").producer is not None
+    # What is left of the first is ignored from then on.
+    world.inject(data(1, to=broker_id(first)), address_of(world, first))
+    assert world.ignored == {"unknown_connection": 1}
+    assert len(world.endpoint._producers) == 1
+    assert second.connection.close_reason is None
+
+
+def test_a_refused_rival_that_tries_again_is_refused_again() -> None:
+    world = World()
+    first = world.join(PUBLISH)
+    for _ in range(3):
+        rival = world.call(PUBLISH)
+        world.send(first, 100)
+        assert isinstance(rival.caller.error, ConnectionRejectedError)
+    first.is_dead = True
+    world.join(PUBLISH)
+
+
+@pytest.mark.parametrize(
+    ("stream_id", "code"),
+    [
+        ("", RejectReason.BAD_REQUEST),
+        ("publish:", RejectReason.BAD_REQUEST),
+        ("../../etc/passwd", RejectReason.BAD_REQUEST),
+        ("#!::m=publish", RejectReason.BAD_REQUEST),
+        ("#!::r=A,m=steal", RejectReason.BAD_REQUEST),
+        ("#!::r=A,nonsense", RejectReason.BAD_REQUEST),
+        ("#!::r=A,m=bidirectional", RejectReason.BAD_MODE),
+    ],
+)
+def test_a_stream_id_that_cannot_be_served_is_refused_with_its_code(stream_id: str, code: RejectReason) -> None:
+    world = World()
+    assert refusal_of(world, stream_id) == code
+    assert world.endpoint.hub.channels == {}
+
+
+def test_too_many_channels_are_refused_and_one_fewer_is_served() -> None:
+    world = World()
+    for number in range(MAX_CHANNELS - 1):
+        world.endpoint.hub.open_channel(f"c{number}")
+    world.join("A")
+    assert refusal_of(world, "B") == refusal_of(world, "publish:B") == RejectReason.OVERLOAD
+    world.join("A")
+
+
+def test_too_many_producers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer_links, "MAX_PRODUCERS", 2)
+    world = World()
+    world.join("publish:A")
+    leaving = world.join("publish:B")
+    assert refusal_of(world, "publish:C") == RejectReason.OVERLOAD
+    assert set(world.endpoint.hub.channels) == {"A", "B"}
+    leaving.connection.close(world.now_us)
+    world.join("publish:C")
+
+
+def test_too_many_subscribers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_table, "MAX_SUBSCRIBERS", 64)
+    world = World()
+    callers = [world.join("A") for _ in range(64)]
+    assert refusal_of(world, "A") == RejectReason.OVERLOAD
+    callers[0].connection.close(world.now_us)
+    world.join("A")
+
+
+def test_a_repeated_conclusion_gets_the_same_connection() -> None:
+    world = World()
+    subscriber = world.call("A")
+    conclusions: list[bytes] = []
+
+    def keep(datagram: bytes) -> bool:
+        if kind_of(datagram) == ControlType.HANDSHAKE:
+            conclusions.append(datagram)
+        return False
+
+    subscriber.drops = keep
+    world.run(SECOND)
+    answers = world.inject(conclusions[-1], address_of(world, subscriber))
+    assert len(answers) == 1
+    assert answers[0][0][16 + 24 : 16 + 28] == words(broker_id(subscriber))
+    assert world.endpoint.table.count == 1
+
+
+@pytest.mark.parametrize("role", ["publish:A", "A"])
+def test_a_stranger_that_knows_a_socket_id_is_ignored(role: str) -> None:
+    world = World()
+    producer = world.join("publish:A") if role == "A" else None
+    peer = world.join(role)
+    subscriber = peer if role == "A" else world.join("A")
+    producer = producer or peer
+    spoofed = [
+        control(ControlType.SHUTDOWN, bytes(4), to=broker_id(peer)),
+        control(ControlType.ACK, words(*[5] * 7), info=1, to=broker_id(peer)),
+        data(7, to=broker_id(peer)),
+    ]
+    assert [world.inject(datagram, STRANGER) for datagram in spoofed] == [[], [], []]
+    sent = world.send(producer, 5)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+    assert sum(world.ignored.values()) == 3
+    assert set(world.ignored) == {"foreign_address" if role != "A" else "unknown_connection"}
+
+
+def malformed(world: World, producer: CallerPort, subscriber: CallerPort) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Return datagrams, each with its sender, under the reason that they are counted under."""
+    a_producer, a_subscriber = address_of(world, producer), address_of(world, subscriber)
+    to_p, to_s = broker_id(producer), broker_id(subscriber)
+    seqno = producer.connection.parameters.send_seqno
+    junk_hsreq = struct.pack(">HH", 1, 1) + bytes(4)
+    conclusion = struct.pack(">IHHIIIIII16s", 5, 0, 1, 1, 1500, 8192, 0xFFFF_FFFF, 7, 0, bytes(16))
+    return {
+        "short_header": [(b"", STRANGER), (b"x", STRANGER), (bytes(15), a_producer), (bytes(3), a_subscriber)],
+        "no_destination": [(bytes(16), STRANGER), (control(9, to=0), STRANGER), (bytes(1400), a_subscriber)],
+        "short_handshake": [(control(0, to=0), STRANGER), (control(0, bytes(47), to=0), STRANGER)],
+        "short_hsreq": [(control(0, conclusion + junk_hsreq, to=0), STRANGER)],
+        "extension_over_the_end": [(control(0, conclusion + b"\0\1\xff\xff", to=0), STRANGER)],
+        "bad_cookie": [(control(0, conclusion, to=0), STRANGER)],
+        "unexpected_handshake_type": [(control(0, bytes(48), to=0), STRANGER)],
+        "unknown_connection": [
+            (data(1, to=0x3FFF_FFFF), STRANGER),
+            (control(2, bytes(28), to=0x0012_3456), STRANGER),
+            (control(3, bytes(28), to=1), STRANGER),
+            (data(1, to=0xFFFF_FFFF), STRANGER),
+        ],
+        "empty_payload": [(data(seqno, b"", to=to_p), a_producer)],
+        "payload_too_long": [
+            (data(seqno, bytes(1457), to=to_p), a_producer),
+            (data(seqno, bytes(1520), to=to_p), a_producer),
+        ],
+        "partial_message": [(data(seqno, word1=0x8000_0001, to=to_p), a_producer)],
+        "encrypted_without_key": [(data(seqno, word1=0xE800_0001, to=to_p), a_producer)],
+        "data_from_subscriber": [(data(seqno, to=to_s), a_subscriber)],
+        "unexpected_control_type": [(control(6, to=to_s), a_subscriber), (control(99, to=to_s), a_subscriber)],
+        "malformed_ack": [
+            (control(2, to=to_s), a_subscriber),
+            (control(2, words(0xFFFF_FFFF), to=to_s), a_subscriber),
+        ],
+        "empty_nak": [(control(3, to=to_s), a_subscriber)],
+        "truncated_nak_range": [(control(3, words(0x8000_0001), to=to_s), a_subscriber)],
+        "reversed_nak_range": [(control(3, words(0x8000_0009, 3), to=to_s), a_subscriber)],
+    }
+
+
+def test_every_malformed_datagram_is_counted_under_its_reason_and_disturbs_nobody() -> None:
+    world = World()
+    producer, subscriber = world.join(PUBLISH), world.join("A")
+    sent = world.send(producer, 5)
+    expected: dict[str, int] = {}
+    for reason, datagrams in malformed(world, producer, subscriber).items():
+        expected[reason] = len(datagrams)
+        for datagram, address in datagrams:
+            assert world.inject(datagram, address) == []
+        world.run(20 * MS)
+        assert world.ignored == expected
+    sent += world.send(producer, 5)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+
+
+def test_malformed_datagrams_do_not_disturb_the_good_ones_of_their_batch() -> None:
+    world = World()
+    producer, subscriber = world.join(PUBLISH), world.join("A")
+    bad = [item for items in malformed(world, producer, subscriber).values() for item in items]
+    producer.connection.send(b"good", world.now_us)
+    good = [(datagram, address_of(world, producer)) for datagram, _ in producer.poll_datagrams()]
+    batch = DatagramBatch(len(bad) + len(good))
+    for datagram, address in bad[: len(bad) // 2] + good + bad[len(bad) // 2 :]:
+        batch.append(datagram, address)
+    world.endpoint.handle_batch(batch, world.now_us)
+    world.run(SECOND)
+    assert subscriber.payloads == [b"good"]
+
+
+def test_malformed_control_packets_of_a_producer_are_in_the_total_when_it_has_gone() -> None:
+    world = World()
+    producer = world.join(PUBLISH)
+    world.inject(control(3, to=broker_id(producer)), address_of(world, producer))
+    producer.connection.close(world.now_us)
+    world.run(MS)
+    assert world.ignored == {"empty_nak": 1}
+
+
+def test_a_truncated_datagram_of_length_zero_is_counted() -> None:
+    world = World()
+    batch = DatagramBatch(1)
+    batch.count = 1
+    batch.data[:] = 0xFF
+    world.endpoint.handle_batch(batch, world.now_us)
+    assert world.ignored == {"short_header": 1}
+
+
+def test_silent_producers_and_subscribers_are_dropped_after_their_timeout() -> None:
+    world = World()
+    peers = [world.join("publish:A"), world.join("A"), world.join("B")]
+    for peer in peers:
+        peer.is_dead = True
+    world.run(4_900 * MS)
+    assert len(world.endpoint.hub.channels) == 2
+    world.run(1_200 * MS)
+    assert_nothing_is_left(world)
+
+
+def assert_nothing_is_left(world: World) -> None:
+    endpoint = world.endpoint
+    assert endpoint.hub.channels == {}
+    assert endpoint.table.count == 0
+    assert len(endpoint.table.used()) == 0
+    assert len(endpoint._producers) == 0
+    assert endpoint._listener._accepted == {}
+    subscribers = endpoint._subscribers
+    assert subscribers._channels == subscribers._resends == {}
+    assert len(subscribers._tails) == 0
+    assert endpoint.poll_timer() is None
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+def test_a_thousand_subscribers_that_come_and_go_leave_nothing(*, says_goodbye: bool) -> None:
+    world = World()
+    for round_number in range(10):
+        producer = world.join(f"publish:C{round_number}")
+        subscribers = [world.call(f"C{round_number}") for _ in range(100)]
+        # One loses a packet for good, so that resends are remembered for it.
+        world.run(10 * MS)
+        report = control(
+            3, words(subscribers[0].connection.parameters.receive_seqno), to=broker_id(subscribers[0])
+        )
+        world.send(producer, 2, MS)
+        world.inject(report, address_of(world, subscribers[0]))
+        for peer in (producer, *subscribers):
+            if says_goodbye:
+                peer.connection.close(world.now_us)
+            else:
+                peer.is_dead = True
+        world.run(10 * MS)
+    world.run(7 * SECOND)
+    assert_nothing_is_left(world)
+    assert len(world.endpoint.table.rows) <= 128 if says_goodbye else 1024
+
+
+def test_closing_says_goodbye_to_everybody() -> None:
+    world = World()
+    peers = [world.join("publish:A"), world.join("A"), world.join("B")]
+    world.endpoint.close(world.now_us)
+    world.run(MS)
+    assert [peer.connection.close_reason for peer in peers] == ["peer_shutdown"] * 3
+    world.run(SECOND)
+    assert_nothing_is_left(world)
+
+
+def test_an_idle_endpoint_wants_no_timer() -> None:
+    assert World().endpoint.poll_timer() is None
+
+
+def test_a_flood_of_refusals_writes_few_lines_and_says_how_many_were_left_out() -> None:
+    world = World()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(MAX_LINES_PER_WINDOW + 30):
+            world.call("..")
+            world.run(10 * MS)
+        world.run(WINDOW_US)
+    assert [line["event"] for line in lines].count("connection refused") == MAX_LINES_PER_WINDOW
+    assert lines[-1]["event"] == "more connections refused"
+    assert lines[-1]["left_out"] == 30
+
+
+def test_a_conclusion_of_the_draft_with_a_foreign_version_times_out_quietly() -> None:
+    world = World()
+    caller = world.call("A")
+    caller.drops = lambda datagram: len(datagram) > 64
+    world.run(4 * SECOND)
+    assert isinstance(caller.caller.error, ConnectTimeoutError)
+    assert_nothing_is_left(world)
+
+
+def test_ipv6_peers_are_served() -> None:
+    world = World()
+    producer = world.join(PUBLISH, encode_sockaddr("2001:db8::1", 5000))
+    subscriber = world.join("A", encode_sockaddr("2001:db8::2", 5000))
+    sent = world.send(producer, 3)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+
+
+def test_the_broker_offers_its_latency_and_takes_the_larger() -> None:
+    world = World(options=replace(World().endpoint._listener.options, receive_latency_ms=300))
+    producer = world.join(PUBLISH)
+    subscriber = world.join("A", latency_ms=500)
+    assert producer.connection.parameters.send_latency_us == 300 * MS
+    assert subscriber.connection.parameters.receive_latency_us == 500 * MS
+
+
+def test_the_broker_answers_the_address_that_asked() -> None:
+    world = World()
+    producer = world.join(PUBLISH)
+    datagrams = [datagram for _, datagram in producer.datagrams]
+    assert of_kind(datagrams, ControlType.HANDSHAKE)
+    assert world.network.unroutable == 0
+    assert address_of(world, producer) != BROKER

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import PacketError
@@ -10,7 +10,10 @@ from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
 from headrace.netio.pump import Pump
 from headrace.netio.udp_socket import UdpSocket
-from headrace.srt.packet import HEADER_BYTES, Header, decode_header
+from headrace.srt.packet import HEADER_BYTES, ControlType, Header, decode_header
+
+LISTENER_SOCKET_ID: Final = 0
+"""The destination of who has no connection yet (draft-sharabayko-srt, 4.3.1)."""
 
 
 class PeerMachine(Protocol):
@@ -54,6 +57,7 @@ class SrtPort:
         self.socket = socket
         self.ignored_packets: Counter[str] = Counter()
         self._handle_handshake = handle_handshake
+        self._is_closed = False
         self._peers: dict[int, _Peer] = {}
         self._deadlines = Deadlines()
         self._queue = DatagramQueue(socket)
@@ -72,6 +76,8 @@ class SrtPort:
 
     def settle(self, socket_id: int) -> None:
         """Send what a machine has to say after something but this port has driven it."""
+        if self._is_closed:
+            return
         self._settle(socket_id)
         self._queue.flush()
         self._pump.reschedule()
@@ -90,15 +96,22 @@ class SrtPort:
             if peer is not None and peer.address == batch.address(row):
                 peer.machine.handle_datagram(datagram, now_us)
                 touched[header.dst_socket_id] = None
-            elif header.dst_socket_id == 0 and self._handle_handshake is not None:
-                answer = self._handle_handshake(header, datagram[HEADER_BYTES:], batch.address(row), now_us)
-                if answer is not None:
-                    self._queue.put(answer, batch.address(row))
+            elif header.dst_socket_id == LISTENER_SOCKET_ID:
+                self._answer(header, datagram, batch.address(row), now_us)
             else:
-                self.ignored_packets["unknown_connection"] += 1
+                self.ignored_packets["unknown_connection" if peer is None else "foreign_address"] += 1
         for socket_id in touched:
             self._settle(socket_id)
         self._queue.flush()
+
+    def _answer(self, header: Header, datagram: bytes, address: bytes, now_us: int) -> None:
+        is_handshake = header.is_control and header.control_type == ControlType.HANDSHAKE
+        if self._handle_handshake is None or not is_handshake:
+            self.ignored_packets["no_destination"] += 1
+            return
+        answer = self._handle_handshake(header, datagram[HEADER_BYTES:], address, now_us)
+        if answer is not None:
+            self._queue.put(answer, address)
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
@@ -127,5 +140,6 @@ class SrtPort:
 
     def close(self) -> None:
         """Stop, and close the socket; a second time does nothing."""
+        self._is_closed = True
         self._pump.stop()
         self.socket.close()

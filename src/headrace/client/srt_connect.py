@@ -1,11 +1,15 @@
 """Open an SRT connection as a caller."""
 
 import asyncio
+import contextlib
+import errno
+import os
 import socket
 
 from headrace.base.sockaddr import sockaddr_host
 from headrace.client.srt_port import SrtPort
 from headrace.client.srt_socket import SrtSocket
+from headrace.netio.addresses import encode_socket_address
 from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_u32
 from headrace.netio.udp_socket import UdpSocket
@@ -29,16 +33,19 @@ async def srt_connect(
         host: Name or number, IPv4 or IPv6.
         port: UDP port.
         stream_id: What is wanted, such as ``#!::r=NAME,m=publish``; at most 512 bytes of UTF-8.
-        latency_ms: Least delay between sending and delivery, in both directions: time to resend what is lost.
+        latency_ms: Least delay between sending and delivery, in both directions: time to resend what is lost;
+            0 to 65535.
         connect_timeout_seconds: For the handshake.
         peer_timeout_seconds: Silence after which the peer counts as gone.
 
     Raises:
-        OSError: The name cannot be resolved, or this machine has no route.
+        OSError: The name cannot be resolved, or this machine has no such addresses.
         ConnectionRejectedError: The listener refused; ``code`` says why.
         ConnectTimeoutError: Nobody answered.
         HandshakeError: The answer was not SRT version 5.
+        ValueError: The port, the latency or the length of the stream id is out of range.
     """
+    check_latency(latency_ms)
     address, udp = await open_socket(host, port)
     options = CallerOptions(
         stream_id=stream_id,
@@ -48,28 +55,37 @@ async def srt_connect(
         peer_timeout_us=int(peer_timeout_seconds * 1e6),
         peer_address=encode_peer_address(sockaddr_host(address)),
     )
-    srt_port = SrtPort(udp)
-    attempt = _Attempt(srt_port, address, options)
-    try:
-        return await attempt.outcome
-    except ConnectTimeoutError as error:
-        raise ConnectTimeoutError(f"{host}:{port}: {error}: is an SRT listener running there?") from None
-    finally:
-        if not attempt.connected:
-            srt_port.close()
+    with contextlib.ExitStack() as unfinished:
+        unfinished.enter_context(udp)
+        srt_port = SrtPort(udp)
+        unfinished.callback(srt_port.close)
+        attempt = _Attempt(srt_port, address, options)
+        unfinished.callback(attempt.abandon)
+        try:
+            opened = await attempt.outcome
+        except ConnectTimeoutError as error:
+            raise ConnectTimeoutError(f"{host}:{port}: {error}: is an SRT listener running there?") from None
+        unfinished.pop_all()
+    return opened
 
 
 async def open_socket(host: str, port: int) -> tuple[bytes, UdpSocket]:
     """Return the listener's address and a socket of its family."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    if not 0 < port <= 0xFFFF:
+        raise ValueError(f"port {port} is not in 1..65535")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{os.strerror(errno.EINVAL)}: {host!r} is no host name") from error
     family, _, _, _, numeric = found[0]
     everywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - a caller's own side
-    udp = UdpSocket.bind(everywhere, 0)
-    try:
-        return udp.resolve(str(numeric[0]), port), udp
-    except BaseException:
-        udp.close()
-        raise
+    return encode_socket_address(numeric), UdpSocket.bind(everywhere, 0)
+
+
+def check_latency(latency_ms: int) -> None:
+    """Raise `ValueError` for a latency that does not fit its 16 bits of the handshake."""
+    if not 0 <= latency_ms <= 0xFFFF:
+        raise ValueError(f"a latency of {latency_ms} ms is not in 0..65535")
 
 
 class _Attempt:
@@ -90,9 +106,10 @@ class _Attempt:
         self.handle_timer(now_us())
         port.settle(self._socket_id)
 
-    @property
-    def connected(self) -> bool:
-        return self.outcome.done() and not self.outcome.cancelled() and self.outcome.exception() is None
+    def abandon(self) -> None:
+        """End the connection that came about although nobody waits for it any more."""
+        if self.outcome.done() and not self.outcome.cancelled() and self.outcome.exception() is None:
+            self.outcome.result().abort()
 
     def handle_datagram(self, datagram: bytes, now_us: int) -> None:
         self._caller.handle_datagram(datagram, now_us)

@@ -70,6 +70,7 @@ class SrtSocket:
         self._release = release
         self._unread: deque[bytes] = deque()
         self._changed = asyncio.Event()
+        self._is_aborted = False
 
     @property
     def connection(self) -> Connection:
@@ -125,9 +126,8 @@ class SrtSocket:
         return payloads
 
     def _take_unread(self) -> bytes:
-        was_full = len(self._unread) >= MAX_UNREAD_PACKETS
         payload = self._unread.popleft()
-        if was_full and self.close_reason is None:
+        if len(self._unread) == MAX_UNREAD_PACKETS - 1 and self.close_reason is None:
             self._settle(self._connection.parameters.socket_id)
         return payload
 
@@ -157,9 +157,11 @@ class SrtSocket:
         """Send without waiting, however many are unacknowledged; raises as `send`."""
         self._check_open()
         time_us = now_us()
-        for payload in payloads:
-            self._connection.send(payload, time_us)
-        self._settle(self._connection.parameters.socket_id)
+        try:
+            for payload in payloads:
+                self._connection.send(payload, time_us)
+        finally:
+            self._settle(self._connection.parameters.socket_id)
 
     async def drain(self) -> None:
         """Wait until the peer has acknowledged everything, or the connection has ended."""
@@ -181,7 +183,7 @@ class SrtSocket:
     def _is_draining(self) -> bool:
         """Whether the peer is gone, and what it sent before still waits for its delivery time."""
         ended_there = self.close_reason not in (None, "closed")
-        return ended_there and self._connection.receiver.buffered_packets > 0
+        return ended_there and not self._is_aborted and self._connection.receiver.buffered_packets > 0
 
     async def close(self, *, linger_seconds: float = LINGER_SECONDS) -> None:
         """Wait for the last packets to be acknowledged, tell the peer, and end; a second time does nothing."""
@@ -194,10 +196,10 @@ class SrtSocket:
             self.abort()
 
     def abort(self) -> None:
-        """Tell the peer and end at once; a second time does nothing."""
-        if self.close_reason is None:
-            self._connection.close(now_us())
-            self._settle(self._connection.parameters.socket_id)
+        """Tell the peer and end at once, also where the last payloads still wait for their delivery time."""
+        self._connection.close(now_us())
+        self._is_aborted = True
+        self._settle(self._connection.parameters.socket_id)
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,11 +6,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
+from headrace.client.srt_connect import check_latency
 from headrace.client.srt_port import SrtPort
-from headrace.client.srt_socket import SrtSocket
+from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
 from headrace.netio.entropy import random_bytes, random_u32
 from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.connection import Connection
+from headrace.srt.handshake import REJECTION_END, REJECTION_START
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import Header
 from headrace.srt.rejection import RejectReason
@@ -19,7 +21,7 @@ MAX_WAITING_CONNECTIONS: Final = 128
 """Accepted on the wire and not yet by the application; further callers are refused (a socket's usual backlog)."""
 
 Admit = Callable[[str, str], int | None]
-"""Takes a caller's stream id and its ``host:port``; returns None to let it in, or a refusal code."""
+"""Takes a caller's stream id and its ``host:port``; returns None to let it in, or a refusal code, 1000 and up."""
 
 
 class SrtServer:
@@ -31,7 +33,7 @@ class SrtServer:
     def __init__(self, socket: UdpSocket, options: ListenerOptions, admit: Admit | None) -> None:
         self._listener = Listener(options, random_bytes(32))
         self._admit = admit
-        self._waiting: asyncio.Queue[SrtSocket] = asyncio.Queue(MAX_WAITING_CONNECTIONS)
+        self._waiting: asyncio.Queue[SrtSocket | None] = asyncio.Queue(MAX_WAITING_CONNECTIONS)
         self._open: set[SrtSocket] = set()
         self._port = SrtPort(socket, self._handle_handshake)
 
@@ -41,18 +43,32 @@ class SrtServer:
         return decode_sockaddr(self._port.socket.local_address)[1]
 
     async def accept(self) -> SrtSocket:
-        """Return the next connection, waiting for it."""
-        return await self._waiting.get()
+        """Return the next connection, waiting for it.
+
+        Raises:
+            ConnectionEndedError: The server has been closed.
+        """
+        opened = await self._waiting.get()
+        if opened is None:
+            self._waiting.put_nowait(None)  # for the next who waits
+            raise ConnectionEndedError("closed")
+        return opened
 
     async def __aiter__(self) -> AsyncIterator[SrtSocket]:
         while True:
-            yield await self.accept()
+            try:
+                yield await self.accept()
+            except ConnectionEndedError:
+                return
 
     async def close(self) -> None:
-        """End all connections and the listening."""
+        """End all connections and the listening; a second time does nothing."""
         for connection in list(self._open):
             connection.abort()
         self._port.close()
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +88,20 @@ class SrtServer:
     def _refusal(self, request: ConnectionRequest) -> int | None:
         if self._waiting.full():
             return RejectReason.BACKLOG
-        return self._admit(request.stream_id, format_sockaddr(request.address)) if self._admit else None
+        try:
+            return self._asked_admit(request)
+        except Exception as error:  # noqa: BLE001 - it must not take the other connections' packets with it
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "admit failed; the caller was refused", "exception": error}
+            )
+            return RejectReason.INTERNAL_SERVER_ERROR
+
+    def _asked_admit(self, request: ConnectionRequest) -> int | None:
+        code = self._admit(request.stream_id, format_sockaddr(request.address)) if self._admit else None
+        # The wire takes what is below for a handshake type (draft-sharabayko-srt, 4.3).
+        if code is not None and not REJECTION_START <= code <= REJECTION_END:
+            raise ValueError(f"admit returned {code}: a refusal code is in {REJECTION_START}..{REJECTION_END}")
+        return code
 
     def _accept(self, request: ConnectionRequest, now_us: int) -> bytes:
         socket_id = random_u32() % 0x3FFF_FFFF + 1
@@ -101,11 +130,13 @@ async def srt_listen(
     Args:
         host: Address of this machine; None is all, IPv4 and IPv6.
         port: UDP port; 0 lets the system choose.
-        latency_ms: Least delay between sending and delivery, in both directions.
+        latency_ms: Least delay between sending and delivery, in both directions; 0 to 65535.
         admit: Decides on each caller by stream id and address; None lets everybody in.
 
     Raises:
         OSError: The address cannot be listened on.
+        ValueError: The latency is out of range.
     """
+    check_latency(latency_ms)
     options = ListenerOptions(receive_latency_ms=latency_ms, peer_latency_ms=latency_ms)
     return SrtServer(UdpSocket.bind(host, port), options, admit)

@@ -87,7 +87,7 @@ class ProducerLinks:
             self._ignored[error.reason] += 1
             return None
         channel_index = link.producer.timeline.place(index)
-        time_us = link.producer.timeline.channel_time_us(header.timestamp_us)
+        time_us = link.producer.channel_time_us(header.timestamp_us)
         if channel_index is None or not link.channel.ring.put(channel_index, payload, time_us):
             return None
         return link.channel, channel_index

@@ -1,12 +1,10 @@
-"""How one producer's sequence numbers and clock continue its channel's.
+"""How one producer's sequence numbers continue its channel's.
 
-A channel counts its packets from 0 and keeps its own time through all its producers' lives, so subscribers see
-one stream that never starts again.
+A channel counts its packets from 0 through all its producers' lives, so subscribers see one stream that never
+starts again.
 """
 
 from typing import Final
-
-from headrace.base.seqno import unwrap_timestamp_us
 
 MAX_STEP_PACKETS: Final = 8192
 """A producer that gives up more than this at once, after an outage, leaves no gap in the channel: it is as many
@@ -14,25 +12,19 @@ packets as libsrt's receivers hold by default, and what they could not store wou
 
 
 class Timeline:
-    """Maps packet indices and timestamps of one producer's connection to the channel's.
+    """Maps packet indices of one producer's connection to the channel's.
 
     Args:
         producer_index: Index of the producer's first packet.
         channel_index: What that is in the channel.
-        producer_timestamp_us: The producer's clock at some moment, 32 bits.
-        channel_time_us: The channel's clock, which is the broker's, at that moment.
     """
 
-    __slots__ = ("_first_index", "_index_offset", "_newest_index", "_newest_us", "_time_offset_us")
+    __slots__ = ("_first_index", "_index_offset", "_newest_index")
 
-    def __init__(
-        self, *, producer_index: int, channel_index: int, producer_timestamp_us: int, channel_time_us: int
-    ) -> None:
+    def __init__(self, *, producer_index: int, channel_index: int) -> None:
         self._first_index = producer_index
         self._newest_index = producer_index - 1
         self._index_offset = channel_index - producer_index
-        self._time_offset_us = channel_time_us - producer_timestamp_us
-        self._newest_us = producer_timestamp_us
 
     def place(self, producer_index: int) -> int | None:
         """Return the channel's index of a packet that has come, ``producer_index`` of the producer.
@@ -51,9 +43,3 @@ class Timeline:
     def channel_index(self, producer_index: int) -> int:
         """Return what the producer's packet ``producer_index`` is in the channel."""
         return producer_index + self._index_offset
-
-    def channel_time_us(self, timestamp_us: int) -> int:
-        """Return the channel's time of a packet stamped ``timestamp_us`` (32 bits) by the producer."""
-        unwrapped_us = unwrap_timestamp_us(timestamp_us, self._newest_us)
-        self._newest_us = max(self._newest_us, unwrapped_us)
-        return unwrapped_us + self._time_offset_us

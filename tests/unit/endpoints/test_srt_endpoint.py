@@ -355,7 +355,8 @@ def assert_nothing_is_left(world: World) -> None:
     assert len(endpoint._producers) == 0
     assert endpoint._listener._accepted == {}
     subscribers = endpoint._subscribers
-    assert subscribers._channels == subscribers._resends == {}
+    assert subscribers._channels == {}
+    assert subscribers._resends == {}
     assert len(subscribers._tails) == 0
     assert endpoint.poll_timer() is None
 

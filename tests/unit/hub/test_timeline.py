@@ -1,15 +1,10 @@
-"""How one producer's packets and clock continue its channel's."""
+"""How one producer's packets continue its channel's."""
 
 from headrace.hub.timeline import MAX_STEP_PACKETS, Timeline
 
 
 def make_timeline(producer_index: int = 100, channel_index: int = 1000) -> Timeline:
-    return Timeline(
-        producer_index=producer_index,
-        channel_index=channel_index,
-        producer_timestamp_us=2**32 - 500,
-        channel_time_us=7_000_000,
-    )
+    return Timeline(producer_index=producer_index, channel_index=channel_index)
 
 
 def test_the_first_packet_continues_the_channel_and_gaps_stay_gaps() -> None:
@@ -36,10 +31,3 @@ def test_a_step_past_the_limit_leaves_no_gap_and_what_was_skipped_has_no_place_a
     assert timeline.place(after) == 1001
     assert timeline.place(after - 1) is None
     assert timeline.place(after + 2) == 1003
-
-
-def test_channel_time_goes_on_through_the_wrap_of_the_producers_clock() -> None:
-    timeline = make_timeline()
-    assert timeline.channel_time_us(2**32 - 400) == 7_000_100
-    assert timeline.channel_time_us(500) == 7_001_000
-    assert timeline.channel_time_us(2**32 - 100) == 7_000_400

@@ -1,0 +1,39 @@
+"""The subscribers of one channel."""
+
+import pytest
+from tests.support.fanout_tables import subscribe
+
+from headrace.fanout.subscriber_group import SubscriberGroup
+from headrace.fanout.subscriber_table import SubscriberTable
+
+
+def test_columns_follow_who_is_in_the_group() -> None:
+    table = SubscriberTable()
+    rows = [subscribe(table, number, next_index=10 * number) for number in range(3)]
+    group = SubscriberGroup(table)
+    assert len(group) == 0
+    assert len(group.columns.rows) == 0
+    assert group.newest_start_index == 0
+    for row in (rows[2], rows[0]):
+        group.add(row)
+    assert group.columns.rows.tolist() == sorted([rows[0], rows[2]])
+    assert group.newest_start_index == 20
+    group.remove(rows[2])
+    assert group.columns.rows.tolist() == [rows[0]]
+    assert group.newest_start_index == 0
+    assert len(group) == 1
+
+
+def test_columns_are_gathered_once_until_somebody_comes_or_goes() -> None:
+    table = SubscriberTable()
+    group = SubscriberGroup(table)
+    group.add(subscribe(table, 1))
+    columns = group.columns
+    assert group.columns is columns
+    group.add(subscribe(table, 2))
+    assert group.columns is not columns
+
+
+def test_who_is_not_in_the_group_cannot_leave_it() -> None:
+    with pytest.raises(KeyError):
+        SubscriberGroup(SubscriberTable()).remove(3)

@@ -1,5 +1,6 @@
 """The ``headrace`` command: reads ``.env``, runs a subcommand, and turns what goes wrong into one clear line."""
 
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -9,11 +10,7 @@ import typer
 from dotenv import load_dotenv
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.check import check
-from headrace.cli.client import client
-from headrace.cli.demo import demo
-from headrace.cli.produce import produce
-from headrace.cli.serve import serve
+from headrace.cli.command_table import CommandTable
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
@@ -21,41 +18,76 @@ EXIT_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="headrace",
+    cls=CommandTable,
     help="Live video streaming over SRT: producers, a broker and clients.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
-app.command()(produce)
-app.command()(client)
-app.command()(demo)
-app.command()(check)
+
+
+class DotenvError(HeadraceError):
+    """There is a ``.env`` file that cannot be read."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("headrace"))  # noqa: T201 - this is the command's output
+        raise typer.Exit
 
 
 @app.callback()
 def headrace(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """Take the options that belong to no command."""
-    if version:
-        print(metadata.version("headrace"))  # noqa: T201 - this is the command's output
-        raise typer.Exit
 
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
-    load_dotenv(Path.cwd() / ".env")  # the environment wins over .env, flags over both
+    _open_missing_streams()
     try:
+        _load_dotenv(Path.cwd() / ".env")
         sys.exit(app(standalone_mode=False))
     except HeadraceError as error:
         _fail(str(error), EXIT_FAILURE)
     except typer.TyperException as error:
-        _fail(f"{error.format_message()} (headrace --help shows what can be typed)", EXIT_USAGE)
+        if message := error.format_message():
+            _fail(f"{message} ({_usage_hint(error)} shows what can be typed)", EXIT_USAGE)
+        sys.exit(EXIT_USAGE)  # nothing was typed, and the help has been shown
+    except OSError as error:
+        _fail(str(error), EXIT_FAILURE)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _open_missing_streams() -> None:
+    """Open the null device for each standard stream that we were started without.
+
+    Otherwise the first socket would become descriptor 0, 1 or 2, and be written messages to.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            while (opened := os.open(os.devnull, os.O_RDWR)) < descriptor:
+                pass
+            setattr(sys, name, os.fdopen(opened, mode, encoding="utf-8"))
+
+
+def _load_dotenv(path: Path) -> None:
+    """Take names from ``.env`` in the current folder: the environment wins over it, and flags win over both."""
+    try:
+        load_dotenv(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DotenvError(f"cannot read {path}: {error}: mend it, or run headrace in another folder") from None
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'headrace'} --help"
 
 
 def _fail(message: str, code: int) -> NoReturn:

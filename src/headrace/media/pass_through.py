@@ -136,6 +136,8 @@ class PassThrough:
         time_us = pts_distance_90khz(self._first_pts_90khz, frame.pts_90khz) * 100 // 9
         self._counts["video_frames"] += 1
         self._counts["media_time_us"] = time_us
+        if not self._injector.ready:
+            return None
         for data in self._announcer.take_data():
             self._injector.queue(data, frame.pts_90khz)
         return self._announcer.for_frame(time_us, key_frame=frame.random_access)

@@ -67,7 +67,7 @@ class MetadataInjector:
 
     Args:
         annotate: Asked before each frame; the tag it returns is sent just before that frame, with its exact
-            presentation time. Must give metadata that `encode_metadata` takes.
+            presentation time, or waits while not `ready`. Must give metadata that `encode_metadata` takes.
         active: Begin to declare the metadata stream at once; otherwise at the first `insert` or with
             `activate`, and until then everything passes as it is.
 
@@ -278,7 +278,7 @@ class MetadataInjector:
         if pts_90khz is None:
             return b""
         self.last_pts_90khz = pts_90khz
-        if self._annotate is not None and self.ready:
+        if self._annotate is not None:
             metadata = self._annotate(FrameStart(pts_90khz, packet.random_access))
             if metadata:
                 self.queue(metadata, pts_90khz)

@@ -45,6 +45,12 @@ def test_title_and_facts_come_with_keyframes_and_data_with_the_next_frame() -> N
     assert stream.counters.video_frames == 20
 
 
+def test_frames_and_time_are_counted_without_metadata_too() -> None:
+    stream = PassThrough(io.BytesIO(small_stream(50)), clock=FakeClock())
+    list(stream)
+    assert (stream.counters.video_frames, stream.counters.media_time_us) == (50, 49 * 40_000)
+
+
 def test_what_is_no_transport_stream_is_refused() -> None:
     for size_bytes in (1000, MAX_UNSYNCHRONISED_BYTES + 50_000):
         with pytest.raises(MediaError, match="not MPEG-TS"):

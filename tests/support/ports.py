@@ -1,5 +1,6 @@
 """Free ports of the loopback interface."""
 
+import asyncio
 import socket
 
 
@@ -19,3 +20,12 @@ def free_tcp_port(host: str = "127.0.0.1") -> int:
         tcp.bind((host, 0))
         port: int = tcp.getsockname()[1]
         return port
+
+
+async def wait_for_datagram(port: int) -> None:
+    """Wait until somebody sends to a UDP port of 127.0.0.1 where nobody listens, and leave the port free again."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setblocking(False)
+        udp.bind(("127.0.0.1", port))
+        async with asyncio.timeout(8):
+            await asyncio.get_running_loop().sock_recv(udp, 2048)

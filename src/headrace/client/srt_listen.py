@@ -35,12 +35,13 @@ class SrtServer:
         self._admit = admit
         self._waiting: asyncio.Queue[SrtSocket | None] = asyncio.Queue(MAX_WAITING_CONNECTIONS)
         self._open: set[SrtSocket] = set()
+        self._udp_port = decode_sockaddr(socket.local_address)[1]
         self._port = SrtPort(socket, self._handle_handshake)
 
     @property
     def port(self) -> int:
         """The UDP port."""
-        return decode_sockaddr(self._port.socket.local_address)[1]
+        return self._udp_port
 
     async def accept(self) -> SrtSocket:
         """Return the next connection, waiting for it.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.loops import run, until
-from tests.support.ports import free_udp_port
+from tests.support.ports import free_udp_port, wait_for_datagram
 from tests.support.srt_datagrams import control
 
 from headrace.base.sockaddr import decode_sockaddr
@@ -128,9 +128,9 @@ def test_a_stream_id_that_is_too_long_leaves_nothing_open() -> None:
 
 def test_a_connect_that_is_cancelled_leaves_nothing_open() -> None:
     async def main() -> None:
-        task = asyncio.create_task(srt_connect("127.0.0.1", free_udp_port()))
-        await until(lambda: len(asyncio.all_tasks()) == 2)
-        await asyncio.sleep(0.01)
+        port = free_udp_port()
+        task = asyncio.create_task(srt_connect("127.0.0.1", port))
+        await wait_for_datagram(port)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -115,9 +115,10 @@ def test_closing_ends_the_connections_accepted_or_not() -> None:
     async def main() -> None:
         server = await srt_listen("127.0.0.1")
         first, second = await call(server), await call(server)
-        accepted = await server.accept()
+        accepted, port = await server.accept(), server.port
         await server.close()
         await server.close()
+        assert server.port == port
         with pytest.raises(ConnectionEndedError):
             await accepted.receive()
         await until(lambda: first.close_reason == second.close_reason == "peer_shutdown")

@@ -1,11 +1,22 @@
-"""How long to wait before trying again: longer each time, never in step with others."""
+"""When to try again: after a delay that is longer each time, never in step with others; and when not to."""
 
 from collections.abc import Callable
 from typing import Final
 
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+
 FIRST_SECONDS: Final = 0.25
 MAX_SECONDS: Final = 2.0
 """A broker that comes back has its producers and clients again within 3 s, handshake included."""
+
+_PASSING: Final = frozenset(
+    {RejectReason.RESOURCE, RejectReason.BACKLOG, RejectReason.CLOSED, RejectReason.TIMEOUT, RejectReason.OVERLOAD}
+)
+
+
+def is_refused_for_good(error: Exception) -> bool:
+    """Return whether ``error`` is a refusal that asking again will not change."""
+    return isinstance(error, ConnectionRejectedError) and error.code not in _PASSING
 
 
 class Backoff:

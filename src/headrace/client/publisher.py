@@ -7,17 +7,18 @@
 """
 
 import asyncio
+import contextlib
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
 from headrace.base.channel_id import check_channel_id
-from headrace.base.errors import HeadraceError
-from headrace.client.backoff import Backoff
+from headrace.base.errors import HeadraceError, LocalProtocolError
+from headrace.client.backoff import Backoff, is_refused_for_good
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.srt_connect import srt_connect
 from headrace.client.srt_socket import MAX_UNACKNOWLEDGED_PACKETS, ConnectionEndedError, SrtSocket
@@ -28,6 +29,10 @@ from headrace.srt.stream_id import AccessRequest, format_stream_id
 
 FIRST_CONNECT_SECONDS: Final = 5.0
 """A broker that is being started with us is up by then; later a clear error helps more than patience."""
+MAX_WAITING_WRITES: Final = 256
+"""What the stream's thread has made and the event loop has not sent yet; then the thread waits."""
+STOP_SECONDS: Final = 2.0
+"""The stream looks at its stop between two frames; one that hangs in a read is left to itself after this."""
 
 _log = structlog.get_logger()
 
@@ -90,6 +95,7 @@ class Publisher:
         self._packetizer = Packetizer()
         self._unsent_packets = 0
         self._past = [0, 0, 0, 0]
+        self._room = threading.BoundedSemaphore(MAX_WAITING_WRITES)
         self._failure: BaseException | None = None
 
     @property
@@ -121,6 +127,7 @@ class Publisher:
             ConnectionRejectedError: The broker refused; at the start also because the channel is taken.
             OSError: The broker's name cannot be resolved at the start.
             MediaError: The stream failed.
+            LocalProtocolError: The broker takes no packets of 1316 bytes.
         """
         await self._connect_first()
         connecting = asyncio.create_task(self._stay_connected())
@@ -130,7 +137,10 @@ class Publisher:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
             if self._socket is not None:
-                await self._socket.close()
+                try:
+                    await self._socket.close()
+                finally:
+                    self._put_away(self._socket)
 
     async def _connect_first(self) -> None:
         deadline = asyncio.get_running_loop().time() + FIRST_CONNECT_SECONDS
@@ -143,7 +153,7 @@ class Publisher:
             else:
                 return
 
-    async def _connect(self, timeout_seconds: float = 3.0) -> None:
+    async def _connect(self, timeout_seconds: float = 3.0) -> SrtSocket:
         self._socket = await srt_connect(
             self._broker.host,
             self._broker.port,
@@ -152,32 +162,38 @@ class Publisher:
             connect_timeout_seconds=max(timeout_seconds, 0.5),
         )
         self._connects += 1
+        return self._socket
 
     async def _stay_connected(self) -> None:
         backoff = Backoff(random.random)
         while True:
             try:
-                if self._socket is None:
-                    await self._connect()
-                    backoff.reset()
-                    _log.info("connected again", broker=str(self._broker))
-                await self._watch()
+                socket = self._socket or await self._reconnect(backoff)
+                await self._watch(socket)
             except (HeadraceError, OSError) as error:
-                if _is_final(error):
+                if is_refused_for_good(error) and not _is_conflict(error):
                     raise
                 _log.warning("not connected", broker=str(self._broker), reason=str(error))
                 await asyncio.sleep(backoff.next_seconds())
 
-    async def _watch(self) -> None:
+    async def _reconnect(self, backoff: Backoff) -> SrtSocket:
+        socket = await self._connect()
+        backoff.reset()
+        _log.info("connected again", broker=str(self._broker))
+        return socket
+
+    async def _watch(self, socket: SrtSocket) -> None:
         """Wait until the connection ends, and raise why."""
-        if self._socket is None:
-            raise AssertionError("watched without a connection")
         try:
             while True:
-                await self._socket.receive()
-        finally:
-            ended, self._socket = self._socket, None
-            self._past = [a + b for a, b in zip(self._past, self._counts(ended), strict=True)]
+                await socket.receive()
+        except ConnectionEndedError:
+            self._put_away(socket)
+            raise
+
+    def _put_away(self, ended: SrtSocket) -> None:
+        self._socket = None
+        self._past = [a + b for a, b in zip(self._past, self._counts(ended), strict=True)]
 
     async def _pump_stream(self, connecting: "asyncio.Task[None]") -> None:
         loop = asyncio.get_running_loop()
@@ -190,8 +206,7 @@ class Publisher:
         finally:
             waiting.cancel()
             self._stream.stop()
-            # The stream may be inside one encoded frame; it looks at its stop between two.
-            await asyncio.to_thread(thread.join, 2.0)
+            await asyncio.to_thread(thread.join, STOP_SECONDS)
         if connecting.done():
             connecting.result()
         if self._failure is not None:
@@ -200,13 +215,15 @@ class Publisher:
     def _read_stream(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         try:
             for ts in self._stream:
-                loop.call_soon_threadsafe(self._send, ts)
+                self._room.acquire()
+                _call_soon(loop, self._send, ts)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the event loop's thread
             self._failure = error
         finally:
-            loop.call_soon_threadsafe(ended.set)
+            _call_soon(loop, ended.set)
 
     def _send(self, ts: bytes) -> None:
+        self._room.release()
         # A frame's last packet does not wait for the next frame to fill it up.
         payloads = [payload for payload in (*self._packetizer.feed(ts), self._packetizer.flush()) if payload]
         socket = self._socket
@@ -217,9 +234,17 @@ class Publisher:
             socket.send_now(*payloads)
         except ConnectionEndedError:
             self._unsent_packets += len(payloads)
+        except LocalProtocolError as error:
+            self._failure = error
+            self._stream.stop()
 
 
-def _is_final(error: Exception) -> bool:
-    """Tell whether a refusal will not go away by itself; a conflict does, when the other producer leaves."""
-    passing = (RejectReason.CONFLICT, RejectReason.OVERLOAD, RejectReason.BACKLOG, RejectReason.RESOURCE)
-    return isinstance(error, ConnectionRejectedError) and error.code not in passing
+def _is_conflict(error: Exception) -> bool:
+    """Tell whether another producer has the channel, which it may leave again."""
+    return isinstance(error, ConnectionRejectedError) and error.code == RejectReason.CONFLICT
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: object) -> None:
+    """Call something in the loop's thread; where the loop has been closed nobody is left to hear it."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *args)

@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +18,11 @@ import structlog
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
-from headrace.client.backoff import Backoff
+from headrace.client.backoff import Backoff, is_refused_for_good
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.srt_connect import srt_connect
-from headrace.client.srt_socket import SrtSocket
+from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
 from headrace.netio.clock import now_us
-from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 from headrace.srt.stream_id import AccessRequest, format_stream_id
 
 LIVE_WITHIN_US: Final = 1_000_000
@@ -38,7 +38,7 @@ class PayloadSink(Protocol):
         """Take payloads in their order."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more. It may wait a little: it is called in another thread, after the last `write`."""
 
 
 class SubscriptionState(Enum):
@@ -147,29 +147,34 @@ class Subscription:
 
         Raises:
             ConnectionRejectedError: The broker refused for good.
+            Exception: Whatever a sink raises.
         """
         backoff = Backoff(random.random)
         try:
             while True:
                 try:
-                    await self._connect()
-                    backoff.reset()
-                    await self._receive()
+                    socket = await self._connect()
                 except (HeadraceError, OSError) as error:
                     self._note_failure(error)
-                    await asyncio.sleep(backoff.next_seconds())
+                else:
+                    backoff.reset()
+                    self._note_failure(await self._receive(socket))
+                await asyncio.sleep(backoff.next_seconds())
         finally:
-            for sink in self._sinks:
-                sink.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the sinks, once; `run` does it at its end, so this is for a subscription that never ran."""
+        sinks, self._sinks = self._sinks, ()
+        await asyncio.to_thread(_close_all, sinks)
 
     def _note_failure(self, error: Exception) -> None:
-        passing = (RejectReason.OVERLOAD, RejectReason.BACKLOG, RejectReason.RESOURCE)
-        if isinstance(error, ConnectionRejectedError) and error.code not in passing:
+        if is_refused_for_good(error):
             self._refused = True
             raise error
         _log.warning("not connected", channel=self.channel_id, broker=str(self._broker), reason=str(error))
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> SrtSocket:
         self._socket = await srt_connect(
             self._broker.host,
             self._broker.port,
@@ -177,19 +182,28 @@ class Subscription:
             latency_ms=self._latency_ms,
         )
         self._connects += 1
+        return self._socket
 
-    async def _receive(self) -> None:
-        """Hand over what comes until the connection ends; raises why it did."""
-        if self._socket is None:
-            raise AssertionError("received without a connection")
+    async def _receive(self, socket: SrtSocket) -> ConnectionEndedError:
+        """Hand over what comes until the connection ends; return why it did."""
         try:
             while True:
-                payloads = await self._socket.receive_all()
+                try:
+                    payloads = await socket.receive_all()
+                except ConnectionEndedError as error:
+                    return error
                 self._delivered_bytes += sum(map(len, payloads))
                 self._delivered_us = now_us()
                 for sink in self._sinks:
                     sink.write(payloads)
         finally:
-            ended, self._socket = self._socket, None
-            ended.abort()
-            self._past = [a + b for a, b in zip(self._past, self._counts(ended), strict=True)]
+            self._socket = None
+            socket.abort()
+            self._past = [a + b for a, b in zip(self._past, self._counts(socket), strict=True)]
+
+
+def _close_all(sinks: Sequence[PayloadSink]) -> None:
+    """Close every sink, also where another one fails to."""
+    with contextlib.ExitStack() as stack:
+        for sink in sinks:
+            stack.callback(sink.close)

@@ -37,7 +37,7 @@ def test_new_packets_go_to_all_in_one_burst() -> None:
 
 
 def test_a_packet_older_than_a_subscriber_is_not_for_it() -> None:
-    group, rows = group_of(SubscriberTable(), 0, 5, 7)
+    group, rows = group_of(SubscriberTable(), 0, 6, 7)
     bursts = make_bursts(ring_with(range(8)), np.array([4, 6, 7]), group)
     assert sent_to([(burst.columns.rows.tolist(), burst.slots.tolist()) for burst in bursts]) == {
         rows[0]: [7, 4, 6],

@@ -140,6 +140,13 @@ def test_an_absurd_mss_leaves_room_for_a_payload(mss_bytes: int, payload_bytes: 
     assert machine.connection.parameters.peer_window_packets == 2
 
 
+def test_the_listener_s_sequence_number_is_taken_with_31_bits() -> None:
+    machine = concluding()
+    answer(machine, replace(CONCLUSION_ANSWER, initial_seqno=0x8000_0007))
+    assert machine.connection is not None
+    assert machine.connection.parameters.receive_seqno == 7
+
+
 @pytest.mark.parametrize("code", [1010, 2404, 3017])
 @pytest.mark.parametrize("state", ["induction", "conclusion"])
 def test_a_refusal_ends_the_attempt_with_its_code(code: int, state: str) -> None:

@@ -51,6 +51,12 @@ def test_sequence_numbers_and_timestamps_wrap_on_the_wire() -> None:
     assert all(header.word1 >> 26 == 0b111000 for header in headers)
 
 
+def test_what_was_made_before_the_epoch_is_stamped_0() -> None:
+    here = connection()
+    here.send(b"early", EPOCH_US - 5)
+    assert decode_header(here.poll_datagrams()[0]).timestamp_us == 0
+
+
 @pytest.mark.parametrize("length_bytes", [1, MAX_PAYLOAD_BYTES])
 def test_payloads_at_the_limits_are_sent(length_bytes: int) -> None:
     here = connection()

@@ -154,6 +154,8 @@ def test_a_loss_report_stays_within_one_datagram() -> None:
     full = encode_loss_report([(4 * n, 4 * n + 1) for n in range(most)])
     assert len(full) == MAX_PAYLOAD_BYTES
     assert encode_loss_report([(4 * n, 4 * n + 1) for n in range(most + 1)]) == full
+    odd = encode_loss_report([(0, 0)] + [(4 * n, 4 * n + 1) for n in range(1, most + 1)])
+    assert len(odd) == MAX_PAYLOAD_BYTES - 4
 
 
 def test_a_drop_request_names_first_and_last() -> None:

@@ -138,6 +138,7 @@ class Receiver:
             retransmitted: The packet's R flag.
             payload_bytes: For the statistics, where the payload itself is kept elsewhere.
         """
+        self.clock.handle_arrival(now_us)
         stats = self.statistics
         stats.received_packets += 1
         stats.received_payload_bytes += len(payload) if payload_bytes is None else payload_bytes
@@ -158,7 +159,6 @@ class Receiver:
         if ahead >= 0:
             self._slide_window(index)
         self._note_gap(index, now_us, retransmitted=retransmitted)
-        self.clock.handle_arrival(now_us)
         self._packets[index] = (payload, self.clock.origin_us(timestamp_us))
         heappush(self._order, index)
         stats.unique_packets += 1

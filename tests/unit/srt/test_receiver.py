@@ -82,6 +82,15 @@ def test_a_packet_that_comes_again_is_told_from_one_that_comes_too_late() -> Non
     assert (stats.duplicate_packets, stats.belated_packets) == (1, 2)
 
 
+def test_even_a_belated_packet_says_how_much_time_has_passed() -> None:
+    rig = Rig()
+    rig.take(500)
+    rig.deliver(LATENCY_US)
+    hour_us = 3_600_000_000
+    rig.take(500, at_us=hour_us)
+    assert rig.receiver.clock.origin_us(hour_us % (1 << 32)) == hour_us
+
+
 def test_a_gap_is_reported_at_once() -> None:
     rig = Rig()
     rig.take(500, 504)

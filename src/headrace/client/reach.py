@@ -1,6 +1,7 @@
 """Whether a broker answers, without asking it for anything: the first half of a handshake."""
 
 import asyncio
+from typing import Final
 
 from headrace.base.errors import HeadraceError
 from headrace.client.broker_address import BrokerAddress
@@ -9,6 +10,8 @@ from headrace.client.srt_port import SrtPort
 from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_u32
 from headrace.srt.caller import Caller, CallerOptions
+
+UNREACHABLE_HINT: Final = "start one with 'headrace serve', or name another with --broker HOST:PORT"
 
 
 class BrokerUnreachableError(HeadraceError):
@@ -21,17 +24,18 @@ async def reach_broker(broker: BrokerAddress, *, timeout_seconds: float = 3.0) -
     Raises:
         BrokerUnreachableError: It did not in time, or its name cannot be resolved.
     """
-    hint = "start one with 'headrace serve', or name another with --broker HOST:PORT"
     try:
         address, udp = await open_socket(broker.host, broker.port)
     except OSError as error:
-        raise BrokerUnreachableError(f"cannot reach {broker}: {error.strerror or error}: {hint}") from None
+        raise BrokerUnreachableError(
+            f"cannot reach {broker}: {error.strerror or error}: {UNREACHABLE_HINT}"
+        ) from None
     port = SrtPort(udp)
     try:
         async with asyncio.timeout(timeout_seconds):
             await _Induction(port, address, int(timeout_seconds * 1e6)).answered.wait()
     except TimeoutError:
-        raise BrokerUnreachableError(f"no broker answers at {broker}: {hint}") from None
+        raise BrokerUnreachableError(f"no broker answers at {broker}: {UNREACHABLE_HINT}") from None
     finally:
         port.close()
 

@@ -9,7 +9,7 @@ from headrace.base.datagram_batch import I64Array, U8Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK, seqno_distance
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
-from headrace.fanout.headers import burst_headers, control_headers, message_words, single_headers
+from headrace.fanout.headers import burst_headers, control_packets, message_words, single_headers
 from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS, answer_loss_report
 from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_table import ROW_DTYPE, SubscriberColumns, SubscriberTable
@@ -82,12 +82,12 @@ def test_single_headers_are_the_data_headers_of_one_after_the_other(
 
 
 @given(data=st.data(), columns=subscribers(), kind=st.sampled_from(ControlType), now_us=TIMES_US)
-def test_control_headers_are_the_control_packets_of_one_after_the_other(
+def test_control_packets_are_the_control_packets_of_one_after_the_other(
     data: st.DataObject, columns: SubscriberColumns, kind: ControlType, now_us: int
 ) -> None:
     n = len(columns.rows)
     info = data.draw(st.lists(WORDS, min_size=n, max_size=n))
-    headers = control_headers(
+    headers = control_packets(
         kind,
         info=np.array(info, np.uint32),
         now_us=now_us,

@@ -65,7 +65,7 @@ def test_control_packets(kind: ControlType, info: int, timestamp_us: int, to: in
     assert header.is_control
     assert header.control_type == kind
     assert header[1:] == (info, timestamp_us % (1 << 32), to)
-    assert encoded[16:] == body
+    assert encoded[16:] == (body or bytes(4))
 
 
 @given(number=WORDS, values=st.lists(WORDS, min_size=7, max_size=7), seqno=SEQNOS, is_light=st.booleans())

@@ -18,7 +18,7 @@ from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import make_bursts, make_resends
-from headrace.fanout.headers import control_headers
+from headrace.fanout.headers import control_packets
 from headrace.fanout.resends import ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
@@ -132,14 +132,14 @@ class SubscriberLinks:
         if not len(rows):
             return
         entries = self._table.rows[rows]
-        headers = control_headers(
+        headers = control_packets(
             kind,
             info=info,
             now_us=now_us,
             epoch_us=entries["epoch_us"],
             peer_socket_id=entries["peer_socket_id"],
         )
-        self._queue.put_headers(headers, entries["address"])
+        self._queue.put_rows(headers, entries["address"])
 
     def _handle_rare(self, packets: PacketColumns, position: int, row: int, now_us: int) -> None:
         if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:

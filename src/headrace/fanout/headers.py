@@ -10,9 +10,17 @@ import numpy as np
 from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.seqno import SEQNO_MASK
 from headrace.fanout.subscriber_table import SubscriberColumns
-from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, MESSAGE_NUMBER_MASK, ControlType, message_word
+from headrace.srt.packet import (
+    CONTROL_BIT,
+    EMPTY_BODY,
+    HEADER_BYTES,
+    MESSAGE_NUMBER_MASK,
+    ControlType,
+    message_word,
+)
 
 _WIRE_WORD: Final = np.dtype(">u4")
+_EMPTY_PACKET_WORDS: Final = (HEADER_BYTES + len(EMPTY_BODY)) // 4
 _MESSAGE_FLAGS: Final = message_word(0)
 
 
@@ -56,10 +64,10 @@ def single_headers(
     return words.view(np.uint8).reshape(len(indices), HEADER_BYTES)
 
 
-def control_headers(
+def control_packets(
     control_type: ControlType, *, info: U32Array | int, now_us: int, epoch_us: I64Array, peer_socket_id: U32Array
 ) -> U8Array:
-    """Return control packet headers on the subscribers' own data clocks; shape ``(n, 16)``.
+    """Return control packets without content on the subscribers' own data clocks; shape ``(n, 20)``.
 
     Args:
         control_type: Of all of them.
@@ -68,9 +76,9 @@ def control_headers(
         epoch_us: Shape ``(n,)``.
         peer_socket_id: Shape ``(n,)``.
     """
-    words = np.empty((len(epoch_us), 4), _WIRE_WORD)
+    words = np.zeros((len(epoch_us), _EMPTY_PACKET_WORDS), _WIRE_WORD)
     words[:, 0] = CONTROL_BIT | (control_type << 16)
     words[:, 1] = info
     words[:, 2] = (now_us - epoch_us) & 0xFFFF_FFFF
     words[:, 3] = peer_socket_id
-    return words.view(np.uint8).reshape(len(epoch_us), HEADER_BYTES)
+    return words.view(np.uint8).reshape(len(epoch_us), 4 * _EMPTY_PACKET_WORDS)

@@ -42,12 +42,12 @@ class DatagramQueue:
             self.flush()
         self._batch.append(datagram, address)
 
-    def put_headers(self, headers: U8Array, addresses: U8Array) -> None:
-        """Send ``n`` datagrams that are headers alone: shapes ``(n, 16)`` and ``(n, 28)``."""
+    def put_rows(self, datagrams: U8Array, addresses: U8Array) -> None:
+        """Send ``n`` short datagrams of one length: shapes ``(n, length)`` and ``(n, 28)``."""
         batch = self._batch
-        for start in range(0, len(headers), batch.capacity):
+        for start in range(0, len(datagrams), batch.capacity):
             self.flush()
-            piece = headers[start : start + batch.capacity]
+            piece = datagrams[start : start + batch.capacity]
             batch.count, width = piece.shape
             batch.data[: batch.count, :width] = piece
             batch.lengths[: batch.count] = width

@@ -144,8 +144,7 @@ class Connection:
         """End the connection and tell the peer."""
         if self.close_reason is None:
             self.close_reason = "closed"
-            # Some peers want a word after the header, as libsrt sends one.
-            self._outgoing.append(self._control(Control(ControlType.SHUTDOWN, 0, bytes(4)), now_us))
+            self._outgoing.append(self._control(Control(ControlType.SHUTDOWN, 0, b""), now_us))
 
     def handle_datagram(self, datagram: bytes, now_us: int) -> None:
         """Take one datagram of this connection. Never raises: what is wrong is counted and dropped."""
@@ -238,7 +237,7 @@ class Connection:
         self.flush(now_us)
         if now_us - self._sent_us >= KEEPALIVE_US:
             self._sent_us = now_us
-            self._outgoing.append(self._control(Control(ControlType.KEEPALIVE, 0, bytes(4)), now_us))
+            self._outgoing.append(self._control(Control(ControlType.KEEPALIVE, 0, b""), now_us))
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None when the connection has ended."""

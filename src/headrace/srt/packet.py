@@ -98,12 +98,16 @@ class Control(NamedTuple):
     body: bytes
 
 
+EMPTY_BODY: Final = bytes(4)
+"""In place of no body at all: libsrt sends this word, and Wireshark 4.0 calls a bare header malformed."""
+
+
 def encode_control(
     control_type: ControlType, *, timestamp_us: int, dst_socket_id: int, info: int = 0, body: bytes = b""
 ) -> bytes:
     """Return a control packet with subtype 0; ``info`` is its type-specific word."""
     word0 = CONTROL_BIT | (control_type << 16)
-    return _HEADER.pack(word0, info, timestamp_us & 0xFFFF_FFFF, dst_socket_id) + body
+    return _HEADER.pack(word0, info, timestamp_us & 0xFFFF_FFFF, dst_socket_id) + (body or EMPTY_BODY)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ import pytest
 from tests.support.fanout_tables import subscribe
 from tests.support.srt_datagrams import words
 
-from headrace.fanout.headers import burst_headers, control_headers, message_words, single_headers
+from headrace.fanout.headers import burst_headers, control_packets, message_words, single_headers
 from headrace.fanout.subscriber_table import SubscriberColumns, SubscriberTable
 from headrace.srt.packet import ControlType
 
@@ -84,24 +84,24 @@ def test_a_channel_index_beyond_the_wrap_is_no_matter() -> None:
     assert int.from_bytes(header[0, :4].tobytes(), "big") == 500
 
 
-def test_control_headers_are_on_each_subscriber_s_clock() -> None:
+def test_control_packets_are_on_each_subscriber_s_clock_and_end_in_an_empty_word() -> None:
     columns = columns_of((0, 0), (0, 400))
-    headers = control_headers(
+    headers = control_packets(
         ControlType.ACKACK,
         info=np.array([7, 8], np.uint32),
         now_us=1_000,
         epoch_us=columns.epoch_us,
         peer_socket_id=columns.peer_socket_id,
     )
-    assert headers.tobytes() == words(0x8006_0000, 7, 1_000, 5_000, 0x8006_0000, 8, 600, 5_001)
+    assert headers.tobytes() == words(0x8006_0000, 7, 1_000, 5_000, 0, 0x8006_0000, 8, 600, 5_001, 0)
 
 
 def test_one_info_word_may_do_for_all() -> None:
     columns = columns_of((0, 0), (0, 0))
-    headers = control_headers(
+    headers = control_packets(
         ControlType.KEEPALIVE, info=0, now_us=1, epoch_us=columns.epoch_us, peer_socket_id=columns.peer_socket_id
     )
-    assert headers.tobytes() == words(0x8001_0000, 0, 1, 5_000, 0x8001_0000, 0, 1, 5_001)
+    assert headers.tobytes() == words(0x8001_0000, 0, 1, 5_000, 0, 0x8001_0000, 0, 1, 5_001, 0)
 
 
 def test_message_numbers_run_from_1_through_26_bits_and_never_are_0() -> None:

@@ -94,7 +94,7 @@ def test_every_full_ack_is_answered_with_its_number_and_no_light_one_is() -> Non
     here.handle_datagram(control(ControlType.ACK, words(100)), EPOCH_US + 5)
     assert here.poll_datagrams() == []
     here.handle_datagram(control(ControlType.ACK, words(100, 9_000, 1_000, 50), info=33), EPOCH_US + 5)
-    assert here.poll_datagrams() == [words(0x8006_0000, 33, 5, PEER_SOCKET_ID)]
+    assert here.poll_datagrams() == [words(0x8006_0000, 33, 5, PEER_SOCKET_ID, 0)]
     assert here.statistics.sender.ackacks_sent_packets == 1
     assert (here.statistics.rtt_us, here.statistics.rtt_variance_us) == (9_000, 1_000)
 

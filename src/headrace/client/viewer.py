@@ -96,7 +96,11 @@ class Viewer:
             try:
                 self._waiting.put_nowait(None)
             except queue.Full:
-                return  # the thread is a daemon and too far behind to be waited for
+                # Too far behind to be waited for. It still has to hear of the end when it gets there.
+                self._waiting.get_nowait()
+                self._skipped_writes += 1
+                self._waiting.put_nowait(None)
+                return
             self._thread.join(1.0)
 
     def _run(self) -> None:

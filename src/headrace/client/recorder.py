@@ -37,28 +37,36 @@ class Recorder:
         self._directory = directory
         self._channel_id = check_channel_id(channel_id)
         self._file: BinaryIO | None = None
-        self._failed = False
+        self._is_over = False
+        self._has_failed = False
         directory.mkdir(parents=True, exist_ok=True)
 
     def write(self, payloads: Sequence[bytes]) -> None:
-        """Append payloads."""
-        if self._failed:
+        """Append payloads; after `close`, or after the disk has failed, nothing happens."""
+        if self._is_over:
             return
         try:
             if self._file is None:
                 self._file = self._open()
             self._file.write(b"".join(payloads))
         except OSError as error:
-            self._failed = True
-            _log.error("recording ended", channel=self._channel_id, path=str(self.path), reason=str(error))
+            self._fail(error)
             self.close()
 
     def close(self) -> None:
         """Finish the file."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+        self._is_over = True
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._fail(error)  # what was held back did not fit
+
+    def _fail(self, error: OSError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _log.error("recording ended", channel=self._channel_id, path=str(self.path), reason=str(error))
 
     def _open(self) -> BinaryIO:
         """Open a file that did not exist: an old recording is never written over."""

@@ -1,5 +1,6 @@
 """Shows a channel in a player that is installed on this machine."""
 
+import contextlib
 import queue
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ PLAYERS: Final = {
     "vlc": ("--quiet", "--meta-title={title}", "-"),
 }
 """Players that read a transport stream from standard input, best first, with their arguments."""
+END_SECONDS: Final = 2.0
+"""A player ends at once when it is asked to; one that is stopped or hangs is killed after this."""
 MAX_WAITING_WRITES: Final = 512
 """About 15 s of frames: a player that is paused for longer misses the rest."""
 
@@ -61,12 +64,18 @@ class Player:
             self._waiting.put_nowait(b"".join(payloads))
 
     def close(self) -> None:
-        """End the player."""
+        """End the player, by force if need be; a second time does nothing."""
         self._process.terminate()
-        if not self._waiting.full():
-            self._waiting.put_nowait(None)
-        self._thread.join(1.0)
-        self._process.wait(5.0)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
+        self._waiting.put_nowait(None)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
         pipe = self._process.stdin

@@ -76,10 +76,11 @@ class Client:
         """
         if check_channel_id(channel_id) in self._running:
             raise AlreadySubscribedError(f"already subscribed to {channel_id}")
+        loop = asyncio.get_running_loop()
         sinks = self._make_sinks(channel_id)
         viewer = Viewer()
         subscription = Subscription(self._broker, channel_id, latency_ms=self._latency_ms, sinks=[viewer, *sinks])
-        task = asyncio.get_running_loop().create_task(subscription.run(), name=f"subscription {channel_id}")
+        task = loop.create_task(subscription.run(), name=f"subscription {channel_id}")
         self._running[channel_id] = _Running(subscription, viewer, task)
 
     async def unsubscribe(self, channel_id: str) -> ChannelFigures:
@@ -89,11 +90,12 @@ class Client:
             ChannelIdError: The channel id cannot be one.
             NotSubscribedError: There is none.
         """
-        running = self._running.pop(check_channel_id(channel_id), None)
-        if running is None:
-            raise NotSubscribedError(f"not subscribed to {channel_id}")
+        running = self._find(check_channel_id(channel_id))
+        del self._running[channel_id]
         running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=True)
+        # A task that is cancelled before its first step never runs, not even to clean up.
+        await running.subscription.close()
         return ChannelFigures(running.subscription.figures, running.viewer.figures)
 
     def figures(self, channel_id: str) -> ChannelFigures:
@@ -102,14 +104,22 @@ class Client:
         Raises:
             NotSubscribedError: There is none.
         """
+        running = self._find(channel_id)
+        return ChannelFigures(running.subscription.figures, running.viewer.figures)
+
+    def _find(self, channel_id: str) -> _Running:
         running = self._running.get(channel_id)
         if running is None:
             raise NotSubscribedError(f"not subscribed to {channel_id}")
-        return ChannelFigures(running.subscription.figures, running.viewer.figures)
+        return running
 
     def failure(self, channel_id: str) -> BaseException | None:
-        """Return why a subscription has ended by itself, None while it runs."""
-        task = self._running[channel_id].task
+        """Return why a subscription has ended by itself, None while it runs.
+
+        Raises:
+            NotSubscribedError: There is none.
+        """
+        task = self._find(channel_id).task
         return task.exception() if task.done() and not task.cancelled() else None
 
     async def __aenter__(self) -> Self:
@@ -118,5 +128,4 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for channel_id in self.channel_ids:
-            await self.unsubscribe(channel_id)
+        await asyncio.gather(*(self.unsubscribe(channel_id) for channel_id in self.channel_ids))

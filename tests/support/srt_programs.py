@@ -1,0 +1,162 @@
+"""Real SRT programs at work on a broker: what they are called with, and what they sent or got."""
+
+import itertools
+import threading
+import time
+from pathlib import Path
+
+from tests.support.processes import BrokerProgram, Program
+from tests.support.programs import find_program
+
+PACKET_BYTES = 1316
+PACKETS_PER_SECOND = 190
+"""2 Mbit/s."""
+UNSENT_BYTES = 8192
+"""``srt-live-transmit`` reads its input through a buffer: so much at the end may not have been sent."""
+
+
+class PacedPublisher(Program):
+    """``srt-live-transmit`` fed with numbered packets in real time, so that what was sent is known to the byte.
+
+    Args:
+        broker: Where it publishes.
+        folder: For its output.
+        stream_id: As what.
+        port: Of a proxy before the broker.
+        latency_ms: Its SRT latency.
+
+    Attributes:
+        sent: What has been written so far.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerProgram,
+        folder: Path,
+        stream_id: str = "publish:A",
+        *,
+        port: int | None = None,
+        latency_ms: int = 120,
+        name: str = "publisher",
+    ) -> None:
+        url = broker.url(stream_id, port=port, latency_ms=latency_ms)
+        command = [find_program("srt-live-transmit"), "-q", "-a:no", f"-chunk:{PACKET_BYTES}", "file://con", url]
+        super().__init__(command, folder, name, has_stdin=True)
+        self.sent = bytearray()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._feed, name="paced-publisher", daemon=True)
+        self._thread.start()
+
+    def _feed(self) -> None:
+        started = time.monotonic()
+        for number in itertools.count():
+            wait_seconds = started + number / PACKETS_PER_SECOND - time.monotonic()
+            if self._stopped.wait(max(0.0, wait_seconds)):
+                return
+            packet = number.to_bytes(4, "big") * (PACKET_BYTES // 4)
+            try:
+                self.write(packet)
+            except OSError:  # it has ended, which the test finds out by other means
+                return
+            self.sent += packet
+
+    def finish(self) -> bytes:
+        """Feed no more, leave time for what is lost to be sent again, and return everything that was written.
+
+        Of that the last `UNSENT_BYTES` may not have been sent.
+        """
+        self._stopped.set()
+        self._thread.join(5)
+        time.sleep(1)
+        return bytes(self.sent)
+
+    def stop(self, *arguments: object) -> None:
+        self._stopped.set()
+        self._thread.join(5)
+        super().stop()
+
+
+class FileSubscriber(Program):
+    """``srt-live-transmit`` that writes what it gets to its standard output.
+
+    Args:
+        broker: Where it subscribes.
+        folder: For its output.
+        name: Of its files.
+        stream_id: What it wants.
+        port: Of a proxy before the broker.
+        latency_ms: Its SRT latency.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerProgram,
+        folder: Path,
+        name: str,
+        *,
+        stream_id: str = "A",
+        port: int | None = None,
+        latency_ms: int = 120,
+    ) -> None:
+        url = broker.url(stream_id, port=port, latency_ms=latency_ms)
+        super().__init__([find_program("srt-live-transmit"), "-q", "-a:no", url, "file://con"], folder, name)
+
+    def received(self) -> bytes:
+        """End it and return everything that it wrote."""
+        self.stop()
+        return self.output.read_bytes()
+
+
+def ffmpeg_url(broker: BrokerProgram, stream_id: str) -> str:
+    """Return an SRT URL for ffmpeg, whose latency is in microseconds and stays at libsrt's default here."""
+    return f"srt://{broker.host}:{broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
+
+
+def make_clip(path: Path, seconds: float) -> Path:
+    """Make a video file with sound of about 1.5 Mbit/s."""
+    command = [find_program("ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]
+    command += ["-f", "lavfi", "-i", "sine=frequency=440", "-t", str(seconds), "-c:v", "libx264"]
+    command += ["-preset", "ultrafast", "-g", "25", "-b:v", "1500k", "-c:a", "aac", str(path)]
+    with Program(command, path.parent, "make_clip") as ffmpeg:
+        assert ffmpeg.wait(30) == 0, ffmpeg.log
+    return path
+
+
+class FfmpegPublisher(Program):
+    """``ffmpeg`` that publishes a file in real time with ``-c copy``, and keeps a copy of what it sends.
+
+    Attributes:
+        copy: File with the transport stream as it was sent.
+    """
+
+    def __init__(
+        self, broker: BrokerProgram, folder: Path, clip: Path, *, name: str = "ffmpeg_publisher", loops: int = 0
+    ) -> None:
+        self.copy = folder / f"{name}.ts"
+        url = ffmpeg_url(broker, "publish:A").replace(":", "\\:")
+        command = [find_program("ffmpeg"), "-v", "warning", "-re", "-stream_loop", str(loops), "-i", str(clip)]
+        command += ["-map", "0", "-c", "copy", "-f", "tee", f"[f=mpegts]{self.copy}|[f=mpegts]{url}"]
+        super().__init__(command, folder, name)
+
+
+class FfmpegSubscriber(Program):
+    """``ffmpeg`` that subscribes and writes the transport stream to its standard output as it comes."""
+
+    def __init__(self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_subscriber") -> None:
+        command = [find_program("ffmpeg"), "-v", "warning", "-i", ffmpeg_url(broker, "A")]
+        command += ["-c", "copy", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
+        super().__init__(command, folder, name)
+
+
+def decoded_frames(transport_stream: Path) -> int:
+    """Return how many video frames ``ffmpeg`` decodes from a file.
+
+    Raises:
+        AssertionError: It complains about the file.
+    """
+    command = [find_program("ffmpeg"), "-v", "error", "-i", str(transport_stream), "-map", "0:v"]
+    with Program([*command, "-f", "framemd5", "pipe:1"], transport_stream.parent, "decode") as ffmpeg:
+        assert ffmpeg.wait(30) == 0
+        assert ffmpeg.log == ""
+        lines = ffmpeg.output.read_text().splitlines()
+    return sum(not line.startswith("#") for line in lines)

@@ -5,11 +5,14 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from headrace.client.client import ChannelFigures
 from headrace.mpegts.metadata import JsonValue
 
 PLAIN_WIDTH: Final = 140
+MAX_DESCRIPTION_CHARACTERS: Final = 80
+"""A producer may say 60 kB about itself; JSON has all of it."""
 
 
 def wide_console() -> Console:
@@ -18,12 +21,12 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float]) -> Table:
+def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float | None]) -> Table:
     """Return a table with a row for each channel.
 
     Args:
         figures: By channel id.
-        rates_mbps: Mbit/s now, by channel id; left out where there is none.
+        rates_mbps: Mbit/s now, by channel id; left out or None where it is not known.
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("channel")
@@ -37,16 +40,28 @@ def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str
         table.add_row(
             channel_id,
             received.state.value,
-            "" if rate is None else f"{rate:.2f}",
+            "-" if rate is None else f"{rate:.2f}",
             str(seen.video_frames),
             str(received.received_packets),
             str(received.lost_packets),
             str(received.recovered_packets),
             str(received.dropped_packets),
             latency_text(seen.latency_p50_ms, seen.latency_p99_ms),
-            describe(seen.title, seen.facts),
+            Text(describe(seen.title, seen.facts)),
         )
     return table
+
+
+def figures_line(channel_id: str, figures: ChannelFigures, rate_mbps: float | None) -> str:
+    """Return one subscription as one line of plain text."""
+    received, seen = figures
+    rate = "-" if rate_mbps is None else f"{rate_mbps:.2f}"
+    return (
+        f"{channel_id}  {received.state.value}  {seen.video_frames} frames  {rate} Mbit/s  "
+        f"lost {received.lost_packets}  recovered {received.recovered_packets}  "
+        f"dropped {received.dropped_packets}  latency "
+        f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  {describe(seen.title, seen.facts)}"
+    )
 
 
 def latency_text(p50_ms: int | None, p99_ms: int | None) -> str:
@@ -55,9 +70,12 @@ def latency_text(p50_ms: int | None, p99_ms: int | None) -> str:
 
 
 def describe(title: str | None, facts: Mapping[str, str]) -> str:
-    """Return title and facts in one piece."""
+    """Return title and facts in one piece, short and without what could move a terminal's cursor."""
     parts = ([title] if title else []) + [f"{key}={value}" for key, value in facts.items()]
-    return ", ".join(parts)
+    text = ", ".join(parts)
+    if len(text) > MAX_DESCRIPTION_CHARACTERS:
+        text = text[: MAX_DESCRIPTION_CHARACTERS - 3] + "..."
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def figures_json(channel_id: str, figures: ChannelFigures, failure: BaseException | None) -> dict[str, JsonValue]:

@@ -11,7 +11,9 @@ from headrace.client.reach import reach_broker
 
 def check(
     broker: BrokerOption = DEFAULT_BROKER,
-    timeout_seconds: Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1)] = 3.0,
+    timeout_seconds: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait so long for an answer.")
+    ] = 3.0,
 ) -> None:
     """Exit with 0 if a broker answers, with 1 if none does."""
     address = parse_broker(broker)

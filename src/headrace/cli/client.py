@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,7 @@ import typer
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import figures_json, figures_table, wide_console
+from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
 from headrace.cli.options import DEFAULT_BROKER, BrokerOption, LatencyOption, parse_broker
@@ -20,7 +22,7 @@ from headrace.client.client import ChannelFigures, Client
 from headrace.client.player import Player, check_player
 from headrace.client.reach import reach_broker
 from headrace.client.recorder import Recorder
-from headrace.client.subscription import PayloadSink, SubscriptionState
+from headrace.client.subscription import PayloadSink
 
 POLL_SECONDS: Final = 0.1
 
@@ -31,19 +33,29 @@ class ClientError(HeadraceError):
 
 def client(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Channels to subscribe to, as with --subscribe.")
+        list[str] | None, typer.Argument(metavar="ID", help="Channels to subscribe to, as with --subscribe.")
     ] = None,
     *,
     broker: BrokerOption = DEFAULT_BROKER,
     subscribe: Annotated[
         list[str] | None,
-        typer.Option("--subscribe", "-s", metavar="ID...", help="Channels to subscribe to at once; repeatable."),
+        typer.Option(
+            "--subscribe",
+            "-s",
+            metavar="ID",
+            help="Channel to subscribe to at once; repeatable, and more IDs may follow.",
+        ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Receive for so long, print what came, and end; no shell.")
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="Receive for so long, print what came, and end; no shell."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per subscription at the end; no shell.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object per subscription at the end, after --seconds or Ctrl-C; no shell.",
+        ),
     ] = False,
     record: Annotated[
         Path | None,
@@ -73,7 +85,9 @@ def client(
         if is_script
         else run_shell(subscriber, address, wanted)
     )
-    asyncio.run(run_until_stopped(work))
+    is_complete = asyncio.run(run_until_stopped(work))
+    if seconds is not None and not is_complete:
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _make_directory(directory: Path) -> None:
@@ -123,7 +137,7 @@ async def run_script(
 
     Raises:
         BrokerUnreachableError: No broker answers.
-        ClientError: A subscription was refused.
+        ClientError: A subscription was refused, or ended for another reason of its own.
     """
     await reach_broker(broker)
     async with subscriber:
@@ -133,20 +147,27 @@ async def run_script(
             await _receive(subscriber, channel_ids, seconds)
         finally:
             failures = {channel_id: subscriber.failure(channel_id) for channel_id in channel_ids}
-            figures = {channel_id: await subscriber.unsubscribe(channel_id) for channel_id in channel_ids}
+            figures = {channel_id: await _end(subscriber, channel_id) for channel_id in channel_ids}
             _print_figures(figures, failures, as_json=as_json)
     refused = [f"{channel_id}: {failure}" for channel_id, failure in failures.items() if failure is not None]
     if refused:
         raise ClientError("; ".join(refused))
 
 
+async def _end(subscriber: Client, channel_id: str) -> ChannelFigures:
+    """Unsubscribe; return all that was received, with the state of the moment before."""
+    state = subscriber.figures(channel_id).received.state
+    received, seen = await subscriber.unsubscribe(channel_id)
+    return ChannelFigures(replace(received, state=state), seen)
+
+
 async def _receive(subscriber: Client, channel_ids: Sequence[str], seconds: float | None) -> None:
-    """Wait for the time to pass, or for every subscription to be refused."""
+    """Wait for the time to pass, or for every subscription to end by itself."""
     loop = asyncio.get_running_loop()
     ends_at = None if seconds is None else loop.time() + seconds
     while ends_at is None or loop.time() < ends_at:
         await asyncio.sleep(POLL_SECONDS if ends_at is None else min(POLL_SECONDS, max(ends_at - loop.time(), 0)))
-        if all(subscriber.figures(one).received.state is SubscriptionState.REFUSED for one in channel_ids):
+        if all(subscriber.failure(one) is not None for one in channel_ids):
             return
 
 

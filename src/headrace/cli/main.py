@@ -4,17 +4,14 @@ import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from dotenv import load_dotenv
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.command_table import CommandTable
-
-EXIT_FAILURE: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130
+from headrace.cli.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     name="headrace",

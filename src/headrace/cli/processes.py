@@ -1,6 +1,7 @@
 """Commands of ours run as processes of their own, all of which end when we do."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,10 +12,10 @@ from typing import Final, Self
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.lifetime import PARENT_ENVIRONMENT_NAME
+from headrace.cli.options import ENVIRONMENT_NAMES
 
 END_SECONDS: Final = 3.0
 """Time to say goodbye; then a process is killed."""
-TAIL_LINES: Final = 5
 
 
 class ProcessEndedError(HeadraceError):
@@ -24,7 +25,8 @@ class ProcessEndedError(HeadraceError):
 class Processes:
     """Starts ``headrace`` commands and ends all of them when its ``with`` block ends, however it ends.
 
-    Each is told our process id and ends by itself if we are killed.
+    Each is told our process id and ends by itself if we are killed. They get their options as arguments alone,
+    and none from the environment or a ``.env`` file, which are meant for a command that a person types.
 
     Args:
         log_directory: Gets a file for each process.
@@ -42,7 +44,11 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, PARENT_ENVIRONMENT_NAME: str(os.getpid())},
+                env={
+                    **os.environ,
+                    **dict.fromkeys(ENVIRONMENT_NAMES, ""),
+                    PARENT_ENVIRONMENT_NAME: str(os.getpid()),
+                },
                 # Ctrl-C in the terminal is for us alone: we end the others in order.
                 start_new_session=True,
             )
@@ -59,8 +65,11 @@ class Processes:
         """
         for name, process in self._running.items():
             if process.poll() is not None:
-                lines = self.log_path(name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
-                raise ProcessEndedError(f"{name} ended with code {process.returncode}: {' / '.join(lines)}")
+                lines = self.log_path(name).read_text(errors="replace").split("\n")
+                said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+                raise ProcessEndedError(
+                    f"{name} ended with code {process.returncode}: {said.removeprefix('headrace: ')}"
+                )
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +77,14 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A second Ctrl-C, of an impatient person, must not keep us from ending all of them.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._end_all()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _end_all(self) -> None:
         for process in self._running.values():
             process.terminate()
         deadline = time.monotonic() + END_SECONDS

@@ -3,7 +3,7 @@
 import asyncio
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,9 +16,15 @@ from headrace.cli.produce_progress import ProduceProgress
 from headrace.cli.sources import SourceChoice, open_stream
 from headrace.cli.timed_events import TimedEvents
 from headrace.client.publisher import Publisher
+from headrace.client.reach import UNREACHABLE_HINT, BrokerUnreachableError
 from headrace.media.encoder import EncoderSettings
 from headrace.media.live_stream import LiveStream
 from headrace.media.pass_through import PassThrough
+from headrace.srt.caller import ConnectTimeoutError
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+
+MAX_SIDE_PIXELS: Final = 8192
+"""H.264's highest levels allow pictures of that width."""
 
 
 class ProduceError(HeadraceError):
@@ -31,20 +37,22 @@ def produce(
     ],
     *,
     broker: BrokerOption = DEFAULT_BROKER,
-    file: Annotated[Path | None, typer.Option(help="Send a video file. [env: FILE]")] = None,
+    file: Annotated[Path | None, typer.Option(help="Send a video file. \\[env var: FILE]")] = None,
     frames: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Send a folder of JPEG or PNG frames. [env: FRAMES]")
+        Path | None, typer.Option(metavar="DIR", help="Send a folder of JPEG or PNG frames. \\[env var: FRAMES]")
     ] = None,
     audio: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="With --frames: MP3 segments, one per second of video. [env: AUDIO]"),
+        typer.Option(
+            metavar="DIR", help="With --frames: MP3 segments, one per second of video. \\[env var: AUDIO]"
+        ),
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(
             "--input",
             metavar="SPEC",
-            help="Send a camera or any other FFmpeg input: v4l2:/dev/video0, rtsp://... [env: INPUT]",
+            help="Send a camera or any other FFmpeg input: v4l2:/dev/video0, rtsp://... \\[env var: INPUT]",
         ),
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Pass on MPEG-TS from standard input.")] = False,
@@ -109,9 +117,14 @@ def produce(
     publisher = Publisher(address, channel_id, stream, latency_ms=latency_ms)
     try:
         asyncio.run(run_until_stopped(_run(publisher, stream, channel_id, delay_seconds, timed)))
+    except ConnectTimeoutError:
+        raise BrokerUnreachableError(f"no broker answers at {address}: {UNREACHABLE_HINT}") from None
+    except ConnectionRejectedError as error:
+        hint = ": end it, or choose another ID" if error.code == RejectReason.CONFLICT else ""
+        raise ProduceError(f"{address} {error}{hint}") from None
     except OSError as error:
-        raise ProduceError(
-            f"cannot reach {address}: {error.strerror or error}: name the broker with --broker"
+        raise BrokerUnreachableError(
+            f"cannot reach {address}: {error.strerror or error}: {UNREACHABLE_HINT}"
         ) from None
 
 
@@ -123,16 +136,20 @@ async def _run(
     timed: TimedEvents | None,
 ) -> None:
     progress = ProduceProgress(channel_id, publisher, stream)
-    with progress:
-        showing = asyncio.create_task(progress.run(delay_seconds))
-        try:
-            await asyncio.sleep(delay_seconds)
-            if timed is not None:
-                timed.start()
-            await publisher.run()
-        finally:
-            showing.cancel()
-    progress.print_summary()
+    try:
+        with progress:
+            showing = asyncio.create_task(progress.run(delay_seconds))
+            try:
+                await asyncio.sleep(delay_seconds)
+                if timed is not None:
+                    timed.start()
+                await publisher.run()
+            finally:
+                showing.cancel()
+    finally:
+        progress.print_summary()
+    if stream.counters.ts_bytes == 0:
+        raise ProduceError("the source ended before it gave anything: nothing was sent")
 
 
 def _parse_size(text: str | None) -> tuple[int | None, int | None]:
@@ -141,6 +158,8 @@ def _parse_size(text: str | None) -> tuple[int | None, int | None]:
     width, by, height = text.lower().partition("x")
     if not (by and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
         raise ProduceError(f"{text!r} is not a size: write it as 1280x720")
+    if not 0 < int(width) <= MAX_SIDE_PIXELS or not 0 < int(height) <= MAX_SIDE_PIXELS:
+        raise ProduceError(f"{text!r} is not a size that can be encoded: give one from 2x2 to 8192x8192")
     return int(width), int(height)
 
 

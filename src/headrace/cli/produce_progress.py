@@ -15,6 +15,7 @@ from headrace.media.live_stream import StreamCounters
 
 TERMINAL_INTERVAL_SECONDS: Final = 0.5
 LOG_INTERVAL_SECONDS: Final = 10.0
+CONNECT_POLL_SECONDS: Final = 0.1
 
 _log = structlog.get_logger()
 
@@ -59,15 +60,24 @@ class ProduceProgress:
     async def run(self, delay_seconds: float) -> None:
         """Show until cancelled; first the time that is left of ``delay_seconds``."""
         starts_at = time.monotonic() + delay_seconds
+        while (left_seconds := starts_at - time.monotonic()) > 0:
+            self._show(f"starts in {left_seconds:.0f} s")
+            await asyncio.sleep(min(left_seconds, TERMINAL_INTERVAL_SECONDS))
+        while not self._publisher.figures.is_connected:
+            self._show("connecting")
+            await asyncio.sleep(CONNECT_POLL_SECONDS)
+        _log.info("connected", channel=self._channel_id)
+        self._last = (time.monotonic(), 0, 0)
         while True:
-            left_seconds = starts_at - time.monotonic()
-            if self._live is not None:
-                text = f"starts in {left_seconds:.0f} s" if left_seconds > 0 else self._line()
-                self._live.update(Text(f"{self._channel_id}  {text}"), refresh=True)
-                await asyncio.sleep(TERMINAL_INTERVAL_SECONDS)
-            else:
-                await asyncio.sleep(LOG_INTERVAL_SECONDS)
+            await asyncio.sleep(LOG_INTERVAL_SECONDS if self._live is None else TERMINAL_INTERVAL_SECONDS)
+            if self._live is None:
                 _log.info("producing", channel=self._channel_id, progress=self._line())
+            else:
+                self._show(self._line())
+
+    def _show(self, text: str) -> None:
+        if self._live is not None:
+            self._live.update(Text(f"{self._channel_id}  {text}"), refresh=True)
 
     def _line(self) -> str:
         figures, counters = self._publisher.figures, self._stream.counters
@@ -85,13 +95,16 @@ class ProduceProgress:
         )
 
     def print_summary(self) -> None:
-        """Print what was sent in all."""
+        """Print what was sent in all, if anything was."""
         figures, counters = self._publisher.figures, self._stream.counters
+        if figures.sent_packets == 0:
+            return
         self._console.print(
             f"{self._channel_id}: sent {_clock(counters.media_time_us)}, {counters.video_frames} frames, "
             f"{figures.sent_payload_bytes / 1e6:.1f} MB; resent {figures.resent_packets}, "
             f"dropped {figures.dropped_packets} packets",
             highlight=False,
+            soft_wrap=True,
         )
 
 

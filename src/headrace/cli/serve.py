@@ -1,6 +1,7 @@
 """``headrace serve``: the broker."""
 
 import asyncio
+import errno
 from typing import Annotated
 
 import typer
@@ -49,12 +50,16 @@ def serve(
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:
-        raise ListenError(
-            f"cannot listen on UDP {listen}: {error.strerror or error}. "
-            "Is another broker running there? Choose another address with --listen HOST:PORT"
-        ) from None
+        raise ListenError(_explain(listen, error)) from None
     except ValueError as error:
         raise ListenError(str(error)) from None
+
+
+def _explain(listen: str, error: OSError) -> str:
+    hint = "choose another address with --listen HOST:PORT"
+    if error.errno == errno.EADDRINUSE:
+        hint = f"another broker may be running there: end it, or {hint}"
+    return f"cannot listen on UDP {listen}: {error.strerror or error}: {hint}"
 
 
 async def _run(config: BrokerConfig) -> None:

@@ -1,34 +1,40 @@
 """The client's shell: subscribe and unsubscribe by typing, with live figures below the prompt."""
 
 import asyncio
+import contextlib
 import shlex
+import shutil
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import CompleteStyle
 from rich.console import Console
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.channel_figures import describe, figures_table, latency_text
+from headrace.cli.channel_figures import figures_line, figures_table
+from headrace.cli.piped_lines import piped_lines
 from headrace.cli.rates import Rates
+from headrace.cli.shell_history import open_history
+from headrace.cli.state_changes import StateChanges
 from headrace.client.client import Client
+from headrace.netio.clock import now_us
 
 HELP: Final = """\
 subscribe ID [ID ...]    receive channels
 unsubscribe ID [ID ...]  stop receiving them
 status                   show what each subscription has received
 help                     show this
-quit                     end"""
+quit                     end; Ctrl-C and Ctrl-D do, too"""
 COMMANDS: Final = ("subscribe", "unsubscribe", "status", "help", "quit")
-TOOLBAR_SECONDS: Final = 0.5
-LINE_LIMIT: Final = 4096
-"""A line longer than this, from a pipe, is no command."""
+LOOK_SECONDS: Final = 0.5
+MAX_TOOLBAR_LINES: Final = 8
+MAX_SHOWN_CHARACTERS: Final = 40
+"""Of what was typed and is no command."""
 
 
 class Shell:
@@ -45,13 +51,19 @@ class Shell:
         self._console = console
         self._known_ids = dict.fromkeys(known_ids)
         self._rates = Rates()
+        self._changes = StateChanges()
 
     async def run(self) -> None:
-        """Carry out commands until ``quit`` or the end of the input."""
-        lines = self._terminal_lines() if sys.stdin.isatty() and sys.stdout.isatty() else _piped_lines()
-        async for line in lines:
-            if not await self.execute(line):
-                return
+        """Carry out commands until ``quit``, Ctrl-C, Ctrl-D or the end of the input."""
+        looking = asyncio.create_task(self._look_again_and_again())
+        lines = _terminal_lines(self) if sys.stdin.isatty() and sys.stdout.isatty() else piped_lines(0)
+        try:
+            async for line in lines:
+                if not await self.execute(line):
+                    return
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     async def execute(self, line: str) -> bool:
         """Carry out one line; return False when the shell is to end."""
@@ -62,19 +74,18 @@ class Shell:
         if not words:
             return True
         command, *arguments = words
-        match command.lower():
-            case "quit" | "exit":
+        match command.lower(), arguments:
+            case "quit" | "exit", []:
                 return False
-            case "help" | "?":
+            case "help" | "?", []:
                 self._print(HELP)
-            case "status":
+            case "status", []:
                 self._show_status()
-            case "subscribe" | "unsubscribe" as verb:
+            case "subscribe" | "unsubscribe" as verb, _:
                 await self._change(verb, arguments)
             case _:
-                self._print(
-                    f"unknown command {command!r}: type subscribe ID, unsubscribe ID, status, help or quit"
-                )
+                shown = line.strip()[:MAX_SHOWN_CHARACTERS]
+                self._print(f"{shown!r} is no command: type subscribe ID, unsubscribe ID, status, help or quit")
         return True
 
     async def _change(self, verb: str, channel_ids: list[str]) -> None:
@@ -101,6 +112,7 @@ class Shell:
         except HeadraceError as error:
             self._print(f"{error}")
             return
+        self._forget(channel_id)
         self._print(
             f"unsubscribed from {channel_id}: {seen.video_frames} frames, "
             f"{received.received_payload_bytes / 1e6:.1f} MB, lost {received.lost_packets}, "
@@ -112,79 +124,84 @@ class Shell:
             self._print("no subscriptions: type subscribe ID")
             return
         figures = {channel_id: self._client.figures(channel_id) for channel_id in self._client.channel_ids}
-        rates = {
-            channel_id: self._rates.update(channel_id, item.received.received_payload_bytes)
-            for channel_id, item in figures.items()
-        }
+        rates = {channel_id: self._rates.mbps(channel_id) for channel_id in figures}
         self._console.print(figures_table(figures, rates))
-        for channel_id in figures:
-            if (failure := self._client.failure(channel_id)) is not None:
-                self._print(f"{channel_id}: {failure}")
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _toolbar(self) -> str:
-        lines = []
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look(now_us())
+
+    async def look(self, now_us: int) -> None:
+        """Note the figures of this moment, and tell what has changed; a subscription that has ended is removed."""
         for channel_id in self._client.channel_ids:
-            received, seen = self._client.figures(channel_id)
-            lines.append(
-                f"{channel_id}  {received.state.value}  {seen.video_frames} frames  "
-                f"{self._rates.update(channel_id, received.received_payload_bytes):.2f} Mbit/s  "
-                f"lost {received.lost_packets}  recovered {received.recovered_packets}  "
-                f"dropped {received.dropped_packets}  latency "
-                f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  {describe(seen.title, seen.facts)}"
-            )
-        return "\n".join(lines) or "no subscriptions: type subscribe ID (Tab completes)"
+            if channel_id not in self._client.channel_ids:
+                continue  # unsubscribed from while another one was being ended
+            received = self._client.figures(channel_id).received
+            self._rates.note(channel_id, received.received_payload_bytes, now_us)
+            if (failure := self._client.failure(channel_id)) is not None:
+                await self._client.unsubscribe(channel_id)
+                self._forget(channel_id)
+                self._print(f"{channel_id}: the subscription has ended: {failure}")
+            elif (line := self._changes.look(channel_id, received.state)) is not None:
+                self._print(line)
 
-    async def _terminal_lines(self) -> AsyncIterator[str]:
-        session: PromptSession[str] = PromptSession(
-            "headrace> ",
-            history=_history(),
-            completer=_CommandCompleter(self),
-            bottom_toolbar=self._toolbar,
-            refresh_interval=TOOLBAR_SECONDS,
-        )
-        with patch_stdout(raw=True):
-            while True:
-                try:
-                    yield await session.prompt_async()
-                except KeyboardInterrupt:
-                    self._print("type quit to end")
-                except EOFError:
-                    return
+    def _forget(self, channel_id: str) -> None:
+        self._rates.forget(channel_id)
+        self._changes.forget(channel_id)
 
-    def completions(self, words_before: list[str]) -> list[str]:
-        """Return what can stand after ``words_before``."""
-        if not words_before:
-            return list(COMMANDS)
-        if words_before[0] == "subscribe":
-            return [known for known in self._known_ids if known not in self._client.channel_ids]
-        return self._client.channel_ids if words_before[0] == "unsubscribe" else []
+    def toolbar(self, width: int) -> str:
+        """Return the figures of this moment, a line of at most ``width`` characters for each subscription."""
+        ids = self._client.channel_ids
+        shown = ids if len(ids) <= MAX_TOOLBAR_LINES else ids[: MAX_TOOLBAR_LINES - 1]
+        lines = [figures_line(one, self._client.figures(one), self._rates.mbps(one)) for one in shown]
+        if len(shown) < len(ids):
+            lines.append(f"and {len(ids) - len(shown)} more: type status")
+        lines = lines or ["no subscriptions: type subscribe ID (Tab completes)"]
+        return "\n".join(line[:width] for line in lines)
+
+    def completions(self, text: str) -> list[str]:
+        """Return what the last word of ``text`` can become."""
+        *before, begun = text.split(" ")
+        words = [word for word in before if word]
+        return [offer for offer in self._offers(words) if offer.startswith(begun) and offer not in words]
+
+    def _offers(self, words: list[str]) -> list[str]:
+        match words:
+            case []:
+                return list(COMMANDS)
+            case ["subscribe", *_]:
+                return [known for known in self._known_ids if known not in self._client.channel_ids]
+            case ["unsubscribe", *_]:
+                return self._client.channel_ids
+        return []
 
 
-class _CommandCompleter(Completer):
+class _ShellCompleter(Completer):
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> "list[Completion]":  # noqa: ARG002
-        *before, begun = document.text_before_cursor.split(" ")
-        offers = self._shell.completions([word for word in before if word])
-        return [Completion(offer, -len(begun)) for offer in offers if offer.startswith(begun)]
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002 - the base class's signature
+        *_, begun = document.text_before_cursor.split(" ")
+        for text in self._shell.completions(document.text_before_cursor):
+            yield Completion(text, -len(begun))
 
 
-def _history() -> History:
-    """Return the history of earlier sessions, or an empty one where it cannot be kept."""
-    path = Path.home() / ".local" / "state" / "headrace" / "history"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    except (OSError, RuntimeError):
-        return InMemoryHistory()
-    return FileHistory(path)
-
-
-async def _piped_lines() -> AsyncIterator[str]:
-    """Yield the lines of standard input as they come."""
-    while line := await asyncio.to_thread(sys.stdin.readline, LINE_LIMIT):
-        yield line
+async def _terminal_lines(shell: Shell) -> AsyncIterator[str]:
+    """Yield what is typed, until Ctrl-C or Ctrl-D."""
+    session: PromptSession[str] = PromptSession(
+        "headrace> ",
+        history=open_history(),
+        completer=_ShellCompleter(shell),
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        bottom_toolbar=lambda: shell.toolbar(shutil.get_terminal_size().columns),
+        refresh_interval=LOOK_SECONDS,
+    )
+    with patch_stdout(raw=True), contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            # A signal is the command's to handle: it ends all of it, also between two prompts.
+            yield await session.prompt_async(handle_sigint=False)

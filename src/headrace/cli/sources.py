@@ -93,6 +93,8 @@ def open_stream(
         ValueError: Title and facts are too long.
     """
     if choice.stdin:
+        if sys.stdin.isatty():
+            raise SourceChoiceError("--stdin wants MPEG-TS: pipe it in, such as from ffmpeg -f mpegts -")
         return PassThrough(sys.stdin.buffer, title=title, facts=facts)
     source = _open_source(choice, settings, rate)
     return LiveStream(source, settings, title=title, facts=facts, loop=loop)

@@ -1,6 +1,7 @@
 """JSON objects from a file or FIFO, sent as timed metadata of a running stream."""
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from headrace.base.errors import HeadraceError
 from headrace.media.live_stream import LiveStream
 from headrace.media.pass_through import PassThrough
 
@@ -17,20 +19,24 @@ POLL_SECONDS: Final = 0.02
 _log = structlog.get_logger()
 
 
+class TimedEventsError(HeadraceError):
+    """The file of events cannot be read."""
+
+
 class TimedEvents:
     """Reads objects, a line each, in a thread.
 
     Args:
-        path: File or FIFO. A FIFO can be written to while the stream runs.
+        path: File or FIFO. A FIFO can be written to while the stream runs, by one writer after another.
         stream: Gets each object, at its ``"at"`` (seconds of the stream) or at once.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        TimedEventsError: There is no such file, or it cannot be read.
     """
 
     def __init__(self, path: Path, stream: LiveStream | PassThrough) -> None:
-        if not path.exists():
-            raise FileNotFoundError(f"there is no file {path}: --events wants a file or FIFO of JSON lines")
+        if not path.exists() or path.is_dir() or not os.access(path, os.R_OK):
+            raise TimedEventsError(f"cannot read {path}: --events wants a file or FIFO of JSON lines")
         self._path = path
         self._stream = stream
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -40,7 +46,12 @@ class TimedEvents:
         self._thread.start()
 
     def _run(self) -> None:
-        with self._path.open(encoding="utf-8") as lines:
+        self._read_to_end()
+        while self._path.is_fifo():  # its end is only the end of one writer
+            self._read_to_end()
+
+    def _read_to_end(self) -> None:
+        with self._path.open(encoding="utf-8", errors="replace") as lines:
             for line in filter(str.strip, lines):
                 try:
                     self._send(line)

@@ -2,15 +2,21 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
+
+
+def fail_or_skip(why: str) -> NoReturn:
+    """Skip the test for want of something on this machine, or fail it where HEADRACE_STRICT=1."""
+    if os.environ.get("HEADRACE_STRICT") == "1":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def find_program(name: str) -> str:
     """Return the path of a program; without it skip the test, or fail where HEADRACE_STRICT=1."""
     path = shutil.which(name)
     if path is None:
-        if os.environ.get("HEADRACE_STRICT") == "1":
-            pytest.fail(f"{name} is not installed")
-        pytest.skip(f"{name} is not installed")
+        fail_or_skip(f"{name} is not installed")
     return path

@@ -1,0 +1,57 @@
+"""What the broker says is SRT to Wireshark too."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.support.processes import BrokerProgram, Program, wait_until
+from tests.support.programs import fail_or_skip, find_program
+from tests.support.srt_programs import PACKET_BYTES, FileSubscriber, PacedPublisher
+
+pytestmark = pytest.mark.interop
+
+LOOPBACK = "lo"
+
+
+@contextmanager
+def captured(port: int, folder: Path) -> Iterator[Path]:
+    """Capture what goes to and from a UDP port of the loopback interface into a file."""
+    path = folder / "capture.pcapng"
+    command = [find_program("tshark"), "-i", LOOPBACK, "-f", f"udp port {port}", "-w", str(path)]
+    with Program(command, folder, "tshark") as tshark:
+        wait_until(lambda: "Capture started" in tshark.log or tshark.process.poll() is not None, "a capture")
+        if tshark.process.poll() is not None:
+            fail_or_skip(f"tshark may not capture: {tshark.log}")
+        yield path
+
+
+def dissected(capture: Path, port: int, display_filter: str) -> list[str]:
+    """Return one line for each packet of ``capture`` that the filter lets through."""
+    command = [find_program("tshark"), "-r", str(capture), "-d", f"udp.port=={port},srt", "-Y", display_filter]
+    with Program(command, capture.parent, "dissect") as tshark:
+        assert tshark.wait(60) == 0, tshark.log
+        return tshark.output.read_text().splitlines()
+
+
+# With UDP_SEGMENT the capture shows a burst before it is cut into datagrams.
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_tshark_finds_nothing_malformed_in_a_conversation(host: str, tmp_path: Path) -> None:
+    with (
+        BrokerProgram(tmp_path, host=host, netio="sendmmsg") as broker,
+        captured(broker.port, tmp_path) as capture,
+    ):
+        with FileSubscriber(broker, tmp_path, "subscriber"):
+            broker.wait_for("subscriber connected")
+            with PacedPublisher(broker, tmp_path) as publisher:
+                broker.wait_for("producer connected")
+                with PacedPublisher(broker, tmp_path, name="rival"):
+                    broker.wait_for("code=2409")
+                wait_until(lambda: len(publisher.sent) > 300 * PACKET_BYTES, "packets")
+        broker.wait_for("producer gone")
+    everything = dissected(capture, broker.port, "udp")
+    assert len(everything) > 700
+    assert len(dissected(capture, broker.port, "srt")) == len(everything)
+    assert dissected(capture, broker.port, "_ws.malformed || _ws.expert.severity == error") == []
+    for kind in "UMSG_HANDSHAKE", "UMSG_ACK ", "UMSG_ACKACK", "UMSG_SHUTDOWN", "DATA":
+        assert any(kind in line for line in everything), f"no {kind} in the capture"

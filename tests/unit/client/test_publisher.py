@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
@@ -297,7 +298,10 @@ def test_a_stream_that_is_faster_than_the_event_loop_waits_for_it() -> None:
         thread = threading.Thread(target=publisher._read_stream, args=(asyncio.get_running_loop(), ended))
         thread.start()
         # The loop is held up here on purpose: nothing is taken meanwhile.
-        thread.join(0.2)
+        ends_at = time.monotonic() + 8
+        while stream.given <= module.MAX_WAITING_WRITES and time.monotonic() < ends_at:
+            time.sleep(0.001)
+        thread.join(0.05)
         assert stream.given == module.MAX_WAITING_WRITES + 1
         stream.stop()
         await asyncio.wait_for(ended.wait(), 5)

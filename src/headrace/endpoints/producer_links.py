@@ -4,7 +4,7 @@ Source: ``docs/internals/architecture.md``, "cut-through".
 """
 
 from collections import Counter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
@@ -27,6 +27,16 @@ MAX_PRODUCERS: Final = 4096
 _log = structlog.get_logger()
 
 
+class Lines(Protocol):
+    """Gives a producer a socket of its own: `headrace.netio.peer_lines.PeerLines`."""
+
+    def open(self, address: bytes) -> None:
+        """Begin, for the peer at ``address``, 28 bytes."""
+
+    def close(self, address: bytes) -> None:
+        """End it."""
+
+
 class _Link(NamedTuple):
     producer: Producer
     channel: Channel
@@ -39,6 +49,9 @@ class ProducerLinks:
         hub: Whose channels they feed.
         queue: Where answers leave.
         ignored: Counts what is dropped, by reason.
+
+    Attributes:
+        lines: Gives each producer a socket of its own; None leaves them to the common one.
     """
 
     def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str]) -> None:
@@ -48,6 +61,7 @@ class ProducerLinks:
         self._links: dict[int, _Link] = {}
         self._deadlines = Deadlines()
         self.ended: list[Producer] = []
+        self.lines: Lines | None = None
 
     def __len__(self) -> int:
         return len(self._links)
@@ -65,6 +79,8 @@ class ProducerLinks:
             replaced.connection.close(now_us)
             self._settle(replaced.connection.parameters.socket_id)
         self._links[parameters.socket_id] = _Link(producer, channel)
+        if self.lines is not None:
+            self.lines.open(address)
         self._settle(parameters.socket_id)
         _log.info("producer connected", channel=channel.channel_id, address=format_sockaddr(address))
 
@@ -139,6 +155,7 @@ class ProducerLinks:
             del self._links[socket_id]
             self._hub.detach_producer(link.channel, link.producer)
             self.ended.append(link.producer)
+            self._close_line(link.producer.address)
             self._ignored.update(connection.statistics.ignored_packets)
             _log.info(
                 "producer gone",
@@ -148,3 +165,7 @@ class ProducerLinks:
                 received_packets=connection.statistics.receiver.received_packets,
                 dropped_packets=connection.statistics.receiver.dropped_packets,
             )
+
+    def _close_line(self, address: bytes) -> None:
+        if self.lines is not None and all(link.producer.address != address for link in self._links.values()):
+            self.lines.close(address)

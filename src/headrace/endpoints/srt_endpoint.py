@@ -15,7 +15,7 @@ from headrace.base.channel_id import check_channel_id
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
-from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
+from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.subscriber_table import SubscriberTable
@@ -55,6 +55,10 @@ class SrtEndpoint:
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets)
         self._refusals = RefusalLog()
         self._subscribers = SubscriberLinks(self.hub, self.table, outbox, self._queue, self.ignored_packets)
+
+    def use_lines(self, lines: Lines) -> None:
+        """Let ``lines`` give each producer a socket of its own from now on."""
+        self._producers.lines = lines
 
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
         """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""

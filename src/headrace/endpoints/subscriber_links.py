@@ -13,7 +13,6 @@ from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
-from headrace.endpoints.ack_inbox import AckInbox
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
@@ -34,6 +33,8 @@ from headrace.srt.packet import (
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
+ACK_BYTES: Final = 32
+"""What is used of an ACK; a whole row of a batch is 48 times as much to copy."""
 
 _log = structlog.get_logger()
 
@@ -59,7 +60,6 @@ class SubscriberLinks:
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
         self._resends: dict[int, ResendMemory] = {}
-        self._acks = AckInbox()
         self._tails = TailProbes()
         self._sweep_us: int | None = None
         self.ended: list[tuple[bytes, int]] = []
@@ -93,17 +93,13 @@ class SubscriberLinks:
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
+        rows = self._find(packets.dst_socket_id, packets.addresses, now_us)
         kinds = packets.control_type
-        is_ack = kinds == ControlType.ACK
-        if is_ack.all():
-            self._gather_acks(packets, now_us)
-            return
-        self._gather_acks(packets.take(np.flatnonzero(is_ack)), now_us)
-        others = packets.take(np.flatnonzero(~is_ack))
-        rows = self._find(others.dst_socket_id, others.addresses, now_us)
-        rare = (rows >= 0) & (others.control_type != ControlType.KEEPALIVE)
+        known = rows >= 0
+        self._handle_acks(packets, rows, np.flatnonzero(known & (kinds == ControlType.ACK)), now_us)
+        rare = known & (kinds != ControlType.ACK) & (kinds != ControlType.KEEPALIVE)
         for position in np.flatnonzero(rare).tolist():
-            self._handle_rare(others, position, int(rows[position]), now_us)
+            self._handle_rare(packets, position, int(rows[position]), now_us)
 
     def _find(self, socket_ids: U32Array, addresses: U8Array, now_us: int) -> Rows:
         rows = self._table.find(socket_ids, addresses)
@@ -112,20 +108,12 @@ class SubscriberLinks:
         self._table.rows["heard_us"][rows[known]] = now_us
         return rows
 
-    def _gather_acks(self, packets: PacketColumns, now_us: int) -> None:
-        if not self._acks.put(packets, now_us):
-            self._settle_acks(now_us)
-            self._acks.put(packets, now_us)
-
-    def _settle_acks(self, now_us: int) -> None:
-        if self._acks.due_us is None:
+    def _handle_acks(self, packets: PacketColumns, rows: Rows, positions: Rows, now_us: int) -> None:
+        if not len(positions):
             return
-        gathered = self._acks.take()
-        rows = self._find(gathered.dst_socket_id, gathered.addresses, now_us)
-        acks = decode_acks(gathered.data, gathered.lengths)
-        self._ignored["malformed_ack"] += int(len(rows) - acks.is_valid.sum())
-        usable = acks.is_valid & (rows >= 0)
-        due = settle_acks(self._table, rows[usable], acks.select(usable), now_us)
+        acks = decode_acks(packets.data[:, :ACK_BYTES][positions], packets.lengths[positions])
+        self._ignored["malformed_ack"] += int(len(positions) - acks.is_valid.sum())
+        due = settle_acks(self._table, rows[positions][acks.is_valid], acks.select(acks.is_valid), now_us)
         self._send_headers(ControlType.ACKACK, due.rows, due.ack_number, now_us)
 
     def _send_headers(self, kind: ControlType, rows: Rows, info: U32Array | int, now_us: int) -> None:
@@ -148,7 +136,6 @@ class SubscriberLinks:
             case ControlType.NAK:
                 self._handle_loss_report(packets.body(position), row, now_us)
             case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
-                self._settle_acks(now_us)  # what it said before
                 self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
                 pass
@@ -204,9 +191,7 @@ class SubscriberLinks:
         self._queue.put(datagram, bytes(entry["address"]))
 
     def handle_timer(self, now_us: int) -> None:
-        """Settle the acknowledgements and look the table over, where that is due."""
-        if self._acks.due_us is not None and now_us >= self._acks.due_us:
-            self._settle_acks(now_us)
+        """Look the table over if that is due."""
         if self._sweep_us is not None and now_us >= self._sweep_us:
             self._sweep(now_us)
 
@@ -233,8 +218,7 @@ class SubscriberLinks:
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        times = [t for t in (self._acks.due_us, self._sweep_us) if t is not None]
-        return min(times, default=None)
+        return self._sweep_us
 
     def remove(self, row: int, reason: str) -> None:
         """Forget a subscriber and everything it held."""

@@ -6,6 +6,7 @@ Source: getaddrinfo(3); RFC 4291, 2.5.5.2 (IPv4-mapped IPv6 addresses).
 import errno
 import os
 import socket
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr
@@ -50,3 +51,19 @@ def encode_socket_address(address: tuple[str, int] | tuple[str, int, int, int] |
         case (str(host), int(port), int(_), int(scope_id)):
             return encode_sockaddr(host, port, scope_id)
     raise AssertionError(f"{address} is neither IPv4 nor IPv6")
+
+
+@lru_cache(maxsize=4096)
+def decode_socket_address(sockaddr: bytes, *, is_ipv4: bool) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return 28 bytes as the tuple that a socket wants; an IPv4 peer of an IPv6 socket is mapped.
+
+    Raises:
+        OSError: They are no address of either family.
+    """
+    try:
+        host, port, scope_id = decode_sockaddr(sockaddr)
+    except ValueError as error:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT)) from error
+    if is_ipv4:
+        return host, port
+    return host if ":" in host else f"::ffff:{host}", port, 0, scope_id

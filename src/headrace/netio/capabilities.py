@@ -8,7 +8,7 @@ Source: recvmmsg(2), sendmmsg(2), udp(7) ``UDP_SEGMENT``.
 import os
 import socket
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -20,8 +20,10 @@ from headrace.netio.counters import SocketCounters
 from headrace.netio.libc import MessageCall, load_recvmmsg, load_sendmmsg
 from headrace.netio.mmsg_receiver import MmsgReceiver
 from headrace.netio.mmsg_sender import MmsgSender
+from headrace.netio.peer_socket import open_peer_socket
 
 ENVIRONMENT_NAME: Final = "HEADRACE_NETIO"
+PROBE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +34,27 @@ class Capabilities:
         recvmmsg: Many datagrams are read with one call.
         sendmmsg: Many messages are sent with one call.
         udp_segment: A message carries many datagrams (GSO); only together with ``sendmmsg``.
+        peer_sockets: One peer's datagrams can be had through a socket of their own on the same port.
     """
 
     recvmmsg: bool
     sendmmsg: bool
     udp_segment: bool
+    peer_sockets: bool
 
     def describe(self) -> str:
         """Return the capabilities as one line for a log."""
         sending = "sendmmsg with UDP_SEGMENT" if self.udp_segment else "sendmmsg"
         return (
             f"sends with {sending if self.sendmmsg else 'one sendmsg a datagram'}, "
-            f"receives with {'recvmmsg' if self.recvmmsg else 'one recvmsg a datagram'}"
+            f"receives with {'recvmmsg' if self.recvmmsg else 'one recvmsg a datagram'}, "
+            f"producers {'each through a socket of its own' if self.peer_sockets else 'through the common socket'}"
         )
 
 
-PORTABLE: Final = Capabilities(recvmmsg=False, sendmmsg=False, udp_segment=False)
-SENDMMSG: Final = Capabilities(recvmmsg=True, sendmmsg=True, udp_segment=False)
-GSO: Final = Capabilities(recvmmsg=True, sendmmsg=True, udp_segment=True)
+PORTABLE: Final = Capabilities(recvmmsg=False, sendmmsg=False, udp_segment=False, peer_sockets=False)
+SENDMMSG: Final = Capabilities(recvmmsg=True, sendmmsg=True, udp_segment=False, peer_sockets=True)
+GSO: Final = Capabilities(recvmmsg=True, sendmmsg=True, udp_segment=True, peer_sockets=True)
 
 _CEILINGS: Final = {"portable": PORTABLE, "sendmmsg": SENDMMSG, "gso": GSO}
 
@@ -70,17 +75,19 @@ def probe_capabilities() -> Capabilities:
     if ceiling == PORTABLE:
         return PORTABLE
     found = _probe_machine()
-    return Capabilities(found.recvmmsg, found.sendmmsg, found.udp_segment and ceiling.udp_segment)
+    return replace(found, udp_segment=found.udp_segment and ceiling.udp_segment)
 
 
 @lru_cache(maxsize=1)
 def _probe_machine() -> Capabilities:
     receive_messages, send_messages = load_recvmmsg(), load_sendmmsg()
     sendmmsg = send_messages is not None and _sends(send_messages, segmenting=False)
+    recvmmsg = receive_messages is not None and _receives(receive_messages)
     return Capabilities(
-        recvmmsg=receive_messages is not None and _receives(receive_messages),
+        recvmmsg=recvmmsg,
         sendmmsg=sendmmsg,
         udp_segment=send_messages is not None and sendmmsg and _sends(send_messages, segmenting=True),
+        peer_sockets=recvmmsg and _separates_peers(),
     )
 
 
@@ -117,6 +124,21 @@ def _receives(receive_messages: MessageCall) -> bool:
         return False
 
 
+def _separates_peers() -> bool:
+    """Return whether a connected socket takes its peer's datagrams, and no others, from the common one."""
+    try:
+        with ExitStack() as stack:
+            peer, shared = _loopback_pair(stack)
+            stranger = _bound(stack, peer.family, peer.getsockname()[0])
+            own = stack.enter_context(open_peer_socket(shared, peer.getsockname()))
+            own.settimeout(PROBE_SECONDS)
+            peer.sendto(b"peer", shared.getsockname())
+            stranger.sendto(b"stranger", shared.getsockname())
+            return own.recv(16) == b"peer" and shared.recv(16) == b"stranger"
+    except OSError:
+        return False
+
+
 def _loopback_pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
     """Return two bound sockets; IPv4, or IPv6 on a machine without it."""
     try:
@@ -127,6 +149,6 @@ def _loopback_pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
 
 def _bound(stack: ExitStack, family: socket.AddressFamily, host: str) -> socket.socket:
     udp = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
-    udp.settimeout(0.2)
+    udp.settimeout(PROBE_SECONDS)
     udp.bind((host, 0))
     return udp

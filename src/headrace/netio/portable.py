@@ -4,16 +4,15 @@ Source: POSIX ``sendmsg`` and ``recvmsg``.
 """
 
 import errno
-import os
 import socket
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
-from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.netio.addresses import decode_socket_address
 from headrace.netio.counters import SocketCounters
 from headrace.netio.errnos import FROM_THE_NETWORK, NO_ROOM
 
@@ -145,7 +144,7 @@ class PortableSender:
         try:
             self._counters.system_calls += 1
             self._counters.bytes_sent += self._udp.sendmsg(
-                buffers, (), socket.MSG_DONTWAIT, _socket_address(self._is_ipv4, address)
+                buffers, (), socket.MSG_DONTWAIT, decode_socket_address(address, is_ipv4=self._is_ipv4)
             )
         except OSError as error:
             return error.errno or errno.EIO
@@ -159,15 +158,3 @@ def _payloads(store: U8Array, slots: I64Array, lengths: I64Array) -> Buffers:
         flat[slot * stride : slot * stride + length]
         for slot, length in zip(slots.tolist(), lengths.tolist(), strict=True)
     ]
-
-
-@lru_cache(maxsize=4096)
-def _socket_address(is_ipv4: bool, sockaddr: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
-    """Return what ``sendmsg`` wants; an IPv4 peer of an IPv6 socket is mapped, as Linux does it by itself."""
-    try:
-        host, port, scope_id = decode_sockaddr(sockaddr)
-    except ValueError as error:
-        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT)) from error
-    if is_ipv4:
-        return host, port
-    return host if ":" in host else f"::ffff:{host}", port, 0, scope_id

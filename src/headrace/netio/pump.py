@@ -42,6 +42,8 @@ class Machine(Protocol):
 class Pump:
     """Reads a socket when datagrams arrive and calls the machine's timer when it is due.
 
+    Further sockets may be added for peers that must not wait: they are always read at once.
+
     There is one loop timer. It is left alone while the wanted wake-up is not earlier than the one that is
     set: waking up once too often is cheaper than a cancelled handle for every packet.
 
@@ -75,6 +77,7 @@ class Pump:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_us = 0
         self._polling: asyncio.TimerHandle | None = None
+        self._added: dict[UdpSocket, int] = {}
 
     def start(self) -> None:
         """Begin, in the running event loop.
@@ -89,10 +92,24 @@ class Pump:
         self._loop.add_reader(self._descriptor, self._on_readable)
         self.reschedule()
 
+    def add(self, socket: UdpSocket) -> None:
+        """Read ``socket`` too, as soon as something arrives, while this pump runs."""
+        if self._loop is not None:
+            self._added[socket] = socket.fileno()
+            self._loop.add_reader(socket.fileno(), self._on_added_readable, socket)
+
+    def remove(self, socket: UdpSocket) -> None:
+        """Read ``socket`` no more, and leave it open; one that is not read is passed over."""
+        descriptor = self._added.pop(socket, None)
+        if descriptor is not None and self._loop is not None:
+            self._loop.remove_reader(descriptor)
+
     def stop(self) -> None:
-        """End, and leave the socket open; a second time does nothing."""
+        """End, and leave the sockets open; a second time does nothing."""
         if self._loop is None:
             return
+        for socket in list(self._added):
+            self.remove(socket)
         self._loop.remove_reader(self._descriptor)
         for handle in (self._timer, self._polling):
             if handle is not None:
@@ -117,7 +134,7 @@ class Pump:
         self.reschedule()
 
     def _on_readable(self) -> None:
-        self._read()
+        self._read(self._socket)
         if self._coalesce_seconds and self._loop is not None:
             self._loop.remove_reader(self._descriptor)
             self._polling = self._loop.call_later(self._coalesce_seconds, self._on_coalesced)
@@ -127,27 +144,33 @@ class Pump:
         if self._loop is None:
             return
         self._polling = None
-        if self._read():
+        if self._read(self._socket):
             self._polling = self._loop.call_later(self._coalesce_seconds, self._on_coalesced)
         else:
             self._loop.add_reader(self._descriptor, self._on_readable)
 
-    def _read(self) -> bool:
+    def _on_added_readable(self, socket: UdpSocket) -> None:
+        self._read(socket)
+
+    def _read(self, socket: UdpSocket) -> bool:
         """Hand over what is there, within bounds, then see to the timer; return whether any was there."""
         got_any = False
         for _ in range(MAX_BATCHES_PER_WAKE_UP):
             try:
-                count = self._socket.receive_batch(self._batch)
+                count = socket.receive_batch(self._batch)
             except OSError as error:
-                self.stop()
+                if socket is self._socket:
+                    self.stop()
+                else:
+                    self.remove(socket)
                 self._on_error(error)
                 return False
             if not count:
                 break
             got_any = True
             self._handle_batch()
-            # The machine may have stopped this pump.
-            if count < self._batch.capacity or self._loop is None:
+            # The machine may have stopped this pump, or removed this socket.
+            if count < self._batch.capacity or self._loop is None or socket.fileno() < 0:
                 break
         self._run_due_timer()
         self.reschedule()

@@ -13,12 +13,18 @@ import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
 from headrace.base.sockaddr import SOCKADDR_BYTES
-from headrace.netio.addresses import encode_socket_address, normalise_address, resolve_address
+from headrace.netio.addresses import (
+    decode_socket_address,
+    encode_socket_address,
+    normalise_address,
+    resolve_address,
+)
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.counters import SocketCounters
 from headrace.netio.libc import load_recvmmsg, load_sendmmsg
 from headrace.netio.mmsg_receiver import MmsgReceiver
 from headrace.netio.mmsg_sender import MmsgSender
+from headrace.netio.peer_socket import open_peer_socket
 from headrace.netio.portable import PortableReceiver, PortableSender
 
 DEFAULT_BUFFER_BYTES: Final = 8 << 20
@@ -82,6 +88,21 @@ class UdpSocket:
             _ask_buffer(udp, socket.SO_RCVBUF, _LINUX_SO_RCVBUFFORCE, receive_buffer_bytes)
             _ask_buffer(udp, socket.SO_SNDBUF, _LINUX_SO_SNDBUFFORCE, send_buffer_bytes)
             return cls(udp, chosen)
+        except BaseException:
+            udp.close()
+            raise
+
+    def open_peer_socket(self, address: bytes) -> Self:
+        """Return a socket on this one's port that gets what the peer at ``address`` sends from now on.
+
+        Raises:
+            OSError: The system does not allow it, or there are no descriptors left.
+        """
+        is_ipv4 = self.family == socket.AF_INET
+        udp = open_peer_socket(self._udp, decode_socket_address(address, is_ipv4=is_ipv4))
+        try:
+            _ask_buffer(udp, socket.SO_RCVBUF, _LINUX_SO_RCVBUFFORCE, DEFAULT_BUFFER_BYTES)
+            return type(self)(udp, self.capabilities)
         except BaseException:
             udp.close()
             raise

@@ -6,7 +6,12 @@ import socket
 import pytest
 
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr
-from headrace.netio.addresses import encode_socket_address, normalise_address, resolve_address
+from headrace.netio.addresses import (
+    decode_socket_address,
+    encode_socket_address,
+    normalise_address,
+    resolve_address,
+)
 
 
 def test_an_ipv4_peer_is_mapped_for_an_ipv6_socket() -> None:
@@ -53,3 +58,12 @@ def test_a_number_of_the_other_family_or_no_name_is_an_os_error() -> None:
 
 def test_a_link_local_address_keeps_its_scope() -> None:
     assert encode_socket_address(("fe80::1%lo", 9, 0, 3)) == encode_sockaddr("fe80::1", 9, 3)
+
+
+def test_an_address_becomes_the_tuple_that_a_socket_of_its_family_wants() -> None:
+    ipv4, ipv6 = encode_sockaddr("192.0.2.1", 9), encode_sockaddr("fe80::1", 9, 3)
+    assert decode_socket_address(ipv4, is_ipv4=True) == ("192.0.2.1", 9)
+    assert decode_socket_address(ipv4, is_ipv4=False) == ("::ffff:192.0.2.1", 9, 0, 0)
+    assert decode_socket_address(ipv6, is_ipv4=False) == ("fe80::1", 9, 0, 3)
+    with pytest.raises(OSError, match="not supported"):
+        decode_socket_address(bytes(28), is_ipv4=True)

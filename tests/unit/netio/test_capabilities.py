@@ -1,7 +1,9 @@
 """Finding out what the machine's sockets can do."""
 
 import ctypes
+import socket
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -27,7 +29,7 @@ def test_the_variable_limits_what_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HEADRACE_NETIO", "portable")
     assert probe_capabilities() == PORTABLE
     monkeypatch.setenv("HEADRACE_NETIO", "sendmmsg")
-    assert probe_capabilities() == Capabilities(machine.recvmmsg, machine.sendmmsg, udp_segment=False)
+    assert probe_capabilities() == replace(machine, udp_segment=False)
     monkeypatch.setenv("HEADRACE_NETIO", "gso")
     assert probe_capabilities() == machine
 
@@ -67,10 +69,36 @@ def test_a_kernel_that_refuses_segments_keeps_sendmmsg(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("which", "line"),
     [
-        (PORTABLE, "sends with one sendmsg a datagram, receives with one recvmsg a datagram"),
-        (SENDMMSG, "sends with sendmmsg, receives with recvmmsg"),
-        (GSO, "sends with sendmmsg with UDP_SEGMENT, receives with recvmmsg"),
+        (
+            PORTABLE,
+            "sends with one sendmsg a datagram, receives with one recvmsg a datagram, "
+            "producers through the common socket",
+        ),
+        (
+            SENDMMSG,
+            "sends with sendmmsg, receives with recvmmsg, producers each through a socket of its own",
+        ),
+        (
+            GSO,
+            "sends with sendmmsg with UDP_SEGMENT, receives with recvmmsg, "
+            "producers each through a socket of its own",
+        ),
     ],
 )
 def test_capabilities_describe_themselves_for_a_log(which: Capabilities, line: str) -> None:
     assert which.describe() == line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the score of a socket is Linux's")
+def test_linux_separates_peers() -> None:
+    assert probe_capabilities().peer_sockets
+
+
+def test_a_system_that_gives_a_peers_datagrams_to_the_common_socket_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unconnected(shared: socket.socket, peer: object) -> socket.socket:
+        return socket.socket(shared.family, socket.SOCK_DGRAM)
+
+    monkeypatch.setattr(capabilities, "open_peer_socket", unconnected)
+    assert not probe_capabilities().peer_sockets

@@ -304,3 +304,41 @@ def test_a_pump_starts_once_and_in_a_running_loop_only() -> None:
                 pump.start()
 
     asyncio.run(run())
+
+
+def test_an_added_socket_is_read_until_it_is_removed_and_an_error_ends_it_alone() -> None:
+    async def scenario() -> None:
+        machine = Recorder()
+        errors: list[Exception] = []
+        async with pumped(machine, on_error=errors.append) as (pump, udp, peer):
+            with UdpSocket.bind("127.0.0.1", 0) as added, UdpSocket.bind("127.0.0.1", 0) as broken:
+                pump.add(added)
+                send(peer, added, b"added")
+                await until(lambda: machine.datagrams == [b"added"])
+                pump.remove(added)
+                pump.remove(added)
+                send(peer, added, b"not read")
+                pump.add(broken)
+                send(peer, broken, b"lost")
+                broken.receive_batch = lambda batch: (_ for _ in ()).throw(OSError("gone"))  # type: ignore[method-assign]
+                await until(lambda: len(errors) == 1)
+                send(peer, udp, b"main")
+                await until(lambda: machine.datagrams == [b"added", b"main"])
+
+    asyncio.run(scenario())
+
+
+def test_a_stopped_pump_reads_no_added_socket() -> None:
+    async def scenario() -> None:
+        machine = Recorder()
+        async with pumped(machine) as (pump, _, peer):
+            with UdpSocket.bind("127.0.0.1", 0) as added:
+                pump.add(added)
+                pump.stop()
+                pump.add(added)
+                send(peer, added, b"too late")
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                assert machine.datagrams == []
+
+    asyncio.run(scenario())

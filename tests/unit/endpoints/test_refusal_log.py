@@ -1,0 +1,75 @@
+"""A caller in a loop does not flood the log."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from tests.support.srt_datagrams import THERE
+
+from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US, RefusalLog
+from headrace.srt.handshake import Handshake
+from headrace.srt.listener import ConnectionRequest
+
+HANDSHAKE = Handshake(5, 0, 1, 1, 1500, 8192, 0xFFFF_FFFF, 7, stream_id="publish:A")
+REQUEST = ConnectionRequest(THERE, 0, HANDSHAKE)
+START_US = 5_000_000
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+def test_a_refusal_is_logged_with_who_and_what_and_why(lines: list[Any]) -> None:
+    RefusalLog().note(REQUEST, 2409, "the channel has a live producer", START_US)
+    assert lines == [
+        {
+            "event": "connection refused",
+            "log_level": "info",
+            "address": "10.0.0.2:6000",
+            "stream_id": "publish:A",
+            "code": 2409,
+            "why": "the channel has a live producer",
+        }
+    ]
+
+
+def test_as_many_as_the_limit_are_logged_and_one_more_is_not(lines: list[Any]) -> None:
+    log = RefusalLog()
+    for number in range(MAX_LINES_PER_WINDOW):
+        log.note(REQUEST, 2409, "", START_US + number)
+    assert len(lines) == MAX_LINES_PER_WINDOW
+    assert log.poll_timer() is None
+    log.note(REQUEST, 2409, "", START_US + 100)
+    assert len(lines) == MAX_LINES_PER_WINDOW
+    assert log.poll_timer() == START_US + WINDOW_US
+
+
+def test_at_the_end_of_the_window_it_says_how_many_were_left_out_once(lines: list[Any]) -> None:
+    log = RefusalLog()
+    for _ in range(MAX_LINES_PER_WINDOW + 7):
+        log.note(REQUEST, 2409, "", START_US)
+    log.handle_timer(START_US + WINDOW_US - 1)
+    assert len(lines) == MAX_LINES_PER_WINDOW
+    log.handle_timer(START_US + WINDOW_US)
+    log.handle_timer(START_US + WINDOW_US)
+    assert lines[MAX_LINES_PER_WINDOW:] == [
+        {"event": "more connections refused", "log_level": "warning", "left_out": 7, "within_seconds": 10}
+    ]
+    assert log.poll_timer() is None
+
+
+def test_the_next_window_logs_again_and_says_first_what_was_left_out(lines: list[Any]) -> None:
+    log = RefusalLog()
+    for _ in range(MAX_LINES_PER_WINDOW + 1):
+        log.note(REQUEST, 2409, "", START_US)
+    log.note(REQUEST, 2400, "", START_US + WINDOW_US)
+    assert [line["event"] for line in lines[MAX_LINES_PER_WINDOW:]] == [
+        "more connections refused",
+        "connection refused",
+    ]
+    for _ in range(MAX_LINES_PER_WINDOW):
+        log.note(REQUEST, 2400, "", START_US + WINDOW_US + 1)
+    assert log.poll_timer() == START_US + 2 * WINDOW_US

@@ -1,0 +1,45 @@
+"""When the last packet of a silent channel is sent once more."""
+
+from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US, TailProbes
+from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.hub.channel import Channel
+
+
+def silent_channel(forwarded_us: int = 0) -> Channel:
+    channel = Channel("A", SubscriberTable())
+    channel.forwarded_us = forwarded_us
+    return channel
+
+
+def test_probes_come_at_doubling_times_and_then_no_more() -> None:
+    probes, channel = TailProbes(), silent_channel()
+    probes.restart(channel)
+    times_us = [time_us for time_us in range(0, 3_000_000, 10_000) if probes.pop_due(time_us)]
+    assert times_us == [TAIL_PROBE_US << number for number in range(MAX_TAIL_PROBES)]
+    assert len(probes) == 0
+
+
+def test_a_new_packet_starts_the_count_anew() -> None:
+    probes, channel = TailProbes(), silent_channel()
+    probes.restart(channel)
+    assert probes.pop_due(TAIL_PROBE_US) == [channel]
+    channel.forwarded_us = 1_000_000
+    probes.restart(channel)
+    assert probes.pop_due(1_000_000 + TAIL_PROBE_US - 1) == []
+    assert probes.pop_due(1_000_000 + TAIL_PROBE_US) == [channel]
+
+
+def test_a_forgotten_channel_is_not_probed_and_one_that_is_not_there_can_be_forgotten() -> None:
+    probes, channel = TailProbes(), silent_channel()
+    probes.forget(channel)
+    probes.restart(channel)
+    probes.forget(channel)
+    assert probes.pop_due(10_000_000) == []
+
+
+def test_each_channel_has_its_own_count() -> None:
+    probes, one, other = TailProbes(), silent_channel(), silent_channel(1_000)
+    probes.restart(one)
+    probes.restart(other)
+    assert probes.pop_due(TAIL_PROBE_US) == [one]
+    assert probes.pop_due(TAIL_PROBE_US + 1_000) == [other]

@@ -1,0 +1,42 @@
+"""A channel: its ring, and what will never come any more."""
+
+import numpy as np
+from tests.support.srt_datagrams import PARAMETERS, THERE, data
+
+from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.hub.channel import Channel
+from headrace.hub.producer import Producer
+from headrace.srt.connection import Connection
+
+FIRST = PARAMETERS.receive_seqno
+START_US = PARAMETERS.established_us
+
+
+def make_channel(packets: int) -> Channel:
+    channel = Channel("A", SubscriberTable())
+    for index in range(packets):
+        channel.ring.put(index, np.zeros(10, np.uint8), 0)
+    return channel
+
+
+def test_without_a_producer_nothing_older_than_the_newest_will_come() -> None:
+    assert make_channel(0).hopeless_index == 0
+    assert make_channel(5).hopeless_index == 5
+
+
+def test_a_new_producers_packets_may_all_come() -> None:
+    channel = make_channel(5)
+    channel.producer = Producer(Connection(PARAMETERS), THERE, channel.ring.next_index)
+    assert channel.hopeless_index == 5
+
+
+def test_what_the_producers_connection_gave_up_is_hopeless() -> None:
+    channel = make_channel(5)
+    connection = Connection(PARAMETERS)
+    channel.producer = Producer(connection, THERE, channel.ring.next_index)
+    connection.handle_datagram(data(FIRST), START_US)
+    connection.handle_datagram(data(FIRST + 3), START_US)
+    connection.poll_deliveries(START_US + PARAMETERS.receive_latency_us - 1)
+    assert channel.hopeless_index == 5
+    connection.poll_deliveries(START_US + PARAMETERS.receive_latency_us)
+    assert channel.hopeless_index == 9

@@ -31,9 +31,8 @@ def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str
     table = Table(box=None, pad_edge=False)
     table.add_column("channel")
     table.add_column("state")
-    for heading in ("Mbit/s", "frames", "packets", "lost", "recovered", "dropped"):
-        table.add_column(heading, justify="right")
-    table.add_column("latency ms p50/p99", justify="right")
+    for heading in ("Mbit/s", "frames", "packets", "lost", "recovered", "dropped", "latency ms\np50 / p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("title and facts")
     for channel_id, (received, seen) in figures.items():
         rate = rates_mbps.get(channel_id)
@@ -58,9 +57,9 @@ def figures_line(channel_id: str, figures: ChannelFigures, rate_mbps: float | No
     rate = "-" if rate_mbps is None else f"{rate_mbps:.2f}"
     return (
         f"{channel_id}  {received.state.value}  {seen.video_frames} frames  {rate} Mbit/s  "
-        f"lost {received.lost_packets}  recovered {received.recovered_packets}  "
-        f"dropped {received.dropped_packets}  latency "
-        f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  {describe(seen.title, seen.facts)}"
+        f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  lost {received.lost_packets}  "
+        f"recovered {received.recovered_packets}  dropped {received.dropped_packets}  "
+        f"{describe(seen.title, seen.facts)}"
     )
 
 

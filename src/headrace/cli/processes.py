@@ -64,12 +64,8 @@ class Processes:
             ProcessEndedError: One does not; the message has the end of its output.
         """
         for name, process in self._running.items():
-            if process.poll() is not None:
-                lines = self.log_path(name).read_text(errors="replace").split("\n")
-                said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-                raise ProcessEndedError(
-                    f"{name} ended with code {process.returncode}: {said.removeprefix('headrace: ')}"
-                )
+            if (code := process.poll()) is not None:
+                raise ProcessEndedError(f"{name} {describe_end(code, self.log_path(name))}")
 
     def __enter__(self) -> Self:
         return self
@@ -94,3 +90,12 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def describe_end(code: int, log: Path) -> str:
+    """Say how a process ended, with the last line of its output where it ended by itself."""
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    lines = log.read_text(errors="replace").splitlines()
+    said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    return f"ended with code {code}: {said.removeprefix('headrace: ')}"

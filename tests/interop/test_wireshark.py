@@ -1,5 +1,7 @@
 """What the broker says is SRT to Wireshark too."""
 
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,9 @@ def captured(port: int, folder: Path) -> Iterator[Path]:
         if tshark.process.poll() is not None:
             fail_or_skip(f"tshark may not capture: {tshark.log}")
         yield path
+        # It reads what the kernel has gathered every quarter of a second.
+        time.sleep(1)
+        tshark.stop(signal.SIGINT)
 
 
 def dissected(capture: Path, port: int, display_filter: str) -> list[str]:

@@ -17,17 +17,23 @@ NAMES_THAT_CODE_READS = {"FILE", "FRAMES", "AUDIO", "INPUT", "HEADRACE_NETIO", "
 """Read without the help of the command line's parser."""
 
 
+def command(name: str) -> Any:
+    """Return a command of the command line, with its options."""
+    group: Any = typer.main.get_command(app)
+    _, found, _ = group.resolve_command(group.make_context("headrace", [name]), [name])
+    return found
+
+
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """Return what a ``headrace`` command line means, in the environment as it is."""
-    command = typer.main.get_command(app)
     name, *rest = arguments
-    return dict(command.commands[name].make_context(name, rest).params)  # type: ignore[attr-defined]
+    return dict(command(name).make_context(name, rest).params)
 
 
 def names_the_cli_reads() -> set[str]:
     names = set(NAMES_THAT_CODE_READS)
-    for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
-        for parameter in command.params:
+    for name in ("serve", "produce", "client", "demo", "check"):
+        for parameter in command(name).params:
             names |= {parameter.envvar} if isinstance(parameter.envvar, str) else set(parameter.envvar or ())
     return names
 

@@ -33,7 +33,7 @@ async def main(host: str = "127.0.0.1", port: str = "8890") -> None:
     stream = LiveStream(open_test_pattern(width=320, height=180), title="Test pattern")
     async with asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(Publisher(broker, CHANNEL_ID, stream).run())
-        await watch(broker, seconds=2)
+        await watch(broker, seconds=3)
         publishing.cancel()
 
 

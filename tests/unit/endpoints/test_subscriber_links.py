@@ -1,0 +1,331 @@
+"""What subscribers get, packet by packet: cut-through, resends, drop requests, ACKACKs, probes."""
+
+import pytest
+import structlog
+from tests.simnet.srt_ports import CallerPort
+from tests.support.broker_world import MS, SECOND, World
+from tests.support.srt_datagrams import control, kind_of, of_kind, words
+
+from headrace.base.seqno import add_seqno
+from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US
+from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
+from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
+from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS
+from headrace.fanout.ring import FIRST_CAPACITY_PACKETS
+from headrace.srt.connection import KEEPALIVE_US
+from headrace.srt.packet import RETRANSMITTED_FLAG, ControlType
+
+DATA = None
+GATHERED_US = 10 * MS
+"""By then an acknowledgement has been seen to."""
+
+
+class Mute:
+    """A subscriber that only listens: what it says is the test's to say."""
+
+    def __init__(self, world: World, channel_id: str = "A") -> None:
+        self.world = world
+        self.port = world.join(channel_id)
+        self.address = next(a for a, port in world.network._ports.items() if port.endpoint is self.port)
+        self.parameters = self.port.connection.parameters
+        self.port.drops = lambda _: True
+        self.port.datagrams.clear()
+
+    @property
+    def first_seqno(self) -> int:
+        return self.parameters.receive_seqno
+
+    def say(self, kind: int, body: bytes = b"", *, info: int = 0) -> list[bytes]:
+        """Send a control packet; return what comes back at once."""
+        datagram = control(kind, body, info=info, to=self.parameters.peer_socket_id)
+        return [answer for answer, to in self.world.inject(datagram, self.address) if to == self.address]
+
+    def acknowledge(self, packets: int, number: int) -> None:
+        """Acknowledge the first ``packets``, and leave the answer to the network."""
+        body = words(add_seqno(self.first_seqno, packets), 20_000, 500, 8000, 1, 1, 1)
+        datagram = control(ControlType.ACK, body, info=number, to=self.parameters.peer_socket_id)
+        self.world.port.handle_datagram(datagram, self.address, self.world.now_us)
+
+    def take(self, kind: int | None) -> list[bytes]:
+        """Return what came of one kind since the last call."""
+        datagrams = [datagram for _, datagram in self.port.datagrams]
+        self.port.datagrams.clear()
+        return of_kind(datagrams, kind)
+
+
+def seqnos(datagrams: list[bytes]) -> list[int]:
+    return [int.from_bytes(datagram[:4], "big") for datagram in datagrams]
+
+
+def is_marked(datagram: bytes) -> bool:
+    return bool(int.from_bytes(datagram[4:8], "big") & RETRANSMITTED_FLAG)
+
+
+def withhold(producer: CallerPort, *numbers: int) -> list[bytes]:
+    """Lose the data packets with these numbers, counted from the next; return the list that they are put into."""
+    kept: list[bytes] = []
+    count = -1
+
+    def drops(datagram: bytes) -> bool:
+        nonlocal count
+        if kind_of(datagram) is not DATA or is_marked(datagram):
+            return kind_of(datagram) is DATA
+        count += 1
+        if count in numbers:
+            kept.append(datagram)
+            return True
+        return False
+
+    producer.drops = drops
+    return kept
+
+
+def release(world: World, producer: CallerPort, kept: list[bytes]) -> None:
+    address = next(a for a, port in world.network._ports.items() if port.endpoint is producer)
+    for datagram in kept:
+        world.port.handle_datagram(datagram, address, world.now_us)
+    world.run(0)
+
+
+def test_a_packet_leaves_before_a_missing_older_one_has_come_and_that_leaves_when_it_comes() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    kept = withhold(producer, 1)
+    world.send(producer, 3, interval_us=0)
+    world.run(0)
+    first = subscriber.first_seqno
+    assert seqnos(subscriber.take(DATA)) == [first, add_seqno(first, 2)]
+    world.run(50 * MS)
+    assert subscriber.take(DATA) == []
+    release(world, producer, kept)
+    late = subscriber.take(DATA)
+    assert seqnos(late) == [add_seqno(first, 1)]
+    assert late[0][16:] == kept[0][16:]
+    assert not is_marked(late[0])
+
+
+def test_a_packet_that_came_twice_is_sent_on_once() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    kept = withhold(producer, 0)
+    world.send(producer, 1, interval_us=0)
+    release(world, producer, kept * 3)
+    assert len(subscriber.take(DATA)) == 1
+
+
+def test_a_late_packet_older_than_a_subscription_is_not_sent_to_it() -> None:
+    world = World()
+    producer, early = world.join("publish:A"), Mute(world)
+    kept = withhold(producer, 1)
+    world.send(producer, 3, interval_us=0)
+    world.run(0)
+    late = Mute(world)
+    release(world, producer, kept)
+    world.send(producer, 1, interval_us=0)
+    world.run(0)
+    assert len(early.take(DATA)) == 4
+    assert seqnos(late.take(DATA)) == [late.first_seqno]
+
+
+def test_a_loss_report_is_answered_at_once_with_the_packets_marked_as_sent_again() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 6)
+    original = subscriber.take(DATA)
+    first = subscriber.first_seqno
+    report = words(first, 0x8000_0000 | add_seqno(first, 2), add_seqno(first, 3))
+    resent = subscriber.say(ControlType.NAK, report)
+    assert seqnos(resent) == [add_seqno(first, n) for n in (0, 2, 3)]
+    assert all(is_marked(datagram) for datagram in resent)
+    assert [d[8:] for d in resent] == [original[n][8:] for n in (0, 2, 3)]
+    assert [d[4:8] for d in resent] != [original[n][4:8] for n in (0, 2, 3)]
+
+
+def test_a_packet_is_sent_again_once_within_a_round_trip_and_again_after_it() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 3)
+    subscriber.acknowledge(0, 1)  # its round trip is 20 ms
+    world.run(GATHERED_US)
+    report = words(subscriber.first_seqno)
+    assert len(subscriber.say(ControlType.NAK, report)) == 1
+    world.run(19 * MS)
+    assert subscriber.say(ControlType.NAK, report) == []
+    world.run(1 * MS)
+    assert len(subscriber.say(ControlType.NAK, report)) == 1
+
+
+def test_a_report_is_answered_up_to_a_limit_of_packets() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, MAX_RESENDS_PER_REPORT_PACKETS + 20, interval_us=MS)
+    first = subscriber.first_seqno
+    report = words(0x8000_0000 | first, add_seqno(first, MAX_RESENDS_PER_REPORT_PACKETS + 10))
+    assert len(subscriber.say(ControlType.NAK, report)) == MAX_RESENDS_PER_REPORT_PACKETS
+
+
+def test_what_is_gone_from_the_ring_gets_a_drop_request() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    # Slots are used again after four seconds.
+    for _ in range(2):
+        world.send(producer, FIRST_CAPACITY_PACKETS // 2 + 10, interval_us=20 * MS)
+        subscriber.say(ControlType.KEEPALIVE, bytes(4))
+    world.run(SECOND)
+    first = subscriber.first_seqno
+    answers = subscriber.say(ControlType.NAK, words(0x8000_0000 | first, add_seqno(first, 5)))
+    assert [kind_of(answer) for answer in answers] == [ControlType.DROP_REQUEST]
+    assert answers[0][16:24] == words(first, add_seqno(first, 5))
+
+
+def test_what_the_producers_hop_still_waits_for_is_neither_sent_nor_given_up() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    withhold(producer, 1)
+    world.send(producer, 3, interval_us=0)
+    world.run(20 * MS)
+    missing = words(add_seqno(subscriber.first_seqno, 1))
+    assert subscriber.say(ControlType.NAK, missing) == []
+    # After the latency of that hop, 120 ms, it will not come any more.
+    world.run(200 * MS)
+    assert [kind_of(d) for d in subscriber.say(ControlType.NAK, missing)] == [ControlType.DROP_REQUEST]
+
+
+@pytest.mark.parametrize("number", [-1, 3, 1000, 1 << 29])
+def test_packets_that_a_subscriber_never_got_are_not_sent_again(number: int) -> None:
+    world = World()
+    producer = world.join("publish:A")
+    world.send(producer, 5)
+    subscriber = Mute(world)
+    world.send(producer, 3)
+    assert subscriber.say(ControlType.NAK, words(add_seqno(subscriber.first_seqno, number))) == []
+
+
+def test_the_first_acks_are_all_answered_and_later_ones_eight_times_a_second() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 1)
+    for number in range(1, EAGER_ACKACKS + 1):
+        subscriber.acknowledge(0, number)
+        world.run(GATHERED_US)
+    answers = subscriber.take(ControlType.ACKACK)
+    assert [answer[4:8] for answer in answers] == [words(number) for number in range(1, EAGER_ACKACKS + 1)]
+    for number in range(100, 300):
+        subscriber.acknowledge(0, number)
+        world.run(10 * MS)
+    answers = subscriber.take(ControlType.ACKACK)
+    assert len(answers) == pytest.approx(2 * SECOND / ACKACK_INTERVAL_US, abs=2)
+
+
+def test_an_ackack_is_stamped_on_the_subscribers_data_clock() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.run(5 * SECOND - 600 * MS)
+    world.send(producer, 1, interval_us=0)
+    world.run(0)
+    (packet,) = subscriber.take(DATA)
+    subscriber.acknowledge(1, 1)
+    world.run(GATHERED_US)
+    (answer,) = subscriber.take(ControlType.ACKACK)
+    data_us, ackack_us = (int.from_bytes(datagram[8:12], "big") for datagram in (packet, answer))
+    assert 0 <= ackack_us - data_us <= GATHERED_US
+
+
+def test_a_light_ack_is_not_answered() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 1)
+    subscriber.say(ControlType.ACK, words(subscriber.first_seqno))
+    world.run(GATHERED_US)
+    assert subscriber.take(ControlType.ACKACK) == []
+    assert world.ignored == {}
+
+
+def test_a_silent_channel_gets_a_keepalive_a_second_and_a_flowing_one_none() -> None:
+    world = World()
+    subscriber = Mute(world)
+    for _ in range(4):
+        world.run(SECOND + 60 * MS)
+        subscriber.say(ControlType.KEEPALIVE, bytes(4))
+    times = subscriber.take(ControlType.KEEPALIVE)
+    assert len(times) == 4
+    producer = world.join("publish:A")
+    for _ in range(30):
+        subscriber.say(ControlType.KEEPALIVE, bytes(4))
+        world.send(producer, 1, interval_us=100 * MS)
+    assert subscriber.take(ControlType.KEEPALIVE) == []
+
+
+def test_keepalives_of_either_side_hold_a_waiting_subscription_open() -> None:
+    world = World()
+    subscriber = world.join("A")
+    world.run(60 * SECOND)
+    assert subscriber.connection.close_reason is None
+    assert world.endpoint.table.count == 1
+    assert KEEPALIVE_US + SWEEP_INTERVAL_US < 5 * SECOND
+
+
+def test_a_lost_last_packet_is_sent_again_until_it_is_acknowledged() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 3, interval_us=0)
+    world.run(TAIL_PROBE_US // 2)
+    newest = subscriber.take(DATA)[-1]
+    subscriber.acknowledge(2, 1)
+    world.run(SWEEP_INTERVAL_US + 30 * MS)
+    (probe,) = subscriber.take(DATA)
+    assert seqnos([probe]) == seqnos([newest])
+    assert is_marked(probe)
+    subscriber.acknowledge(3, 2)
+    world.run(2 * SECOND)
+    assert subscriber.take(DATA) == []
+
+
+def test_a_tail_that_nobody_acknowledges_is_probed_a_few_times_only() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 3)
+    subscriber.take(DATA)
+    world.run(4 * SECOND)
+    assert len(subscriber.take(DATA)) == MAX_TAIL_PROBES
+
+
+def test_one_call_sends_a_burst_to_all_subscribers() -> None:
+    world = World(gather_us=MS)
+    producer = world.join("publish:A")
+    for _ in range(5):
+        Mute(world)
+    world.port.outbox.calls.clear()
+    for _ in range(4):
+        producer.send(b"payload", world.now_us)
+    world.run(2 * MS)
+    assert world.port.outbox.calls.count("send_burst") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(ControlType.SHUTDOWN, "peer_shutdown"), (ControlType.PEER_ERROR, "peer_error")]
+)
+def test_a_subscriber_that_says_goodbye_gets_nothing_more(kind: ControlType, reason: str) -> None:
+    world = World()
+    producer, leaving, staying = world.join("publish:A"), Mute(world), Mute(world)
+    with structlog.testing.capture_logs() as lines:
+        leaving.say(kind, bytes(4))
+    world.send(producer, 3)
+    assert leaving.take(DATA) == []
+    assert len(staying.take(DATA)) == 3
+    assert [line["reason"] for line in lines if line["event"] == "subscriber gone"] == [reason]
+
+
+def test_a_row_used_again_belongs_to_its_new_subscriber_alone() -> None:
+    world = World()
+    producer, old = world.join("publish:A"), Mute(world)
+    world.send(producer, 3)
+    old.say(ControlType.SHUTDOWN, bytes(4))
+    new = Mute(world)
+    assert world.endpoint.table.count == 1
+    assert new.parameters.peer_socket_id != old.parameters.peer_socket_id
+    assert old.say(ControlType.NAK, words(old.first_seqno)) == []
+    assert old.say(ControlType.SHUTDOWN, bytes(4)) == []
+    world.send(producer, 1)
+    assert len(new.take(DATA)) == 1
+    assert world.ignored == {"unknown_connection": 2}

@@ -1,0 +1,113 @@
+"""A broker built from its configuration, on real sockets of the loopback interface."""
+
+import asyncio
+import socket
+
+import pytest
+import structlog
+from bench.srt_peer import SrtPeer
+
+from headrace.netio.capabilities import PORTABLE, SENDMMSG, Capabilities, probe_capabilities
+from headrace.netio.clock import now_us
+from headrace.service.broker import Broker, BrokerConfig
+from headrace.srt.caller import CallerOptions
+from headrace.srt.receiver import Delivery
+
+LOOPBACK = "127.0.0.1"
+
+
+def exchange(host: str, port: int, payloads: list[bytes]) -> list[bytes]:
+    """Publish and subscribe; return what came."""
+    with (
+        SrtPeer(host, port, CallerOptions(stream_id="A", receive_latency_ms=20)) as subscriber,
+        SrtPeer(host, port, CallerOptions(stream_id="publish:A")) as producer,
+    ):
+        subscriber.connect()
+        producer.connect()
+        for payload in payloads:
+            producer.connection.send(payload, now_us())
+        deliveries: list[Delivery] = []
+        end_us = now_us() + 10_000_000
+        while len(deliveries) < len(payloads) and now_us() < end_us:
+            producer.turn(now_us() + 2_000)
+            subscriber.turn(now_us() + 2_000)
+            deliveries += subscriber.connection.poll_deliveries(now_us())
+        return [delivery.payload for delivery in deliveries]
+
+
+@pytest.mark.parametrize("capabilities", [None, SENDMMSG, PORTABLE])
+@pytest.mark.parametrize("host", [LOOPBACK, "::1", None])
+def test_a_broker_brings_a_producers_packets_to_a_subscriber(
+    host: str | None, capabilities: Capabilities | None
+) -> None:
+    async def run() -> None:
+        config = BrokerConfig(host, 0, capabilities=capabilities)
+        payloads = [bytes([number]) * 1316 for number in range(50)]
+        async with Broker(config) as broker:
+            received = await asyncio.to_thread(exchange, host or LOOPBACK, broker.port, payloads)
+            assert received == payloads
+        assert broker.endpoint.hub.channels == {}
+        assert broker.endpoint.table.count == 0
+
+    asyncio.run(run())
+
+
+def test_it_says_where_it_listens_what_it_found_and_what_it_ignored() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"noise", (LOOPBACK, broker.port))
+                async with asyncio.timeout(10):
+                    while not broker.endpoint.ignored_packets["short_header"]:
+                        await asyncio.sleep(0.005)
+            ports.append(broker.port)
+
+    ports: list[int] = []
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert [line["event"] for line in lines] == ["listening", "stopped"]
+    assert lines[0]["srt"] == f"{LOOPBACK}:{ports[0]}"
+    assert lines[0]["fast_paths"] == probe_capabilities().describe()
+    assert lines[0]["receive_buffer_bytes"] > 0
+    assert lines[1]["ignored_packets"] == {"short_header": 1}
+
+
+def test_a_taken_port_is_an_error_of_the_system() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
+            with pytest.raises(OSError, match="in use"):
+                await Broker(BrokerConfig(LOOPBACK, broker.port)).__aenter__()
+
+    asyncio.run(run())
+
+
+def test_peers_are_told_when_it_stops_and_its_port_is_free_again() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
+            port = broker.port
+            peer = SrtPeer(LOOPBACK, port, CallerOptions(stream_id="A"))
+            await asyncio.to_thread(peer.connect)
+        with peer:
+            peer.turn(now_us() + 5_000_000)
+            assert peer.connection.close_reason == "peer_shutdown"
+        async with Broker(BrokerConfig(LOOPBACK, port)):
+            pass
+
+    asyncio.run(run())
+
+
+def test_a_bug_in_the_endpoint_is_logged_and_the_broker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
+
+            def fail(*_: object) -> None:
+                monkeypatch.undo()
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(broker.endpoint, "handle_batch", fail)
+            assert await asyncio.to_thread(exchange, LOOPBACK, broker.port, [b"payload"]) == [b"payload"]
+
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    (bug,) = [line for line in lines if line["log_level"] == "error"]
+    assert isinstance(bug["exc_info"], ZeroDivisionError)

@@ -8,6 +8,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -84,7 +85,7 @@ class Client:
         self._running[channel_id] = _Running(subscription, viewer, task)
 
     async def unsubscribe(self, channel_id: str) -> ChannelFigures:
-        """End a subscription; return what it received.
+        """End a subscription; return what it received, and the state that it was in.
 
         Raises:
             ChannelIdError: The channel id cannot be one.
@@ -92,11 +93,12 @@ class Client:
         """
         running = self._find(check_channel_id(channel_id))
         del self._running[channel_id]
+        state = running.subscription.figures.state
         running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=True)
         # A task that is cancelled before its first step never runs, not even to clean up.
         await running.subscription.close()
-        return ChannelFigures(running.subscription.figures, running.viewer.figures)
+        return ChannelFigures(replace(running.subscription.figures, state=state), running.viewer.figures)
 
     def figures(self, channel_id: str) -> ChannelFigures:
         """Return what a subscription has received so far.

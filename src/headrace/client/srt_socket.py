@@ -24,7 +24,9 @@ MAX_UNREAD_PACKETS: Final = 8192
 MAX_UNACKNOWLEDGED_PACKETS: Final = 8192
 """What a sender may have on the way; then `SrtSocket.send` waits."""
 LINGER_SECONDS: Final = 1.0
-"""How long `SrtSocket.close` waits for the last packets to be acknowledged."""
+"""How long `SrtSocket.close` waits, beyond the peer's latency, for the last packets to be acknowledged."""
+DELIVERY_MARGIN_US: Final = 20_000
+"""Beyond the peer's latency: its delivery thread wakes up every 10 ms."""
 
 _REASONS: Final = {
     "closed": "it was closed on this side",
@@ -185,15 +187,30 @@ class SrtSocket:
         ended_there = self.close_reason not in (None, "closed")
         return ended_there and not self._is_aborted and self._connection.receiver.buffered_packets > 0
 
-    async def close(self, *, linger_seconds: float = LINGER_SECONDS) -> None:
-        """Wait for the last packets to be acknowledged, tell the peer, and end; a second time does nothing."""
+    async def close(self, *, linger_seconds: float | None = None) -> None:
+        """Wait for the last packets to be delivered, tell the peer, and end; a second time does nothing.
+
+        A receiver such as libsrt throws away what waits for its delivery time when it hears of the end.
+
+        Args:
+            linger_seconds: Wait no longer than this; None is the peer's latency and a second.
+        """
+        latency_seconds = self._connection.parameters.send_latency_us / 1e6
+        limit_seconds = latency_seconds + LINGER_SECONDS if linger_seconds is None else linger_seconds
         try:
-            async with asyncio.timeout(linger_seconds):
+            async with asyncio.timeout(limit_seconds):
                 await self.drain()
+                await self._wait_for_delivery()
         except TimeoutError:
             pass
         finally:
             self.abort()
+
+    async def _wait_for_delivery(self) -> None:
+        sender = self._connection.sender
+        if sender.statistics.sent_packets and self.close_reason is None:
+            due_us = sender.last_sent_us + self._connection.parameters.send_latency_us + DELIVERY_MARGIN_US
+            await asyncio.sleep(max(0, due_us - now_us()) / 1e6)
 
     def abort(self) -> None:
         """Tell the peer and end at once, also where the last payloads still wait for their delivery time."""

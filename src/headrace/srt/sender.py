@@ -67,19 +67,20 @@ class Sender:
     Attributes:
         round_trip: As the peer reports it.
         statistics: Counters.
+        last_sent_us: When a packet was last sent; 0 before the first.
     """
 
     __slots__ = (
         "_ack_index",
         "_controls",
         "_drop_us",
-        "_last_sent_us",
         "_losses",
         "_next_index",
         "_packets",
         "_probes",
         "_unsent_index",
         "_window",
+        "last_sent_us",
         "round_trip",
         "statistics",
     )
@@ -92,7 +93,7 @@ class Sender:
         self._ack_index = self._unsent_index = self._next_index = initial_seqno
         self._window = peer_window_packets
         self._drop_us = max(peer_latency_us + DROP_MARGIN_US, MIN_DROP_US)
-        self._last_sent_us = 0
+        self.last_sent_us = 0
         self._probes = 0
         self._controls: list[Control] = []
 
@@ -128,7 +129,7 @@ class Sender:
     def _transmit(self, index: int, packet: _Packet, now_us: int) -> Transmission:
         retransmitted = packet.transmissions > 0
         packet.transmissions += 1
-        packet.sent_us = self._last_sent_us = now_us
+        packet.sent_us = self.last_sent_us = now_us
         self.statistics.sent_packets += 1
         self.statistics.sent_payload_bytes += len(packet.payload)
         self.statistics.resent_packets += retransmitted
@@ -186,7 +187,7 @@ class Sender:
         if probe_us is not None and now_us >= probe_us:
             self._probes += 1
             self._losses.add(self._unsent_index - 1, self._unsent_index - 1)
-            self._last_sent_us = now_us
+            self.last_sent_us = now_us
 
     def _drop_too_late(self, now_us: int) -> None:
         end = self._ack_index
@@ -204,7 +205,7 @@ class Sender:
             return None
         trip = self.round_trip
         wait_us = max(trip.rtt_us + 4 * trip.variance_us, MIN_TAIL_PROBE_US)
-        return self._last_sent_us + (wait_us << min(self._probes, 6))
+        return self.last_sent_us + (wait_us << min(self._probes, 6))
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""

@@ -58,6 +58,7 @@ def test_a_client_shows_what_a_producer_sends_until_it_unsubscribes() -> None:
                 assert client.channel_ids == ["cam", "nobody"]
                 await until(lambda: client.figures("cam").seen.video_frames >= 10)
                 figures = await client.unsubscribe("cam")
+                assert figures.received.state is SubscriptionState.LIVE
                 assert client.channel_ids == ["nobody"]
                 assert figures.received.received_packets >= figures.seen.video_frames >= 10
                 assert (figures.seen.title, figures.seen.facts) == ("Bridge", {"at": "sea"})

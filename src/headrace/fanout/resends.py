@@ -83,7 +83,7 @@ def answer_loss_report(
     for first_seqno, last_seqno in ranges:
         first = max(next_index + seqno_distance(newest_seqno, first_seqno), start_index)
         last = min(next_index + seqno_distance(newest_seqno, last_seqno), next_index - 1)
-        oldest = max(first, next_index - ring.capacity_packets)
+        oldest = max(first, ring.next_index - ring.capacity_packets)
         looked_at = min(last, oldest + budget - 1)
         held = ring.held(np.arange(oldest, looked_at + 1))
         hopeless = min(looked_at, hopeless_index - 1)

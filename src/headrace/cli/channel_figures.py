@@ -1,5 +1,6 @@
 """What subscriptions have received: as a table, as one line, and as JSON."""
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headrace.client.client import ChannelFigures
+from headrace.client.viewer import ViewerFigures
 from headrace.mpegts.metadata import JsonValue
 
 PLAIN_WIDTH: Final = 140
@@ -33,7 +35,7 @@ def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str
     table.add_column("state")
     for heading in ("Mbit/s", "frames", "packets", "lost", "recovered", "dropped", "latency ms\np50 / p99"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("title and facts")
+    table.add_column("metadata")
     for channel_id, (received, seen) in figures.items():
         rate = rates_mbps.get(channel_id)
         table.add_row(
@@ -46,7 +48,7 @@ def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str
             str(received.recovered_packets),
             str(received.dropped_packets),
             latency_text(seen.latency_p50_ms, seen.latency_p99_ms),
-            Text(describe(seen.title, seen.facts)),
+            Text(describe(seen)),
         )
     return table
 
@@ -59,7 +61,7 @@ def figures_line(channel_id: str, figures: ChannelFigures, rate_mbps: float | No
         f"{channel_id}  {received.state.value}  {seen.video_frames} frames  {rate} Mbit/s  "
         f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  lost {received.lost_packets}  "
         f"recovered {received.recovered_packets}  dropped {received.dropped_packets}  "
-        f"{describe(seen.title, seen.facts)}"
+        f"{describe(seen)}"
     )
 
 
@@ -68,9 +70,11 @@ def latency_text(p50_ms: int | None, p99_ms: int | None) -> str:
     return "-" if p50_ms is None else f"{p50_ms} / {p99_ms}"
 
 
-def describe(title: str | None, facts: Mapping[str, str]) -> str:
-    """Return title and facts in one piece, short and without what could move a terminal's cursor."""
-    parts = ([title] if title else []) + [f"{key}={value}" for key, value in facts.items()]
+def describe(seen: ViewerFigures) -> str:
+    """Return title, facts and the newest data in one piece, short and without what could move a cursor."""
+    parts = ([seen.title] if seen.title else []) + [f"{key}={value}" for key, value in seen.facts.items()]
+    if seen.data is not None:
+        parts.append(json.dumps(dict(seen.data), ensure_ascii=False))
     text = ", ".join(parts)
     if len(text) > MAX_DESCRIPTION_CHARACTERS:
         text = text[: MAX_DESCRIPTION_CHARACTERS - 3] + "..."

@@ -88,6 +88,6 @@ def report_table(channels: Iterable[DemoChannel], figures: Mapping[str, ChannelF
             str(received.dropped_packets),
             latency_text(seen.latency_p50_ms, seen.latency_p99_ms),
             "-" if seen.first_frame_ms is None else f"{seen.first_frame_ms:.0f}",
-            Text(describe(seen.title, seen.facts)),
+            Text(describe(seen)),
         )
     return table

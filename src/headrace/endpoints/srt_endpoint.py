@@ -86,6 +86,8 @@ class SrtEndpoint:
             arrived = self._producers.handle_packet(packets, position, now_us)
             if arrived is not None:
                 fresh.setdefault(arrived[0], []).append(arrived[1])
+        # What overtakes the answer to a handshake is thrown away, and counts as lost.
+        self._queue.flush()
         for channel, indices in fresh.items():
             self._subscribers.forward(channel, indices, now_us)
         self._producers.settle(touched, now_us)

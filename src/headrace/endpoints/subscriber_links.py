@@ -67,6 +67,7 @@ class SubscriberLinks:
     def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
         """Let a new connection have the channel from its next packet on."""
         row = self._table.add(parameters, address, channel.ring.next_index)
+        channel.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
         channel.subscribers.add(row)
         if self._sweep_us is None:
@@ -81,6 +82,9 @@ class SubscriberLinks:
         self._tails.restart(channel)
         entries = self._table.rows
         wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
+        late = wanted[wanted < channel.forwarded_index]
+        channel.ring.late_us[channel.ring.slots(late)] = now_us
+        channel.forwarded_index = channel.ring.next_index
         for burst in make_bursts(channel.ring, wanted, channel.subscribers):
             rows = burst.columns.rows
             self._outbox.send_burst(
@@ -161,8 +165,11 @@ class SubscriberLinks:
             hopeless_index=channel.hopeless_index,
             ring=channel.ring,
         )
-        memory = self._resends.setdefault(row, ResendMemory())
-        admitted = memory.admit(answer.resend_indices, int(entry["rtt_us"]), now_us)
+        rtt_us = int(entry["rtt_us"])
+        # What came late has just been sent for the first time; the report was written before it could arrive.
+        late_us = channel.ring.late_us[channel.ring.slots(answer.resend_indices)]
+        asked_again = answer.resend_indices[late_us <= now_us - rtt_us]
+        admitted = self._resends.setdefault(row, ResendMemory()).admit(asked_again, rtt_us, now_us)
         self._resend(channel, admitted, np.full(len(admitted), row, np.intp), now_us)
         for first, last in answer.gone:
             offset = int(entry["seqno_offset"])

@@ -14,6 +14,8 @@ from headrace.fanout.ring import Ring
 
 MAX_RESENDS_PER_REPORT_PACKETS: Final = 256
 """One datagram can name 2**30 packets. What is over this is asked for again 20 ms later at the earliest."""
+MAX_DROP_REQUESTS_PER_REPORT: Final = 16
+"""One report can name 364 single packets; an answer is not to be many times as large as what asked for it."""
 MAX_REMEMBERED_PACKETS: Final = 1024
 """Resends remembered for one subscriber: over a second of what it can get at the limit above."""
 
@@ -87,7 +89,7 @@ def answer_loss_report(
         looked_at = min(last, oldest + budget - 1)
         held = ring.held(np.arange(oldest, looked_at + 1))
         hopeless = min(looked_at, hopeless_index - 1)
-        if budget and not len(held) and first <= hopeless:
+        if budget and not len(held) and first <= hopeless and len(gone) < MAX_DROP_REQUESTS_PER_REPORT:
             gone.append((first, hopeless))
         wanted.append(held)
         budget -= len(held)

@@ -33,10 +33,20 @@ class Ring:
         lengths: Payload bytes of each slot; shape ``(capacity,)``.
         indices: Packet index in each slot, -1 where there is none; shape ``(capacity,)``.
         times_us: Channel time of each slot; shape ``(capacity,)``.
+        late_us: When each slot's packet was sent on, if others had been before it; else 0; shape ``(capacity,)``.
         next_index: One past the newest packet put in.
     """
 
-    __slots__ = ("_max_packets", "_retention_us", "indices", "lengths", "next_index", "store", "times_us")
+    __slots__ = (
+        "_max_packets",
+        "_retention_us",
+        "indices",
+        "late_us",
+        "lengths",
+        "next_index",
+        "store",
+        "times_us",
+    )
 
     def __init__(self, retention_us: int = DEFAULT_RETENTION_US, max_packets: int = DEFAULT_MAX_PACKETS) -> None:
         self._retention_us = retention_us
@@ -49,6 +59,7 @@ class Ring:
         self.lengths: I64Array = np.zeros(capacity, np.int64)
         self.indices: I64Array = np.full(capacity, EMPTY, np.int64)
         self.times_us: I64Array = np.zeros(capacity, np.int64)
+        self.late_us: I64Array = np.zeros(capacity, np.int64)
 
     @property
     def capacity_packets(self) -> int:
@@ -70,6 +81,7 @@ class Ring:
         self.lengths[slot] = len(payload)
         self.indices[slot] = index
         self.times_us[slot] = time_us
+        self.late_us[slot] = 0
         self.next_index = max(self.next_index, index + 1)
         return True
 
@@ -91,7 +103,8 @@ class Ring:
             self._grow(2 * capacity)
 
     def _grow(self, capacity: int) -> None:
-        store, lengths, indices, times_us = self.store, self.lengths, self.indices, self.times_us
+        store, lengths, indices = self.store, self.lengths, self.indices
+        times_us, late_us = self.times_us, self.late_us
         filled = np.flatnonzero(indices != EMPTY)
         self._allocate(capacity)
         slots = self.slots(indices[filled])
@@ -99,6 +112,7 @@ class Ring:
         self.lengths[slots] = lengths[filled]
         self.indices[slots] = indices[filled]
         self.times_us[slots] = times_us[filled]
+        self.late_us[slots] = late_us[filled]
 
     def slots(self, indices: I64Array) -> I64Array:
         """Return the slot of each packet index; shape as given. Meaningful for indices that are held."""

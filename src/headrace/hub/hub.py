@@ -66,13 +66,12 @@ class Hub:
 
     def attach_producer(self, channel: Channel, producer: Producer) -> Producer | None:
         """Make ``producer`` the channel's; return the one that had it."""
-        replaced, channel.producer = channel.producer, producer
-        return replaced
+        return channel.attach(producer)
 
     def detach_producer(self, channel: Channel, producer: Producer) -> None:
         """Note that ``producer`` has ended; nothing happens if another one has the channel by now."""
         if channel.producer is producer:
-            channel.producer = None
+            channel.attach(None)
         self.release(channel)
 
     def release(self, channel: Channel) -> None:

@@ -15,7 +15,7 @@ from headrace.endpoints import producer_links
 from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.fanout import subscriber_table
 from headrace.hub.hub import MAX_CHANNELS
-from headrace.srt.caller import ConnectTimeoutError
+from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
 from headrace.srt.packet import ControlType
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
@@ -444,3 +444,19 @@ def test_the_broker_answers_the_address_that_asked() -> None:
     assert of_kind(datagrams, ControlType.HANDSHAKE)
     assert world.network.unroutable == 0
     assert address_of(world, producer) != BROKER
+
+
+def test_nothing_overtakes_the_answer_to_a_handshake() -> None:
+    world = World()
+    producer = world.join(PUBLISH)
+    caller = Caller(CallerOptions(stream_id="A"), socket_id=7, initial_seqno=100, now_us=world.now_us)
+    caller.handle_timer(world.now_us)
+    for answer, _ in world.inject(caller.poll_datagrams()[0], STRANGER):
+        caller.handle_datagram(answer, world.now_us)
+    producer.connection.send(b"first", world.now_us)
+    batch = DatagramBatch(2)
+    batch.append(caller.poll_datagrams()[0], STRANGER)
+    batch.append(producer.poll_datagrams()[0][0], address_of(world, producer))
+    world.endpoint.handle_batch(batch, world.now_us)
+    kinds = [kind_of(datagram) for datagram, address in world.port.poll_datagrams() if address == STRANGER]
+    assert kinds == [ControlType.HANDSHAKE, None]

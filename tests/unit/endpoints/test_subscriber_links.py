@@ -155,6 +155,22 @@ def test_a_packet_is_sent_again_once_within_a_round_trip_and_again_after_it() ->
     assert len(subscriber.say(ControlType.NAK, report)) == 1
 
 
+def test_what_came_late_is_not_sent_twice_for_a_report_that_was_on_its_way() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    subscriber.acknowledge(0, 1)  # its round trip is 20 ms
+    kept = withhold(producer, 1)
+    world.send(producer, 3, interval_us=0)
+    world.run(GATHERED_US)
+    release(world, producer, kept)
+    report = words(add_seqno(subscriber.first_seqno, 1))
+    assert subscriber.say(ControlType.NAK, report) == []
+    world.run(19 * MS)
+    assert subscriber.say(ControlType.NAK, report) == []
+    world.run(1 * MS)
+    assert len(subscriber.say(ControlType.NAK, report)) == 1
+
+
 def test_a_report_is_answered_up_to_a_limit_of_packets() -> None:
     world = World()
     producer, subscriber = world.join("publish:A"), Mute(world)

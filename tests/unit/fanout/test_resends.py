@@ -7,6 +7,7 @@ import pytest
 from tests.support.fanout_tables import payload, ring_with
 
 from headrace.fanout.resends import (
+    MAX_DROP_REQUESTS_PER_REPORT,
     MAX_REMEMBERED_PACKETS,
     MAX_RESENDS_PER_REPORT_PACKETS,
     LossAnswer,
@@ -85,6 +86,12 @@ def test_what_the_ring_has_reused_is_gone() -> None:
     for index in range(100):
         ring.put(index, payload(index), 0)
     assert answer(ring, (3, 5), hopeless=100) == ([], [(3, 5)])
+
+
+def test_a_report_of_many_hopeless_packets_gets_a_few_drop_requests() -> None:
+    ring = ring_with(range(0, 200, 2))
+    holes = [(2 * n + 1, 2 * n + 1) for n in range(60)]
+    assert answer(ring, *holes, hopeless=200)[1] == holes[:MAX_DROP_REQUESTS_PER_REPORT]
 
 
 def test_a_report_gets_256_packets_and_no_more() -> None:

@@ -1,10 +1,12 @@
 """A channel: its ring, and what will never come any more."""
 
+from dataclasses import replace
+
 import numpy as np
 from tests.support.srt_datagrams import PARAMETERS, THERE, data
 
 from headrace.fanout.subscriber_table import SubscriberTable
-from headrace.hub.channel import Channel
+from headrace.hub.channel import MAX_PATIENCE_US, Channel
 from headrace.hub.producer import Producer
 from headrace.srt.connection import Connection
 
@@ -40,3 +42,23 @@ def test_what_the_producers_connection_gave_up_is_hopeless() -> None:
     assert channel.hopeless_index == 5
     connection.poll_deliveries(START_US + PARAMETERS.receive_latency_us)
     assert channel.hopeless_index == 9
+
+
+def test_the_producer_is_asked_for_what_is_missing_as_long_as_the_slowest_subscriber_can_use_it() -> None:
+    channel = make_channel(0)
+    channel.allow_latency(300_000)
+    connection = Connection(replace(PARAMETERS, receive_latency_us=120_000))
+    channel.attach(Producer(connection, THERE, 0))
+    assert connection.receiver.clock.latency_us == 300_000
+    channel.allow_latency(200_000)
+    assert connection.receiver.clock.latency_us == 300_000
+    channel.allow_latency(60_000_000)
+    assert connection.receiver.clock.latency_us == MAX_PATIENCE_US
+
+
+def test_a_producers_own_latency_is_the_least() -> None:
+    channel = make_channel(0)
+    connection = Connection(replace(PARAMETERS, receive_latency_us=2_000_000))
+    channel.attach(Producer(connection, THERE, 0))
+    channel.allow_latency(300_000)
+    assert connection.receiver.clock.latency_us == 2_000_000

@@ -3,6 +3,7 @@
 import ctypes
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,10 @@ from headrace.netio.capabilities import GSO, PORTABLE, SENDMMSG, Capabilities, p
 
 
 @pytest.fixture(autouse=True)
-def no_memory_between_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_memory_between_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("HEADRACE_NETIO", raising=False)
+    capabilities._probe_machine.cache_clear()
+    yield
     capabilities._probe_machine.cache_clear()
 
 

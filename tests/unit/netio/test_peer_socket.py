@@ -71,3 +71,12 @@ def test_the_port_stays_taken_for_everybody_else(stack: ExitStack) -> None:
     with pytest.raises(OSError, match="in use") as caught:
         other.bind(shared.getsockname())
     assert caught.value.errno == errno.EADDRINUSE
+
+
+def test_the_port_stays_taken_for_who_is_willing_to_share_it(stack: ExitStack) -> None:
+    shared, peer = (bound(stack, socket.AF_INET, "127.0.0.1") for _ in range(2))
+    stack.enter_context(open_peer_socket(shared, peer.getsockname()))
+    other = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with pytest.raises(OSError, match="in use"):
+        other.bind(shared.getsockname())

@@ -1,8 +1,12 @@
 # Needs python3 (>= 3.11, with venv) and make. Where uv is missing it is installed from PyPI into .tools/.
 PYTHON ?= python3
-SECONDS_OF_DEMO ?=
+SECONDS ?=
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
+# uv takes a Python of its choice, or the one that is named here.
+ifeq ($(origin PYTHON),command line)
+export UV_PYTHON := $(PYTHON)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench samples clean
@@ -13,15 +17,17 @@ help: ## show what can be made
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Headrace needs Python 3.11 or newer with venv: install it, or name it with make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv .tools
-	.tools/bin/pip install --quiet --disable-pip-version-check uv
+	@echo "installing uv into .tools/"
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv
 
 .venv: $(filter .tools/%,$(UV)) pyproject.toml uv.lock
-	$(UV) sync --frozen --quiet
+	@echo "installing what Headrace needs into .venv/"
+	@$(UV) sync --frozen --quiet
 	@touch .venv
 
-demo: .venv ## a broker, three producers and a client, all on this machine
-	@$(RUN) headrace demo $(if $(SECONDS_OF_DEMO),--seconds $(SECONDS_OF_DEMO))
+demo: .venv ## a broker, three producers and a client, all on this machine (SECONDS=20: no shell, a table at the end)
+	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv ## every test, those with real programs too (skipped where a program is missing)
 	$(RUN) pytest -n 2 --dist loadgroup

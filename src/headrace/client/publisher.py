@@ -162,6 +162,7 @@ class Publisher:
             connect_timeout_seconds=max(timeout_seconds, 0.5),
         )
         self._connects += 1
+        _log.info("connected", broker=str(self._broker), reconnects=self._connects - 1)
         return self._socket
 
     async def _stay_connected(self) -> None:
@@ -179,7 +180,6 @@ class Publisher:
     async def _reconnect(self, backoff: Backoff) -> SrtSocket:
         socket = await self._connect()
         backoff.reset()
-        _log.info("connected again", broker=str(self._broker))
         return socket
 
     async def _watch(self, socket: SrtSocket) -> None:

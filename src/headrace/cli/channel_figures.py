@@ -6,13 +6,14 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from headrace.client.client import ChannelFigures
 from headrace.client.viewer import ViewerFigures
 from headrace.mpegts.metadata import JsonValue
 
 PLAIN_WIDTH: Final = 140
+TABLE_WIDTH: Final = 76
+"""What the table of figures takes with an id and figures of usual length."""
 MAX_DESCRIPTION_CHARACTERS: Final = 80
 """A producer may say 60 kB about itself; JSON has all of it."""
 
@@ -23,24 +24,41 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float | None]) -> Table:
-    """Return a table with a row for each channel.
+def print_figures(
+    console: Console, figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float | None]
+) -> None:
+    """Print a table with a row for each channel, and below it what the channels say about themselves.
+
+    Where a table does not fit, the channels are printed as `figures_line` has them.
 
     Args:
+        console: Where to.
         figures: By channel id.
         rates_mbps: Mbit/s now, by channel id; left out or None where it is not known.
     """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("channel")
-    table.add_column("state")
+    if console.width < TABLE_WIDTH:
+        for channel_id, item in figures.items():
+            line = figures_line(channel_id, item, rates_mbps.get(channel_id))
+            console.print(line, markup=False, highlight=False)
+        return
+    console.print(figures_table(figures, rates_mbps))
+    for channel_id, (_, seen) in figures.items():
+        if description := describe(seen):
+            console.print(f"{channel_id}: {description}", markup=False, highlight=False, soft_wrap=True)
+
+
+def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str, float | None]) -> Table:
+    """Return a table of figures that fits into 80 columns, a row for each channel."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("channel", min_width=7, overflow="fold")
+    table.add_column("state", no_wrap=True)
     for heading in ("Mbit/s", "frames", "packets", "lost", "recovered", "dropped", "latency ms\np50 / p99"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("metadata")
     for channel_id, (received, seen) in figures.items():
         rate = rates_mbps.get(channel_id)
         table.add_row(
             channel_id,
-            received.state.value,
+            received.state.name.lower(),
             "-" if rate is None else f"{rate:.2f}",
             str(seen.video_frames),
             str(received.received_packets),
@@ -48,7 +66,6 @@ def figures_table(figures: Mapping[str, ChannelFigures], rates_mbps: Mapping[str
             str(received.recovered_packets),
             str(received.dropped_packets),
             latency_text(seen.latency_p50_ms, seen.latency_p99_ms),
-            Text(describe(seen)),
         )
     return table
 
@@ -62,7 +79,7 @@ def figures_line(channel_id: str, figures: ChannelFigures, rate_mbps: float | No
         f"{latency_text(seen.latency_p50_ms, seen.latency_p99_ms)} ms  lost {received.lost_packets}  "
         f"recovered {received.recovered_packets}  dropped {received.dropped_packets}  "
         f"{describe(seen)}"
-    )
+    ).rstrip()
 
 
 def latency_text(p50_ms: int | None, p99_ms: int | None) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
-from headrace.cli.channel_figures import figures_json, figures_table, wide_console
+from headrace.cli.channel_figures import figures_json, print_figures, wide_console
 from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
@@ -175,7 +175,7 @@ def _print_figures(
     figures: dict[str, ChannelFigures], failures: dict[str, BaseException | None], *, as_json: bool
 ) -> None:
     if not as_json:
-        wide_console().print(figures_table(figures, {}))
+        print_figures(wide_console(), figures, {})
         return
     for channel_id, item in figures.items():
         print(json.dumps(figures_json(channel_id, item, failures[channel_id])))  # noqa: T201 - the command's output

@@ -16,7 +16,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from rich.console import Console
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.channel_figures import figures_line, figures_table
+from headrace.cli.channel_figures import figures_line, print_figures
 from headrace.cli.piped_lines import piped_lines
 from headrace.cli.rates import Rates
 from headrace.cli.shell_history import open_history
@@ -125,7 +125,7 @@ class Shell:
             return
         figures = {channel_id: self._client.figures(channel_id) for channel_id in self._client.channel_ids}
         rates = {channel_id: self._rates.mbps(channel_id) for channel_id in figures}
-        self._console.print(figures_table(figures, rates))
+        print_figures(self._console, figures, rates)
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -108,10 +108,10 @@ def test_status_shows_a_row_for_each_subscription() -> None:
     session.client.all_figures["A"] = channel_figures(
         state=SubscriptionState.LIVE, video_frames=12, received_packets=345, title="[/b] \x1b[2Jtitle"
     )
-    heading, _, first, second = [line.split() for line in session.type("status")]
-    assert heading[-1] != "channel"
-    assert first == ["A", "live", "-", "12", "345", "0", "0", "0", "-", "[/b]", "?[2Jtitle"]
-    assert second[:3] == ["B", "connecting", "-"]
+    [*_, first, second, description] = [line.split() for line in session.type("status")]
+    assert first == ["A", "live", "-", "12", "345", "0", "0", "0", "-"]
+    assert second == ["B", "connecting", "-", "0", "0", "0", "0", "0", "-"]
+    assert description == ["A:", "[/b]", "?[2Jtitle"]
 
 
 def test_what_changes_is_told_by_itself() -> None:

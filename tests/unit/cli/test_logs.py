@@ -1,0 +1,27 @@
+import json
+
+import pytest
+import structlog
+
+from headrace.cli.logs import configure_logs
+
+
+def test_text_for_people_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info")
+    structlog.get_logger().info("listening", port=8890)
+    structlog.get_logger().debug("not shown")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.endswith("listening port=8890\n")
+    assert "\x1b" not in err
+
+
+def test_json_for_machines_is_one_object_a_line_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("warning", json=True)
+    structlog.get_logger().info("not shown")
+    structlog.get_logger().error("a bug", exc_info=ValueError("broken"))
+    [line] = capsys.readouterr().err.splitlines()
+    entry = json.loads(line)
+    assert (entry["level"], entry["event"]) == ("error", "a bug")
+    assert "ValueError: broken" in entry["exception"]

@@ -1,0 +1,42 @@
+import pytest
+import typer
+from typer.main import get_command
+
+from headrace.base.errors import HeadraceError
+from headrace.cli.command_table import SUMMARIES, load_function
+from headrace.cli.options import ENVIRONMENT_NAMES, parse_broker
+from headrace.client.broker_address import BrokerAddress
+
+READ_BY_SOURCES = {"FILE", "FRAMES", "AUDIO", "INPUT"}
+
+
+def environment_names(command: str) -> set[str]:
+    one = typer.Typer(add_completion=False)
+    one.command()(load_function(command))
+    return {str(option.envvar) for option in get_command(one).params if option.envvar}
+
+
+def test_every_environment_name_of_every_command_is_listed() -> None:
+    named = set().union(*(environment_names(command) for command in SUMMARIES))
+    assert named | READ_BY_SOURCES == set(ENVIRONMENT_NAMES)
+    assert {"BROKER_ADDRESS", "PRODUCER_ID", "FRAMES", "AUDIO", "DELAY", "RATE"} <= set(ENVIRONMENT_NAMES)
+
+
+def test_every_environment_name_is_shown_in_a_commands_help(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = ""
+    for command in SUMMARIES:
+        one = typer.Typer(add_completion=False)
+        one.command()(load_function(command))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("typer.rich_utils.MAX_WIDTH", 400)
+            one(["--help"], standalone_mode=False)
+        shown += capsys.readouterr().out
+    assert [name for name in ENVIRONMENT_NAMES if f"[env var: {name}]" not in shown] == []
+
+
+def test_a_broker_is_on_this_machine_and_port_8890_where_nothing_else_is_said() -> None:
+    assert parse_broker("") == BrokerAddress("127.0.0.1", 8890)
+    assert parse_broker(":1") == BrokerAddress("127.0.0.1", 1)
+    assert parse_broker("[::1]:2") == BrokerAddress("::1", 2)
+    with pytest.raises(HeadraceError, match="port"):
+        parse_broker("host:port")

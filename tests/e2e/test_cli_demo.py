@@ -1,0 +1,114 @@
+"""``headrace demo`` as a newcomer runs it, and what it leaves behind: nothing, however it ends."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from tests.support.headrace_commands import Headrace
+from tests.support.ports import free_udp_port
+from tests.support.processes import wait_until
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+PROCESSES = Path("/proc")
+needs_proc = pytest.mark.skipif(not (PROCESSES / "self" / "environ").exists(), reason="there is no /proc")
+
+
+def started_by(demo: Headrace) -> list[int]:
+    """Return the processes that a demo has started and that run, also after it is gone itself."""
+    mark = f"HEADRACE_PARENT_PID={demo.process.pid}".encode()
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir(PROCESSES))) if mark in environment(pid)]
+
+
+def environment(pid: int) -> list[bytes]:
+    try:
+        return (PROCESSES / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has just ended, or is not ours
+        return []
+
+
+def start_demo(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Headrace:
+    port = str(free_udp_port())
+    return Headrace(folder, "demo", "--samples", str(SAMPLES), "--port", port, *arguments, environment=environment)
+
+
+def rows(table: str) -> dict[str, list[str]]:
+    """Return the rows of the demo's table by channel: the words after what it is made from."""
+    found = {}
+    for line in table[table.index("what arrived") :].splitlines():
+        for channel, what in (
+            ("1AAA99", "frames and audio"),
+            ("2BBB99", "video file"),
+            ("3CCC99", "test pattern (left half way)"),
+        ):
+            if line.startswith(channel):
+                found[channel] = line.removeprefix(channel).strip().removeprefix(what).split()
+    return found
+
+
+@needs_proc
+def test_the_demo_shows_three_channels_without_loss_and_leaves_nothing_running(tmp_path: Path) -> None:
+    # Options that are meant for what a person types must not change what the demo starts.
+    meddling = {"LOG_LEVEL": "error", "DELAY": "60", "FILE": "none.mp4", "RATE": "1", "TMPDIR": str(tmp_path)}
+    with start_demo(tmp_path, "--seconds", "4", environment=meddling) as demo:
+        assert demo.wait(50) == 0, demo.log
+        assert demo.log == ""
+        assert started_by(demo) == []
+    table = rows(demo.said)
+    assert sorted(table) == ["1AAA99", "2BBB99", "3CCC99"]
+    for frames, errors, _, packets, lost, _, dropped, *_ in table.values():
+        assert int(frames) >= 10
+        assert int(packets) >= 100
+        assert (errors, lost, dropped) == ("0", "0", "0")
+    assert "unsubscribed from 3CCC99" in demo.said
+    assert int(table["3CCC99"][0]) < int(table["2BBB99"][0])
+    assert list(tmp_path.glob("headrace-demo-*")) == []
+
+
+@needs_proc
+def test_the_demo_fails_where_a_channel_gives_no_video(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    shutil.copytree(SAMPLES, samples)
+    (samples / "clip.mp4").write_bytes(b"no video at all" * 100)
+    with Headrace(
+        tmp_path, "demo", "--seconds", "4", "--samples", str(samples), "--port", str(free_udp_port())
+    ) as demo:
+        assert demo.wait(50) == 1
+        assert started_by(demo) == []
+    [line] = demo.log.splitlines()
+    assert line.startswith("headrace: producer 2BBB99 ended with code 1: ")
+    assert "what arrived" not in demo.said
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
+    ids=str,
+)
+@pytest.mark.parametrize("processes", [1, 4], ids=["while starting", "while running"])
+def test_whatever_ends_the_demo_ends_what_it_started(
+    number: signal.Signals, code: int, processes: int, tmp_path: Path
+) -> None:
+    with start_demo(tmp_path, "--seconds", "60", environment={"TMPDIR": str(tmp_path)}) as demo:
+        wait_until(lambda: len(started_by(demo)) >= processes, f"{processes} processes", seconds=30)
+        demo.process.send_signal(number)
+        assert demo.wait(15) == code
+        if number == signal.SIGKILL:
+            wait_until(lambda: started_by(demo) == [], "they notice")
+        assert started_by(demo) == []
+        assert "Traceback" not in demo.log
+    if number != signal.SIGKILL:
+        assert list(tmp_path.glob("headrace-demo-*")) == []
+
+
+@needs_proc
+def test_a_producer_that_is_killed_ends_the_demo_with_an_error(tmp_path: Path) -> None:
+    with start_demo(tmp_path, "--seconds", "60") as demo:
+        wait_until(lambda: len(started_by(demo)) == 4, "all processes", seconds=30)
+        victim = next(pid for pid in started_by(demo) if b"2BBB99" in (PROCESSES / f"{pid}/cmdline").read_bytes())
+        os.kill(victim, signal.SIGKILL)
+        assert demo.wait(30) == 1
+        assert demo.log == "headrace: producer 2BBB99 was ended by SIGKILL\n"
+        assert started_by(demo) == []

@@ -11,6 +11,12 @@ from tests.support.headrace_commands import HEADRACE, SMALL_PATTERN, Headrace, r
 from tests.support.processes import BrokerProgram
 
 
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProgram]:
+    with BrokerProgram(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
 @pytest.fixture
 def silent_port() -> Iterator[int]:
     """Return a UDP port that is taken, and where nobody answers."""
@@ -53,29 +59,31 @@ def test_every_command_says_the_same_of_an_unreachable_broker(tmp_path: Path, si
             )
 
 
-def test_a_second_producer_of_a_live_channel_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    with BrokerProgram(tmp_path) as broker:
-        at = f"127.0.0.1:{broker.port}"
-        with Headrace(tmp_path, "produce", "X", *SMALL_PATTERN, "--broker", at) as first:
-            broker.wait_for("producer connected")
-            said = fails(tmp_path, "produce", "X", *SMALL_PATTERN, "--broker", at)
-            assert said == (
-                f"headrace: {at} refused (2409): this channel has a live producer already: "
-                "end it, or choose another ID"
-            )
-            assert first.process.poll() is None
-            assert "not connected" not in first.log
+def test_a_second_producer_of_a_live_channel_is_refused_and_the_first_goes_on(
+    broker: BrokerProgram, tmp_path: Path
+) -> None:
+    at = f"127.0.0.1:{broker.port}"
+    with Headrace(tmp_path, "produce", "X", *SMALL_PATTERN, "--broker", at) as first:
+        first.wait_for("connected")
+        said = fails(tmp_path, "produce", "X", *SMALL_PATTERN, "--broker", at)
+        assert said == (
+            f"headrace: {at} refused (2409): this channel has a live producer already: "
+            "end it, or choose another ID"
+        )
+        assert first.process.poll() is None
+        assert "not connected" not in first.log
 
 
-def test_standard_input_that_is_no_transport_stream_is_said_in_one_line(tmp_path: Path) -> None:
-    with BrokerProgram(tmp_path) as broker:
-        for typed, said in (("text " * 1000, "is not MPEG-TS"), ("", "nothing was sent")):
-            done = run_headrace(
-                "produce", "X", "--stdin", "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path, typed=typed
-            )
-            assert done.returncode == 1
-            assert said in done.stderr.splitlines()[-1]
-            assert "Traceback" not in done.stderr
+def test_standard_input_that_is_no_transport_stream_is_said_in_one_line(
+    broker: BrokerProgram, tmp_path: Path
+) -> None:
+    for typed, said in (("text " * 1000, "is not MPEG-TS"), ("", "nothing was sent")):
+        done = run_headrace(
+            "produce", "X", "--stdin", "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path, typed=typed
+        )
+        assert done.returncode == 1
+        assert said in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -83,20 +91,19 @@ def test_standard_input_that_is_no_transport_stream_is_said_in_one_line(tmp_path
     [(("check",), "<&- >&-", 0), (("client", "X"), "<&-", 0), (("produce", "X", "--stdin"), "<&-", 1)],
 )
 def test_a_command_started_without_standard_streams_ends_as_ever(
-    arguments: tuple[str, ...], closed: str, code: int, tmp_path: Path
+    arguments: tuple[str, ...], closed: str, code: int, broker: BrokerProgram, tmp_path: Path
 ) -> None:
-    with BrokerProgram(tmp_path) as broker:
-        command = ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', HEADRACE, *arguments]
-        done = subprocess.run(
-            [*command, "--broker", f"127.0.0.1:{broker.port}"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert done.returncode == code
-        assert "Traceback" not in done.stderr
+    command = ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', HEADRACE, *arguments]
+    done = subprocess.run(
+        [*command, "--broker", f"127.0.0.1:{broker.port}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_bug(tmp_path: Path) -> None:
@@ -106,27 +113,28 @@ def test_output_that_nobody_reads_to_its_end_is_no_bug(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
-def test_flags_win_over_the_environment_and_the_environment_over_dotenv(tmp_path: Path, silent_port: int) -> None:
+def test_flags_win_over_the_environment_and_the_environment_over_dotenv(
+    broker: BrokerProgram, tmp_path: Path, silent_port: int
+) -> None:
     (tmp_path / ".env").write_text("BROKER_ADDRESS=127.0.0.1:1\n")
-    with BrokerProgram(tmp_path) as broker:
-        at = f"127.0.0.1:{broker.port}"
-        elsewhere = f"127.0.0.1:{silent_port}"
-        check = ("check", "--timeout", "0.5")
-        unset = {"PATH": "/usr/bin:/bin"}
+    at = f"127.0.0.1:{broker.port}"
+    elsewhere = f"127.0.0.1:{silent_port}"
+    check = ("check", "--timeout", "0.5")
+    unset = {"PATH": "/usr/bin:/bin"}
 
-        def code(*arguments: str, environment: dict[str, str]) -> int:
-            return subprocess.run(
-                [HEADRACE, *check, *arguments],
-                cwd=tmp_path,
-                env={**unset, **environment},
-                capture_output=True,
-                timeout=30,
-                check=False,
-            ).returncode
+    def code(*arguments: str, environment: dict[str, str]) -> int:
+        return subprocess.run(
+            [HEADRACE, *check, *arguments],
+            cwd=tmp_path,
+            env={**unset, **environment},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        ).returncode
 
-        assert code(environment={}) == 1
-        assert code(environment={"BROKER_ADDRESS": at}) == 0
-        assert code("--broker", at, environment={"BROKER_ADDRESS": elsewhere}) == 0
-        assert code("--broker", elsewhere, environment={"BROKER_ADDRESS": at}) == 1
-        (tmp_path / ".env").write_text(f"BROKER_ADDRESS={at}\n")
-        assert code(environment={}) == 0
+    assert code(environment={}) == 1
+    assert code(environment={"BROKER_ADDRESS": at}) == 0
+    assert code("--broker", at, environment={"BROKER_ADDRESS": elsewhere}) == 0
+    assert code("--broker", elsewhere, environment={"BROKER_ADDRESS": at}) == 1
+    (tmp_path / ".env").write_text(f"BROKER_ADDRESS={at}\n")
+    assert code(environment={}) == 0

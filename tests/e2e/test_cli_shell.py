@@ -24,9 +24,9 @@ ASK_SECONDS = 0.5
 TAB, CTRL_C, CTRL_D, UP, ENTER = b"\t", b"\x03", b"\x04", b"\x1b[A", b"\r"
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerProgram]:
-    with BrokerProgram(tmp_path) as running:
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProgram]:
+    with BrokerProgram(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
 
@@ -197,29 +197,31 @@ def test_a_terminal_completes_shows_live_figures_and_remembers(broker: BrokerPro
 def test_a_signal_ends_the_shell_at_a_terminal(
     number: signal.Signals, broker: BrokerProgram, tmp_path: Path
 ) -> None:
-    with Terminal("client", "X", "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path) as terminal:
-        terminal.wait_for("X: waiting for the producer")
+    name = f"ended-by-{number.name}"
+    with Terminal("client", name, "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path) as terminal:
+        terminal.wait_for(f"{name}: waiting for the producer")
         terminal.process.send_signal(number)
         assert terminal.wait() == 0
         assert "Traceback" not in terminal.text
-    broker.wait_for("peer_shutdown")
+    broker.wait_for(f"channel={name} reason=peer_shutdown")
 
 
 @pytest.mark.parametrize("columns", [60, 120])
 def test_a_producer_at_a_terminal_shows_one_line_of_progress(
     columns: int, broker: BrokerProgram, tmp_path: Path
 ) -> None:
+    name = f"P{columns}"
     with Terminal(
-        "produce", "X", *SMALL_PATTERN, "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path, columns=columns
+        "produce", name, *SMALL_PATTERN, "--broker", f"127.0.0.1:{broker.port}", folder=tmp_path, columns=columns
     ) as terminal:
         terminal.wait_for("0:00:02")
         flat = " ".join(terminal.text.split())
-        assert re.search(r"X 0:00:02 [\d.]+ fps [\d.]+ Mbit/s RTT [\d.]+ ms resent \d+ dropped 0", flat), (
+        assert re.search(rf"{name} 0:00:02 [\d.]+ fps [\d.]+ Mbit/s RTT [\d.]+ ms resent \d+ dropped 0", flat), (
             terminal.text
         )
         terminal.press(CTRL_C)
         assert terminal.wait() == 0
-        assert "X: sent 0:00:0" in terminal.text
+        assert f"{name}: sent 0:00:0" in terminal.text
 
 
 def test_the_demo_at_a_terminal_ends_with_ctrl_c(tmp_path: Path) -> None:

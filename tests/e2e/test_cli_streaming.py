@@ -196,7 +196,7 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         wait_until(lambda: "X: connecting" in shell.said, "the shell tells it")
         frames = shell.frames("X")
         with Headrace(tmp_path, "serve", "--listen", f"127.0.0.1:{broker.port}"):
-            wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the new broker")
+            wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the new broker", seconds=40)
         assert "Traceback" not in producer.log + shell.log
         producer.process.send_signal(signal.SIGINT)
         assert producer.wait(10) == 0

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -147,18 +146,11 @@ async def run_script(
             await _receive(subscriber, channel_ids, seconds)
         finally:
             failures = {channel_id: subscriber.failure(channel_id) for channel_id in channel_ids}
-            figures = {channel_id: await _end(subscriber, channel_id) for channel_id in channel_ids}
+            figures = {channel_id: await subscriber.unsubscribe(channel_id) for channel_id in channel_ids}
             _print_figures(figures, failures, as_json=as_json)
     refused = [f"{channel_id}: {failure}" for channel_id, failure in failures.items() if failure is not None]
     if refused:
         raise ClientError("; ".join(refused))
-
-
-async def _end(subscriber: Client, channel_id: str) -> ChannelFigures:
-    """Unsubscribe; return all that was received, with the state of the moment before."""
-    state = subscriber.figures(channel_id).received.state
-    received, seen = await subscriber.unsubscribe(channel_id)
-    return ChannelFigures(replace(received, state=state), seen)
 
 
 async def _receive(subscriber: Client, channel_ids: Sequence[str], seconds: float | None) -> None:

@@ -19,6 +19,17 @@ class _StandardError:
         sys.stderr.flush()
 
 
+class _ToStructlog(logging.Handler):
+    """Gives what the client library logs the form of all other lines.
+
+    The library uses the standard library's logging, which says nothing on standard output where a program that
+    imports it has set up no logs.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(record.levelno, record.getMessage())
+
+
 def configure_logs(level: LogLevel = "info", *, json: bool = False) -> None:
     """Send log lines of ``level`` and above to standard error, as text for people or as JSON for machines."""
     render = (
@@ -36,3 +47,6 @@ def configure_logs(level: LogLevel = "info", *, json: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
+    library = logging.getLogger("headrace")
+    library.setLevel(level.upper())
+    library.handlers = [_ToStructlog()]

@@ -35,7 +35,7 @@ class TimedEvents:
     """
 
     def __init__(self, path: Path, stream: LiveStream | PassThrough) -> None:
-        if not path.exists() or path.is_dir() or not os.access(path, os.R_OK):
+        if not path.exists() or path.is_dir() or not os.access(path, os.R_OK | (os.W_OK if path.is_fifo() else 0)):
             raise TimedEventsError(f"cannot read {path}: --events wants a file or FIFO of JSON lines")
         self._path = path
         self._stream = stream
@@ -46,12 +46,10 @@ class TimedEvents:
         self._thread.start()
 
     def _run(self) -> None:
-        self._read_to_end()
-        while self._path.is_fifo():  # its end is only the end of one writer
-            self._read_to_end()
-
-    def _read_to_end(self) -> None:
-        with self._path.open(encoding="utf-8", errors="replace") as lines:
+        # Opened for writing too, a FIFO has no end between two writers, at which what the second one has written
+        # already would be lost with the reader's descriptor.
+        flags = os.O_RDWR if self._path.is_fifo() else os.O_RDONLY
+        with os.fdopen(os.open(self._path, flags), encoding="utf-8", errors="replace") as lines:
             for line in filter(str.strip, lines):
                 try:
                     self._send(line)

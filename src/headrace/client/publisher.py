@@ -8,13 +8,12 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
-
-import structlog
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError, LocalProtocolError
@@ -34,7 +33,7 @@ MAX_WAITING_WRITES: Final = 256
 STOP_SECONDS: Final = 2.0
 """The stream looks at its stop between two frames; one that hangs in a read is left to itself after this."""
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class TransportStreamSource(Protocol):
@@ -162,7 +161,6 @@ class Publisher:
             connect_timeout_seconds=max(timeout_seconds, 0.5),
         )
         self._connects += 1
-        _log.info("connected", broker=str(self._broker), reconnects=self._connects - 1)
         return self._socket
 
     async def _stay_connected(self) -> None:
@@ -174,12 +172,13 @@ class Publisher:
             except (HeadraceError, OSError) as error:
                 if is_refused_for_good(error) and not _is_conflict(error):
                     raise
-                _log.warning("not connected", broker=str(self._broker), reason=str(error))
+                _log.warning("not connected to %s: %s", self._broker, error)
                 await asyncio.sleep(backoff.next_seconds())
 
     async def _reconnect(self, backoff: Backoff) -> SrtSocket:
         socket = await self._connect()
         backoff.reset()
+        _log.info("connected to %s again", self._broker)
         return socket
 
     async def _watch(self, socket: SrtSocket) -> None:

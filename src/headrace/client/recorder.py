@@ -1,18 +1,17 @@
 """Writes a channel to a playable ``.ts`` file."""
 
 import contextlib
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import structlog
-
 from headrace.base.channel_id import check_channel_id
 
 MAX_NAME_TRIES: Final = 1000
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -66,7 +65,7 @@ class Recorder:
     def _fail(self, error: OSError) -> None:
         if not self._has_failed:
             self._has_failed = True
-            _log.error("recording ended", channel=self._channel_id, path=str(self.path), reason=str(error))
+            _log.error("%s: the recording %s ended: %s", self._channel_id, self.path, error)
 
     def _open(self) -> BinaryIO:
         """Open a file that did not exist: an old recording is never written over."""

@@ -8,13 +8,12 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
-
-import structlog
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
@@ -28,7 +27,7 @@ from headrace.srt.stream_id import AccessRequest, format_stream_id
 LIVE_WITHIN_US: Final = 1_000_000
 """A channel that gave something within the last second counts as live; a stream pauses for less."""
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class PayloadSink(Protocol):
@@ -172,7 +171,7 @@ class Subscription:
         if is_refused_for_good(error):
             self._refused = True
             raise error
-        _log.warning("not connected", channel=self.channel_id, broker=str(self._broker), reason=str(error))
+        _log.warning("%s: not connected to %s: %s", self.channel_id, self._broker, error)
 
     async def _connect(self) -> SrtSocket:
         self._socket = await srt_connect(

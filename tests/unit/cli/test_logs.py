@@ -1,4 +1,5 @@
 import json
+import logging
 
 import pytest
 import structlog
@@ -25,3 +26,14 @@ def test_json_for_machines_is_one_object_a_line_with_its_traceback(capsys: pytes
     entry = json.loads(line)
     assert (entry["level"], entry["event"]) == ("error", "a bug")
     assert "ValueError: broken" in entry["exception"]
+
+
+def test_what_the_client_library_logs_looks_like_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("warning")
+    logging.getLogger("headrace.client.publisher").warning("not connected to %s", "there")
+    logging.getLogger("headrace.client.publisher").info("not shown")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "warning" in err
+    assert err.endswith("not connected to there\n")

@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from structlog.testing import capture_logs
 from tests.support.streams import drawn_video
 
 from headrace.base.errors import ChannelIdError
@@ -82,42 +81,43 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
 
 
 def test_too_many_recordings_of_one_second_end_the_recording(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "MAX_NAME_TRIES", 2)
     for _ in range(2):
         recording(tmp_path, b"x")
     recorder = Recorder(tmp_path, "cam")
-    with capture_logs() as logs:
-        recorder.write([b"x"])
-    assert [line["event"] for line in logs] == ["recording ended"]
+    recorder.write([b"x"])
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "ended" in caplog.text
     assert recorder.path is None
     assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("buffering", [0, -1])
-def test_a_full_disk_ends_the_recording_with_one_line_and_nothing_else(tmp_path: Path, buffering: int) -> None:
+def test_a_full_disk_ends_the_recording_with_one_line_and_nothing_else(
+    tmp_path: Path, buffering: int, caplog: pytest.LogCaptureFixture
+) -> None:
     recorder = Recorder(tmp_path, "cam")
     recorder.write([b"x"])
     assert recorder._file is not None
     recorder._file.close()
     recorder._file = full = open("/dev/full", "wb", buffering=buffering)  # noqa: SIM115 - the recorder closes it
-    with capture_logs() as logs:
-        for _ in range(100):
-            recorder.write([bytes(1316)])
-        recorder.close()
+    for _ in range(100):
+        recorder.write([bytes(1316)])
+    recorder.close()
     assert full.closed
-    assert [(line["event"], line["channel"]) for line in logs] == [("recording ended", "cam")]
-    assert "space" in logs[0]["reason"]
+    [record] = caplog.records
+    assert record.getMessage().startswith("cam: the recording")
+    assert "space" in record.getMessage()
 
 
-def test_what_does_not_fit_at_the_very_end_is_told(tmp_path: Path) -> None:
+def test_what_does_not_fit_at_the_very_end_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(tmp_path, "cam")
     recorder._file = open("/dev/full", "wb")  # noqa: SIM115 - the recorder closes it
     recorder.write([b"less than a buffer"])
-    with capture_logs() as logs:
-        recorder.close()
-    assert [line["event"] for line in logs] == ["recording ended"]
+    recorder.close()
+    assert len(caplog.records) == 1
 
 
 def test_after_closing_nothing_is_written(tmp_path: Path) -> None:

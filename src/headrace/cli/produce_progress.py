@@ -66,6 +66,7 @@ class ProduceProgress:
         while not self._publisher.figures.is_connected:
             self._show("connecting")
             await asyncio.sleep(CONNECT_POLL_SECONDS)
+        _log.info("connected", channel=self._channel_id)
         self._last = (time.monotonic(), 0, 0)
         while True:
             await asyncio.sleep(LOG_INTERVAL_SECONDS if self._live is None else TERMINAL_INTERVAL_SECONDS)

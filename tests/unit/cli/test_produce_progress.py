@@ -63,13 +63,14 @@ def test_where_nothing_was_sent_there_is_no_summary(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_a_terminal_it_logs_how_it_goes_now_and_then(
+def test_without_a_terminal_it_logs_that_it_is_connected_and_then_how_it_goes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(produce_progress, "LOG_INTERVAL_SECONDS", 0.05)
     counters = StreamCounters(video_frames=0, media_time_us=61_000_000, dropped_frames=4)
     run_for(make(Producing(SOMETHING, counters)), seconds=0.08)
-    [line] = capsys.readouterr().out.splitlines()
+    first, line = capsys.readouterr().out.splitlines()
+    assert "connected channel=1AAA99" in " ".join(first.split())
     for text in ("0:01:01", "0.0 fps", "Mbit/s", "RTT 1.3 ms", "resent 3", "dropped 2", "too slow for 4 frames"):
         assert text in line
     assert "not connected" not in line

@@ -17,10 +17,13 @@ LOOPBACK = "lo"
 
 
 @contextmanager
-def captured(port: int, folder: Path) -> Iterator[Path]:
-    """Capture what goes to and from a UDP port of the loopback interface into a file."""
+def captured(host: str, port: int, folder: Path) -> Iterator[Path]:
+    """Capture what goes to and from a UDP port of one address of the loopback interface into a file.
+
+    The same port of the other family may be anybody's.
+    """
     path = folder / "capture.pcapng"
-    command = [find_program("tshark"), "-i", LOOPBACK, "-f", f"udp port {port}", "-w", str(path)]
+    command = [find_program("tshark"), "-i", LOOPBACK, "-f", f"udp port {port} and host {host}", "-w", str(path)]
     with Program(command, folder, "tshark") as tshark:
         wait_until(lambda: "Capture started" in tshark.log or tshark.process.poll() is not None, "a capture")
         if tshark.process.poll() is not None:
@@ -44,7 +47,7 @@ def dissected(capture: Path, port: int, display_filter: str) -> list[str]:
 def test_tshark_finds_nothing_malformed_in_a_conversation(host: str, tmp_path: Path) -> None:
     with (
         BrokerProgram(tmp_path, host=host, netio="sendmmsg") as broker,
-        captured(broker.port, tmp_path) as capture,
+        captured(host, broker.port, tmp_path) as capture,
     ):
         with FileSubscriber(broker, tmp_path, "subscriber"):
             broker.wait_for("subscriber connected")

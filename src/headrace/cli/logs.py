@@ -1,5 +1,6 @@
 """Where log lines go: to standard error, so that standard output stays for results."""
 
+import contextlib
 import logging
 import sys
 from typing import Literal, TypeAlias
@@ -10,13 +11,19 @@ LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 class _StandardError:
-    """Standard error as it is at each write: a live display may have put itself in front of it."""
+    """Standard error as it is at each write: a live display may have put itself in front of it.
+
+    A line that cannot be written, as its reader is gone or the disk is full, is lost: streams go on without a log.
+    """
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 class _ToStructlog(logging.Handler):

@@ -4,7 +4,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from headrace.cli.hostport import parse_host_port
+from headrace.cli.hostport import AddressError, parse_host_port
 from headrace.client.broker_address import BrokerAddress
 
 DEFAULT_BROKER: Final = "127.0.0.1:8890"
@@ -39,4 +39,6 @@ def parse_broker(text: str) -> BrokerAddress:
         AddressError: ``text`` is no ``HOST:PORT``.
     """
     host, port = parse_host_port(text, default_port=8890)
+    if port == 0:
+        raise AddressError(f"{text!r} is not a broker's address: the port is a number from 1 to 65535")
     return BrokerAddress(host or "127.0.0.1", port)

@@ -24,9 +24,11 @@ from headrace.hub.hub import Admission, Hub
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import HEADER_BYTES, ControlType
-from headrace.srt.rejection import RejectReason
+from headrace.srt.rejection import RejectReason, explain_rejection
 from headrace.srt.stream_id import parse_stream_id
 
+MIN_SUBSCRIBER_MSS_BYTES: Final = 1360
+"""Seven transport stream packets, which is what all encoders send, and 44 bytes of headers."""
 _COOKIE_SECRET_BYTES: Final = 32
 
 
@@ -98,6 +100,8 @@ class SrtEndpoint:
             return
         address = packets.address(position)
         answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
+        for request, reason in self._listener.poll_refusals():
+            self._refusals.note(request, int(reason), explain_rejection(reason), now_us)
         if isinstance(answer, ConnectionRequest):
             answer = self._answer_request(answer, now_us)
         if answer is not None:
@@ -118,6 +122,8 @@ class SrtEndpoint:
                 return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request", now_us)
 
     def _answer_subscriber(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes:
+        if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
+            return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:

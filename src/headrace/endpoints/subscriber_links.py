@@ -18,7 +18,7 @@ from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import make_bursts, make_resends
 from headrace.fanout.headers import control_packets
-from headrace.fanout.resends import ResendMemory, answer_loss_report
+from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -60,6 +60,7 @@ class SubscriberLinks:
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
         self._resends: dict[int, ResendMemory] = {}
+        self._report_words: Counter[int] = Counter()
         self._tails = TailProbes()
         self._sweep_us: int | None = None
         self.ended: list[tuple[bytes, int]] = []
@@ -152,6 +153,10 @@ class SubscriberLinks:
         entry = self._table.rows[row]
         channel = self._channels[row]
         self._table.rows["naks_packets"][row] += 1
+        self._report_words[row] += len(body) // 4
+        if self._report_words[row] > MAX_REPORT_WORDS_PER_SWEEP:
+            self._ignored["too_many_loss_reports"] += 1
+            return
         try:
             ranges = decode_loss_report(body)
         except PacketError as error:
@@ -203,6 +208,7 @@ class SubscriberLinks:
             self._sweep(now_us)
 
     def _sweep(self, now_us: int) -> None:
+        self._report_words.clear()
         entries = self._table.rows
         used = self._table.used()
         for row in used[now_us - entries["heard_us"][used] >= DEFAULT_PEER_TIMEOUT_US].tolist():

@@ -13,7 +13,12 @@ from headrace.base.seqno import SEQNO_MASK, seqno_distance
 from headrace.fanout.ring import Ring
 
 MAX_RESENDS_PER_REPORT_PACKETS: Final = 256
-"""One datagram can name 2**30 packets. What is over this is asked for again 20 ms later at the earliest."""
+"""One datagram can name 2**30 packets. So many are looked for; the rest is asked for again 20 ms later or more."""
+MAX_REPORT_WORDS_PER_SWEEP: Final = 1456
+"""Four full loss reports of one subscriber within 50 ms; an honest one sends two and a half at most. Taking one in
+costs half a millisecond."""
+MIN_RESEND_INTERVAL_US: Final = 10_000
+"""Whatever round trip a subscriber claims: no receiver repeats a loss report sooner than after 20 ms."""
 MAX_DROP_REQUESTS_PER_REPORT: Final = 16
 """One report can name 364 single packets; an answer is not to be many times as large as what asked for it."""
 MAX_REMEMBERED_PACKETS: Final = 1024
@@ -46,7 +51,7 @@ class ResendMemory:
 
         A report that comes within a round trip of a resend was written before the resend could arrive.
         """
-        limit_us = now_us - rtt_us
+        limit_us = now_us - max(rtt_us, MIN_RESEND_INTERVAL_US)
         sent_us = self._sent_us
         admitted = [index for index in indices.tolist() if sent_us.get(index, limit_us) <= limit_us]
         for index in admitted:
@@ -79,18 +84,39 @@ def answer_loss_report(
         ring: The channel's packets.
     """
     newest_seqno = (next_index + seqno_offset) & SEQNO_MASK
-    wanted: list[I64Array] = []
-    gone: list[tuple[int, int]] = []
+    reach = ring.next_index - ring.capacity_packets
     budget = MAX_RESENDS_PER_REPORT_PACKETS
+    looked_at: list[_Span] = []
+    gone: list[tuple[int, int]] = []
     for first_seqno, last_seqno in ranges:
         first = max(next_index + seqno_distance(newest_seqno, first_seqno), start_index)
         last = min(next_index + seqno_distance(newest_seqno, last_seqno), next_index - 1)
-        oldest = max(first, ring.next_index - ring.capacity_packets)
-        looked_at = min(last, oldest + budget - 1)
-        held = ring.held(np.arange(oldest, looked_at + 1))
-        hopeless = min(looked_at, hopeless_index - 1)
-        if budget and not len(held) and first <= hopeless and len(gone) < MAX_DROP_REQUESTS_PER_REPORT:
-            gone.append((first, hopeless))
-        wanted.append(held)
-        budget -= len(held)
-    return LossAnswer(np.concatenate(wanted) if wanted else np.empty(0, np.int64), gone)
+        begin, end = max(first, reach), min(last, max(first, reach) + budget - 1)
+        if begin <= end:
+            looked_at.append(_Span(first, begin, end))
+            budget -= end - begin + 1
+        elif first <= last < min(reach, hopeless_index):
+            gone.append((first, last))
+    held, missing = _look_up(looked_at, ring)
+    gone += [(first, min(end, hopeless_index - 1)) for first, _, end in missing if first < hopeless_index]
+    return LossAnswer(held, gone[:MAX_DROP_REQUESTS_PER_REPORT])
+
+
+class _Span(NamedTuple):
+    """Packets ``begin`` to ``end`` of a range that starts at ``first``, which may lie before the ring's reach."""
+
+    first: int
+    begin: int
+    end: int
+
+
+def _look_up(spans: list[_Span], ring: Ring) -> tuple[I64Array, list[_Span]]:
+    """Return which packets of all spans are held, and the spans of which none is; one look for them all."""
+    if not spans:
+        return np.empty(0, np.int64), []
+    wanted = np.concatenate([np.arange(begin, end + 1) for _, begin, end in spans])
+    is_held = ring.holds(wanted)
+    starts = np.cumsum([0] + [end - begin + 1 for _, begin, end in spans[:-1]])
+    counts = np.add.reduceat(is_held.astype(np.int64), starts)
+    held: I64Array = wanted[is_held]
+    return held, [span for span, count in zip(spans, counts.tolist(), strict=True) if count == 0]

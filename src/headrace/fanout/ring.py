@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from headrace.base.datagram_batch import I64Array, U8Array
+from headrace.base.datagram_batch import BoolArray, I64Array, U8Array
 from headrace.srt.packet import MAX_PAYLOAD_BYTES
 
 FIRST_CAPACITY_PACKETS: Final = 256
@@ -120,7 +120,12 @@ class Ring:
 
     def held(self, indices: I64Array) -> I64Array:
         """Return those of ``indices`` that are here, in the order given; shape ``(k,)``."""
-        if self.capacity_packets == 0:
-            return indices[:0]
-        held: I64Array = indices[self.indices[self.slots(indices)] == indices]
+        held: I64Array = indices[self.holds(indices)]
         return held
+
+    def holds(self, indices: I64Array) -> BoolArray:
+        """Return whether each of ``indices`` is here; shape as given."""
+        if self.capacity_packets == 0:
+            return np.zeros(indices.shape, np.bool_)
+        here: BoolArray = self.indices[self.slots(indices)] == indices
+        return here

@@ -15,6 +15,7 @@ Source: the run loop of sans-IO protocols: one input, drain every output, sleep 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -71,7 +72,7 @@ class Pump:
         self._machine = machine
         self._batch = DatagramBatch(batch_capacity)
         self._coalesce_seconds = coalesce_us / 1e6
-        self._on_error = on_error or self._report
+        self._report = on_error or self._tell_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -163,7 +164,7 @@ class Pump:
                     self.stop()
                 else:
                     self.remove(socket)
-                self._on_error(error)
+                self._tell(error)
                 return False
             if not count:
                 break
@@ -180,7 +181,7 @@ class Pump:
         try:
             self._machine.handle_batch(self._batch, now_us())
         except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
-            self._on_error(error)
+            self._tell(error)
 
     def _run_due_timer(self) -> None:
         due_us = self._poll_timer()
@@ -190,16 +191,21 @@ class Pump:
         try:
             self._machine.handle_timer(time_us)
         except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
-            self._on_error(error)
+            self._tell(error)
 
     def _poll_timer(self) -> int | None:
         try:
             return self._machine.poll_timer()
         except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
-            self._on_error(error)
+            self._tell(error)
             return None
 
-    def _report(self, error: Exception) -> None:
+    def _tell(self, error: Exception) -> None:
+        # Where even the report fails, as a log that cannot be written, reading goes on.
+        with contextlib.suppress(Exception):
+            self._report(error)
+
+    def _tell_loop(self, error: Exception) -> None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a machine failed to handle its input", "exception": error}
         )

@@ -3,10 +3,10 @@
 Source: draft-sharabayko-srt, 4.3.1; ``docs/internals/srt.md`` for what real peers do with it.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from hashlib import blake2s
-from typing import Final
+from typing import Final, NamedTuple
 
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
@@ -32,6 +32,8 @@ COOKIE_MINUTE_US: Final = 60_000_000
 MIN_MSS_BYTES: Final = 76
 """The least IP datagram that carries a header and one word; smaller values are not from a live peer."""
 MAX_MSS_BYTES: Final = 1500
+MAX_REFUSALS_TOLD: Final = 64
+"""More are not worth a log line each."""
 IP_UDP_SRT_BYTES: Final = 44
 
 
@@ -79,6 +81,13 @@ class ConnectionRequest:
         return self.handshake.capabilities
 
 
+class Refusal(NamedTuple):
+    """A request that no listener of ours could serve."""
+
+    request: ConnectionRequest
+    reason: RejectReason
+
+
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     handshake: Handshake
@@ -97,13 +106,14 @@ class Listener:
         ignored_packets: Handshakes that got no answer, by reason.
     """
 
-    __slots__ = ("_accepted", "_secret", "ignored_packets", "options")
+    __slots__ = ("_accepted", "_refusals", "_secret", "ignored_packets", "options")
 
     def __init__(self, options: ListenerOptions, secret: bytes) -> None:
         self.options = options
         self.ignored_packets: Counter[str] = Counter()
         self._secret = secret
         self._accepted: dict[tuple[bytes, int], _Accepted] = {}
+        self._refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS_TOLD)
 
     def handle_handshake(
         self, header: Header, body: bytes, address: bytes, now_us: int
@@ -156,8 +166,17 @@ class Listener:
             # "same answer, fresh timestamp".
             return self._encode(accepted.handshake, now_us - accepted.epoch_us, handshake.socket_id)
         request = ConnectionRequest(address, header.timestamp_us, handshake)
-        refusal = self._refusal(handshake)
-        return request if refusal is None else self.reject(request, refusal)
+        reason = self._refusal(handshake)
+        if reason is None:
+            return request
+        self._refusals.append(Refusal(request, reason))
+        return self.reject(request, reason)
+
+    def poll_refusals(self) -> list[Refusal]:
+        """Return the refusals that `handle_handshake` decided on by itself, once; the newest, if many."""
+        refusals = list(self._refusals)
+        self._refusals.clear()
+        return refusals
 
     @staticmethod
     def _refusal(handshake: Handshake) -> RejectReason | None:

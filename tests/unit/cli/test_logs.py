@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 
@@ -37,3 +38,17 @@ def test_what_the_client_library_logs_looks_like_the_rest(capsys: pytest.Capture
     assert err.count("\n") == 1
     assert "warning" in err
     assert err.endswith("not connected to there\n")
+
+
+class Unwritable(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError("nobody reads")
+
+    def flush(self) -> None:
+        raise BrokenPipeError("nobody reads")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure_logs("info")
+    monkeypatch.setattr("sys.stderr", Unwritable())
+    structlog.get_logger().info("lost")

@@ -4,6 +4,7 @@ from typer.main import get_command
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.command_table import SUMMARIES, load_function
+from headrace.cli.hostport import AddressError
 from headrace.cli.options import ENVIRONMENT_NAMES, parse_broker
 from headrace.client.broker_address import BrokerAddress
 
@@ -40,3 +41,8 @@ def test_a_broker_is_on_this_machine_and_port_8890_where_nothing_else_is_said() 
     assert parse_broker("[::1]:2") == BrokerAddress("::1", 2)
     with pytest.raises(HeadraceError, match="port"):
         parse_broker("host:port")
+
+
+def test_a_broker_does_not_listen_on_port_0() -> None:
+    with pytest.raises(AddressError, match="from 1 to 65535"):
+        parse_broker("127.0.0.1:0")

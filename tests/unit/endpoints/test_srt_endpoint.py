@@ -1,10 +1,13 @@
 """The broker's SRT endpoint as its peers see it: no socket, no real clock."""
 
 import struct
+from collections.abc import MutableMapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import structlog
+import structlog.testing
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import BROKER, MS, SECOND, World
 from tests.support.srt_datagrams import control, data, kind_of, of_kind, words
@@ -13,9 +16,11 @@ from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints import producer_links
 from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
+from headrace.endpoints.srt_endpoint import MIN_SUBSCRIBER_MSS_BYTES
 from headrace.fanout import subscriber_table
 from headrace.hub.hub import MAX_CHANNELS
 from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
+from headrace.srt.handshake import HandshakeType, decode_handshake, encode_handshake
 from headrace.srt.packet import ControlType
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
@@ -460,3 +465,37 @@ def test_nothing_overtakes_the_answer_to_a_handshake() -> None:
     world.endpoint.handle_batch(batch, world.now_us)
     kinds = [kind_of(datagram) for datagram, address in world.port.poll_datagrams() if address == STRANGER]
     assert kinds == [ControlType.HANDSHAKE, None]
+
+
+def conclude(world: World, **changes: object) -> tuple[int, list[MutableMapping[str, Any]]]:
+    """Send a conclusion with ``changes``; return the answer's handshake type and what was logged."""
+    caller = Caller(CallerOptions(stream_id="A"), socket_id=7, initial_seqno=100, now_us=world.now_us)
+    caller.handle_timer(world.now_us)
+    for answer, _ in world.inject(caller.poll_datagrams()[0], STRANGER):
+        caller.handle_datagram(answer, world.now_us)
+    asked = replace(decode_handshake(caller.poll_datagrams()[0][16:]), **changes)  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as logs:
+        [(answer, _)] = world.inject(control(ControlType.HANDSHAKE, encode_handshake(asked), to=0), STRANGER)
+    return decode_handshake(answer[16:]).handshake_type, logs
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"key_material": bytes(64)}, RejectReason.UNSECURE),
+        ({"congestion": "file"}, RejectReason.CONGESTION),
+        ({"mss_bytes": MIN_SUBSCRIBER_MSS_BYTES - 1}, RejectReason.UNACCEPTABLE),
+    ],
+)
+def test_every_refusal_is_in_the_log_with_its_code_and_reason(
+    changes: dict[str, object], code: RejectReason
+) -> None:
+    answered, logs = conclude(World(), **changes)
+    assert answered == code
+    assert [(line["event"], line["code"]) for line in logs] == [("connection refused", code)]
+    assert logs[0]["why"]
+
+
+def test_a_subscriber_whose_mss_holds_seven_transport_packets_is_served() -> None:
+    answered, _ = conclude(World(), mss_bytes=MIN_SUBSCRIBER_MSS_BYTES)
+    assert answered == HandshakeType.CONCLUSION

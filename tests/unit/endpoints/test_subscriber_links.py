@@ -10,7 +10,7 @@ from headrace.base.seqno import add_seqno
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
-from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS
+from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_RESENDS_PER_REPORT_PACKETS
 from headrace.fanout.ring import FIRST_CAPACITY_PACKETS
 from headrace.srt.connection import KEEPALIVE_US
 from headrace.srt.packet import RETRANSMITTED_FLAG, ControlType
@@ -345,3 +345,17 @@ def test_a_row_used_again_belongs_to_its_new_subscriber_alone() -> None:
     world.send(producer, 1)
     assert len(new.take(DATA)) == 1
     assert world.ignored == {"unknown_connection": 2}
+
+
+def test_a_subscriber_that_reports_losses_without_end_is_heard_a_little_each_time() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 400, interval_us=MS)
+    world.run(SECOND)
+    subscriber.take(DATA)
+    report = words(*(add_seqno(subscriber.first_seqno, number) for number in range(364)))
+    answered = [len(subscriber.say(ControlType.NAK, report)) for _ in range(10)]
+    assert answered[0] == MAX_RESENDS_PER_REPORT_PACKETS
+    assert world.ignored == {"too_many_loss_reports": 10 - MAX_REPORT_WORDS_PER_SWEEP // 364}
+    world.run(2 * SWEEP_INTERVAL_US)
+    assert len(subscriber.say(ControlType.NAK, report)) == MAX_RESENDS_PER_REPORT_PACKETS

@@ -342,3 +342,25 @@ def test_a_stopped_pump_reads_no_added_socket() -> None:
                 assert machine.datagrams == []
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("coalesce_us", [0, 1_000])
+def test_a_report_that_fails_does_not_end_the_reading(coalesce_us: int) -> None:
+    async def scenario() -> None:
+        machine = Recorder()
+
+        def break_down() -> None:
+            raise ValueError("a bug")
+
+        def cannot_write(error: Exception) -> None:
+            raise BrokenPipeError("nobody reads the log") from error
+
+        async with pumped(machine, coalesce_us=coalesce_us, on_error=cannot_write) as (_, udp, peer):
+            machine.on_batch = break_down
+            send(peer, udp, b"first")
+            await until(lambda: machine.datagrams == [b"first"])
+            machine.on_batch = lambda: None
+            send(peer, udp, b"second")
+            await until(lambda: machine.datagrams == [b"first", b"second"])
+
+    asyncio.run(scenario())

@@ -18,7 +18,14 @@ from headrace.srt.handshake import (
     decode_handshake,
     encode_handshake,
 )
-from headrace.srt.listener import COOKIE_MINUTE_US, MIN_MSS_BYTES, ConnectionRequest, Listener, ListenerOptions
+from headrace.srt.listener import (
+    COOKIE_MINUTE_US,
+    MAX_REFUSALS_TOLD,
+    MIN_MSS_BYTES,
+    ConnectionRequest,
+    Listener,
+    ListenerOptions,
+)
 from headrace.srt.packet import Header, decode_header
 from headrace.srt.rejection import RejectReason
 
@@ -254,6 +261,16 @@ def test_a_caller_without_socket_id_is_refused() -> None:
     answer = ask(server, replace(with_cookie(server), socket_id=0))
     assert isinstance(answer, bytes)
     assert decode_handshake(answer[16:]).rejection_code == RejectReason.ROGUE
+    [(refused, reason)] = server.poll_refusals()
+    assert (refused.address, reason) == (THERE, RejectReason.ROGUE)
+    assert server.poll_refusals() == []
+
+
+def test_of_many_refusals_the_newest_are_told() -> None:
+    server = listener()
+    for _ in range(MAX_REFUSALS_TOLD + 1):
+        ask(server, replace(with_cookie(server), socket_id=0))
+    assert len(server.poll_refusals()) == MAX_REFUSALS_TOLD
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -76,8 +76,11 @@ def client(
     if record is not None:
         _make_directory(record)
     address = parse_broker(broker)
+    recorders: dict[str, Recorder] = {}
     subscriber = Client(
-        address, latency_ms=latency_ms, make_sinks=lambda channel: _sinks(channel, record, play=play)
+        address,
+        latency_ms=latency_ms,
+        make_sinks=lambda channel: _sinks(channel, record, recorders, play=play),
     )
     work = (
         run_script(subscriber, address, wanted, seconds, as_json=as_json)
@@ -85,6 +88,7 @@ def client(
         else run_shell(subscriber, address, wanted)
     )
     is_complete = asyncio.run(run_until_stopped(work))
+    _check_recordings(recorders)
     if seconds is not None and not is_complete:
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -98,10 +102,20 @@ def _make_directory(directory: Path) -> None:
         ) from None
 
 
-def _sinks(channel_id: str, record: Path | None, *, play: bool) -> Sequence[PayloadSink]:
+def _check_recordings(recorders: Mapping[str, Recorder]) -> None:
+    """Make sure that a script notices a recording that is not whole."""
+    failed = [f"{one}: {recorder.failure.strerror}" for one, recorder in recorders.items() if recorder.failure]
+    if failed:
+        raise ClientError(f"not everything was recorded ({'; '.join(failed)}): choose another --record DIR")
+
+
+def _sinks(
+    channel_id: str, record: Path | None, recorders: dict[str, Recorder], *, play: bool
+) -> Sequence[PayloadSink]:
     sinks: list[PayloadSink] = []
     if record is not None:
-        sinks.append(Recorder(record, channel_id))
+        recorders[channel_id] = Recorder(record, channel_id)
+        sinks.append(recorders[channel_id])
     if play:
         sinks.append(Player(channel_id))
     return sinks

@@ -25,6 +25,7 @@ class Recorder:
 
     Attributes:
         path: The file, None before there is one.
+        failure: Why the recording ended early, None if it did not.
 
     Raises:
         ChannelIdError: The channel id cannot be one.
@@ -37,7 +38,7 @@ class Recorder:
         self._channel_id = check_channel_id(channel_id)
         self._file: BinaryIO | None = None
         self._is_over = False
-        self._has_failed = False
+        self.failure: OSError | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
     def write(self, payloads: Sequence[bytes]) -> None:
@@ -63,8 +64,8 @@ class Recorder:
                 self._fail(error)  # what was held back did not fit
 
     def _fail(self, error: OSError) -> None:
-        if not self._has_failed:
-            self._has_failed = True
+        if self.failure is None:
+            self.failure = error
             _log.error("%s: the recording %s ended: %s", self._channel_id, self.path, error)
 
     def _open(self) -> BinaryIO:

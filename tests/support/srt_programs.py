@@ -148,14 +148,20 @@ class FfmpegSubscriber(Program):
         super().__init__(command, folder, name)
 
 
-def decoded_frames(transport_stream: Path) -> int:
+def decoded_frames(transport_stream: Path, *, seconds: float = 3600) -> int:
     """Return how many video frames ``ffmpeg`` decodes from a file.
+
+    Args:
+        transport_stream: The file.
+        seconds: Decode no more: a program that was stopped may have written a part of its last frame.
 
     Raises:
         AssertionError: It complains about the file.
     """
-    command = [find_program("ffmpeg"), "-v", "error", "-i", str(transport_stream), "-map", "0:v"]
-    with Program([*command, "-f", "framemd5", "pipe:1"], transport_stream.parent, "decode") as ffmpeg:
+    command = [find_program("ffmpeg"), "-v", "error", "-t", str(seconds), "-i", str(transport_stream)]
+    with Program(
+        [*command, "-map", "0:v", "-f", "framemd5", "pipe:1"], transport_stream.parent, "decode"
+    ) as ffmpeg:
         assert ffmpeg.wait(30) == 0
         assert ffmpeg.log == ""
         lines = ffmpeg.output.read_text().splitlines()

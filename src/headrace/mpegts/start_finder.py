@@ -1,0 +1,214 @@
+"""Where decoding can start: looks for tables and keyframes in payloads as they come, in any order.
+
+Source: ISO/IEC 13818-1, 2.4.3.5 (random access indicator), 2.4.4 (tables); the types of units: ITU-T H.264, 7.4.1,
+H.265, 7.4.2.2, H.262, 6.2.1, AV1, 6.2.2, and "Carriage of AV1 in MPEG-2 TS" (AOM, 2023), 2.1 and 3.2.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from headrace.base.errors import PacketError
+from headrace.mpegts.packet import PAT_PID, SYNC_BYTE, TS_PACKET_BYTES
+from headrace.mpegts.psi import ElementaryStream, SectionAssembler, decode_pat, decode_pmt
+from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+
+MAX_PACKETS_PER_PAYLOAD: Final = 8
+"""7 fit into 1456 bytes."""
+REGISTRATION_DESCRIPTOR: Final = 0x05
+AV1_FORMAT: Final = b"AV01"
+
+_ALIGNED: Final = frozenset(bytes([SYNC_BYTE]) * count for count in range(1, MAX_PACKETS_PER_PAYLOAD))
+_START_CODE: Final = b"\0\0\x01"
+_UNIT_START: Final = 0x40
+_TRANSPORT_ERROR: Final = 0x80
+_HAS_ADAPTATION: Final = 0x20
+_HAS_PAYLOAD: Final = 0x10
+_RANDOM_ACCESS: Final = 0x40
+_SCRAMBLED: Final = 0xC0
+
+
+class Mark(Enum):
+    """What begins in a transport packet."""
+
+    PAT = auto()
+    PMT = auto()
+    KEYFRAME = auto()
+
+
+class Found(NamedTuple):
+    """A mark and its place.
+
+    Attributes:
+        mark: What begins there.
+        packet_offset: Transport packets before it in the payload.
+    """
+
+    mark: Mark
+    packet_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _UnitTypes:
+    """What the units of a codec, each after a start code, say about the picture that they belong to.
+
+    Attributes:
+        shift: Right shift that brings the type of a unit to the lowest bits of the first byte.
+        mask: Applied after the shift.
+        decides: By type: whether decoding can start with this picture.
+        hints: Types that stand only before pictures with which it can; one that decides may follow.
+    """
+
+    shift: int
+    mask: int
+    decides: Mapping[int, bool]
+    hints: frozenset[int] = frozenset()
+
+
+_NO_UNITS: Final = _UnitTypes(0, 0, {})
+_AV1_UNITS: Final = _UnitTypes(3, 0x0F, {1: True, 3: False, 6: False})  # sequence header, frame header, frame
+_MPEG_UNITS: Final = _UnitTypes(0, 0xFF, {0xB3: True, 0x00: False})  # sequence header, picture
+_UNIT_TYPES: Final[Mapping[int, _UnitTypes]] = {
+    # Slices of an IDR picture, of others; parameter sets.
+    StreamType.H264: _UnitTypes(0, 0x1F, {5: True} | dict.fromkeys(range(1, 5), False), frozenset({7})),
+    # IRAP pictures, others; video and sequence parameter sets.
+    StreamType.HEVC: _UnitTypes(1, 0x3F, {n: 16 <= n <= 21 for n in range(32)}, frozenset({32, 33})),
+    StreamType.MPEG1_VIDEO: _MPEG_UNITS,
+    StreamType.MPEG2_VIDEO: _MPEG_UNITS,
+}
+
+
+class _TablePid:
+    """One PID of tables; what is repeated is not decoded again."""
+
+    __slots__ = ("_assembler", "_body", "_section")
+
+    def __init__(self) -> None:
+        self._assembler = SectionAssembler()
+        self._body = b""
+        self._section = b""
+
+    def feed(self, body: bytes, *, unit_start: bool) -> list[bytes]:
+        """Return the sections that are whole and other than the last one."""
+        if body == self._body:
+            return []
+        self._body = b""
+        try:
+            sections = self._assembler.feed(body, payload_unit_start=unit_start)
+        except PacketError:
+            return []
+        fresh = [section for section in sections if section != self._section]
+        if sections:
+            self._section = sections[-1]
+            self._body = body if unit_start else b""
+        return fresh
+
+
+class StartFinder:
+    """Knows one producer's tables, and finds where they and its keyframes begin.
+
+    Of several programs it follows the first, and of that the first video. The random access indicator is believed
+    on the video alone, as encoders set it on every piece of sound. Where it is not set, the units in the first
+    transport packet of a picture tell, for H.264, HEVC, MPEG-1 and -2, and AV1.
+    """
+
+    __slots__ = ("_program", "_tables", "_units", "_video_pid")
+
+    def __init__(self) -> None:
+        self._tables: dict[int, _TablePid] = {PAT_PID: _TablePid()}
+        self._program: tuple[int, int] | None = None
+        self._video_pid: int | None = None
+        self._units = _NO_UNITS
+
+    def feed(self, payload: bytes) -> list[Found]:
+        """Return what begins in ``payload``, in order; nothing unless it is whole transport packets."""
+        found: list[Found] = []
+        if payload[::TS_PACKET_BYTES] not in _ALIGNED or len(payload) % TS_PACKET_BYTES:
+            return found
+        video_pid, tables = self._video_pid, self._tables
+        for start in range(0, len(payload), TS_PACKET_BYTES):
+            second = payload[start + 1]
+            pid = (second & 0x1F) << 8 | payload[start + 2]
+            if pid == video_pid:
+                if second & _UNIT_START and self._is_keyframe(payload[start : start + TS_PACKET_BYTES]):
+                    found.append(Found(Mark.KEYFRAME, start // TS_PACKET_BYTES))
+            elif pid in tables and not second & _TRANSPORT_ERROR:
+                self._handle_table(pid, payload[start : start + TS_PACKET_BYTES])
+                if second & _UNIT_START:
+                    found.append(Found(Mark.PAT if pid == PAT_PID else Mark.PMT, start // TS_PACKET_BYTES))
+                video_pid, tables = self._video_pid, self._tables
+        return found
+
+    def _handle_table(self, pid: int, packet: bytes) -> None:
+        if not packet[3] & _HAS_PAYLOAD:
+            return
+        unit_start = bool(packet[1] & _UNIT_START)
+        for section in self._tables[pid].feed(packet[_payload_offset(packet) :], unit_start=unit_start):
+            try:
+                if pid == PAT_PID:
+                    self._take_pat(section)
+                else:
+                    self._take_pmt(section)
+            except PacketError:
+                continue
+
+    def _take_pat(self, section: bytes) -> None:
+        pat = decode_pat(section)
+        if not pat.current:
+            return
+        program = next((program for program in pat.program_pids if program[0]), None)
+        if program == self._program:
+            return
+        self._program, self._video_pid = program, None
+        self._tables = {PAT_PID: self._tables[PAT_PID]}
+        if program is not None:
+            self._tables[program[1]] = _TablePid()
+
+    def _take_pmt(self, section: bytes) -> None:
+        pmt = decode_pmt(section)
+        if not pmt.current or self._program is None or pmt.program_number != self._program[0]:
+            return
+        for stream in pmt.streams:
+            if _is_av1(stream) or stream.stream_type in VIDEO_STREAM_TYPES:
+                units = _AV1_UNITS if _is_av1(stream) else _UNIT_TYPES.get(stream.stream_type, _NO_UNITS)
+                self._video_pid, self._units = stream.pid, units
+                return
+        self._video_pid = None
+
+    def _is_keyframe(self, packet: bytes) -> bool:
+        if packet[1] & _TRANSPORT_ERROR:
+            return False
+        if packet[3] & _HAS_ADAPTATION and packet[4] and packet[5] & _RANDOM_ACCESS:
+            return True
+        if packet[3] & _SCRAMBLED or not packet[3] & _HAS_PAYLOAD:
+            return False
+        hinted = False
+        for unit in _unit_types(packet, self._units):
+            if unit in self._units.decides:
+                return self._units.decides[unit]
+            hinted = hinted or unit in self._units.hints
+        return hinted
+
+
+def _is_av1(stream: ElementaryStream) -> bool:
+    return stream.stream_type == StreamType.PRIVATE_DATA and any(
+        descriptor.tag == REGISTRATION_DESCRIPTOR and descriptor.content.startswith(AV1_FORMAT)
+        for descriptor in stream.descriptors
+    )
+
+
+def _payload_offset(packet: bytes) -> int:
+    """Return how many bytes of a transport packet are its header and adaptation field."""
+    return 5 + packet[4] if packet[3] & _HAS_ADAPTATION else 4
+
+
+def _unit_types(packet: bytes, units: _UnitTypes) -> Iterator[int]:
+    """Yield the types of the units that begin in the first transport packet of a PES packet."""
+    start = _payload_offset(packet)
+    if packet[start : start + 3] != _START_CODE or start + 9 > len(packet):
+        return
+    found = packet.find(_START_CODE, start + 9 + packet[start + 8])
+    while 0 <= found < len(packet) - 3:
+        yield packet[found + 3] >> units.shift & units.mask
+        found = packet.find(_START_CODE, found + 3)

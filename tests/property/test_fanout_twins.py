@@ -42,7 +42,8 @@ def subscribers(draw: st.DrawFn) -> SubscriberColumns:
         address=np.zeros((n, 28), np.uint8),
         peer_socket_id=column(WORDS, np.uint32).astype(np.uint32),
         seqno_offset=column(st.integers(-(1 << 41), SEQNO_MASK), np.int64),
-        epoch_us=column(TIMES_US, np.int64),
+        epoch_us=(epoch_us := column(TIMES_US, np.int64)),
+        earliest_us=epoch_us + column(st.one_of(st.just(0), st.integers(0, 1 << 33)), np.int64),
         start_index=np.zeros(n, np.int64),
     )
 
@@ -51,7 +52,7 @@ def scalar_header(columns: SubscriberColumns, who: int, index: int, word: int, t
     return encode_data_header(
         seqno=(index + int(columns.seqno_offset[who])) % (1 << 31),
         message_word=word,
-        timestamp_us=max(time_us - int(columns.epoch_us[who]), 0),
+        timestamp_us=max(time_us, int(columns.earliest_us[who])) - int(columns.epoch_us[who]),
         dst_socket_id=int(columns.peer_socket_id[who]),
     )
 

@@ -122,16 +122,26 @@ class BrokerProgram(Program):
         host: ``127.0.0.1`` or ``::1``.
         latency_ms: Its ``--latency``.
         netio: ``HEADRACE_NETIO``: which system calls it may use; empty for all.
+        options: More of its command line.
 
     Attributes:
         port: UDP port.
     """
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", latency_ms: int = 120, netio: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        latency_ms: int = 120,
+        netio: str = "",
+        options: Sequence[str] = (),
+    ) -> None:
         self.port = free_udp_port(host)
         self.host = f"[{host}]" if ":" in host else host
         headrace = str(Path(sys.executable).with_name("headrace"))
         command = [headrace, "serve", "--listen", f"{self.host}:{self.port}", "--latency", str(latency_ms)]
+        command += options
         super().__init__(command, folder, "broker", environment={"HEADRACE_NETIO": netio})
         self.wait_for("listening", seconds=30)
 

@@ -112,11 +112,23 @@ def ffmpeg_url(broker: BrokerProgram, stream_id: str) -> str:
     return f"srt://{broker.host}:{broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
 
 
-def make_clip(path: Path, seconds: float) -> Path:
-    """Make a video file with sound of about 1.5 Mbit/s."""
+def make_clip(path: Path, seconds: float, *, keyframe_interval_frames: int = 25) -> Path:
+    """Make a video file of 25 frames a second with sound, of about 1.5 Mbit/s."""
     command = [find_program("ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"]
     command += ["-f", "lavfi", "-i", "sine=frequency=440", "-t", str(seconds), "-c:v", "libx264"]
-    command += ["-preset", "ultrafast", "-g", "25", "-b:v", "1500k", "-c:a", "aac", str(path)]
+    command += [
+        "-preset",
+        "ultrafast",
+        "-g",
+        str(keyframe_interval_frames),
+        "-sc_threshold",
+        "0",
+        "-b:v",
+        "1500k",
+        "-c:a",
+        "aac",
+        str(path),
+    ]
     with Program(command, path.parent, "make_clip") as ffmpeg:
         assert ffmpeg.wait(30) == 0, ffmpeg.log
     return path
@@ -142,10 +154,30 @@ class FfmpegPublisher(Program):
 class FfmpegSubscriber(Program):
     """``ffmpeg`` that subscribes and writes the transport stream to its standard output as it comes."""
 
-    def __init__(self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_subscriber") -> None:
-        command = [find_program("ffmpeg"), "-v", "warning", "-i", ffmpeg_url(broker, "A")]
+    def __init__(
+        self,
+        broker: BrokerProgram,
+        folder: Path,
+        name: str = "ffmpeg_subscriber",
+        *,
+        log_level: str = "warning",
+    ) -> None:
+        command = [find_program("ffmpeg"), "-v", log_level, "-i", ffmpeg_url(broker, "A")]
         command += ["-c", "copy", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
         super().__init__(command, folder, name)
+
+
+class FfmpegDecoder(Program):
+    """``ffmpeg`` that subscribes and writes a line for each picture that it has decoded to its standard output."""
+
+    def __init__(self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_decoder") -> None:
+        command = [find_program("ffmpeg"), "-v", "error", "-i", ffmpeg_url(broker, "A"), "-map", "0:v"]
+        super().__init__([*command, "-flush_packets", "1", "-f", "framemd5", "pipe:1"], folder, name)
+
+    @property
+    def frames(self) -> int:
+        """Pictures so far."""
+        return sum(not line.startswith("#") for line in self.output.read_text().splitlines())
 
 
 def decoded_frames(transport_stream: Path, *, seconds: float = 3600) -> int:

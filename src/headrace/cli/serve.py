@@ -10,7 +10,7 @@ from headrace.base.errors import HeadraceError
 from headrace.cli.hostport import parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
-from headrace.service.broker import DEFAULT_PORT, Broker, BrokerConfig
+from headrace.service.broker import DEFAULT_BACKLOG_SECONDS, DEFAULT_PORT, Broker, BrokerConfig
 
 
 class ListenError(HeadraceError):
@@ -38,6 +38,17 @@ def serve(
             help="Least time for recovering what is lost between a producer and the broker.",
         ),
     ] = 120,
+    backlog_seconds: Annotated[
+        float,
+        typer.Option(
+            "--backlog",
+            metavar="SECONDS",
+            envvar="BACKLOG",
+            min=0,
+            max=60,
+            help="A new subscriber starts at the newest keyframe that is not older; 0: at the next packet.",
+        ),
+    ] = DEFAULT_BACKLOG_SECONDS,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -46,7 +57,7 @@ def serve(
     """Run the broker until SIGINT or SIGTERM."""
     configure_logs(log_level, json=log_json)
     host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
-    config = BrokerConfig(host or None, port, latency_ms)
+    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds)
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:

@@ -28,7 +28,8 @@ class ViewerFigures:
         audio_frames: Sound frames decoded.
         decode_errors: Frames that could not be decoded, and stretches left out where decoding fell behind.
         first_frame_ms: From the start of the viewer to its first picture, None before that.
-        latency_p50_ms: Median time from capture to decoding, None where the producer does not say.
+        latency_p50_ms: Median time from capture to decoding, None where the producer does not say. What was
+            captured before the viewer began is left out: it is the backlog that the broker begins with.
         latency_p99_ms: Its 99th percentile.
         title: Newest title of the channel, or None.
         facts: Newest named texts.
@@ -52,6 +53,7 @@ class Viewer:
     def __init__(self) -> None:
         self._decoder = StreamDecoder()
         self._started_us = now_us()
+        self._started_unix_us = unix_time_us()
         self._first_frame_us: int | None = None
         self._stamps: OrderedDict[int, int] = OrderedDict()
         self._latencies_ms: Counter[int] = Counter()
@@ -117,7 +119,7 @@ class Viewer:
             if self._first_frame_us is None:
                 self._first_frame_us = now_us()
             captured_us = None if event.pts_90khz is None else self._stamps.pop(event.pts_90khz, None)
-            if captured_us is not None:
+            if captured_us is not None and captured_us >= self._started_unix_us:
                 latency_ms = round((unix_time_us() - captured_us) / 1000)
                 self._latencies_ms[min(max(latency_ms, 0), MAX_LATENCY_MS)] += 1
 

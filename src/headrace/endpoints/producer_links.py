@@ -104,7 +104,7 @@ class ProducerLinks:
             return None
         channel_index = link.producer.timeline.place(index)
         time_us = link.producer.channel_time_us(header.timestamp_us)
-        if channel_index is None or not link.channel.ring.put(channel_index, payload, time_us):
+        if channel_index is None or not link.channel.put(channel_index, payload, time_us):
             return None
         return link.channel, channel_index
 

@@ -18,6 +18,7 @@ from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.subscriber_links import SubscriberLinks
+from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
@@ -39,6 +40,7 @@ class SrtEndpoint:
         options: What the listener offers.
         outbox: Takes what is to be sent.
         random_bytes: Source of secrets and socket ids.
+        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
 
     Attributes:
         hub: The channels.
@@ -46,9 +48,15 @@ class SrtEndpoint:
         ignored_packets: What was dropped, by reason.
     """
 
-    def __init__(self, options: ListenerOptions, outbox: Outbox, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        options: ListenerOptions,
+        outbox: Outbox,
+        random_bytes: Callable[[int], bytes],
+        backlog_us: int = DEFAULT_BACKLOG_US,
+    ) -> None:
         self.table = SubscriberTable()
-        self.hub = Hub(self.table)
+        self.hub = Hub(self.table, backlog_us=backlog_us)
         self.ignored_packets: Counter[str] = Counter()
         self._random_bytes = random_bytes
         self._listener = Listener(options, random_bytes(_COOKIE_SECRET_BYTES))

@@ -13,10 +13,11 @@ from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.catch_ups import CatchUps
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
-from headrace.fanout.burst import make_bursts, make_resends
+from headrace.fanout.burst import Burst, make_burst, make_bursts, make_resends
 from headrace.fanout.headers import control_packets
 from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
@@ -62,18 +63,30 @@ class SubscriberLinks:
         self._resends: dict[int, ResendMemory] = {}
         self._report_words: Counter[int] = Counter()
         self._tails = TailProbes()
+        self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
         self.ended: list[tuple[bytes, int]] = []
 
     def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
-        """Let a new connection have the channel from its next packet on."""
-        row = self._table.add(parameters, address, channel.ring.next_index)
+        """Let a new connection have the channel from its newest keyframe on, or else from its next packet."""
+        start_index = channel.start(now_us)
+        backlog_packets = channel.ring.next_index - start_index
+        row = self._table.add(parameters, address, start_index)
         channel.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
-        channel.subscribers.add(row)
+        if backlog_packets:
+            self._catch_ups.add(row, channel, now_us)
+        else:
+            channel.subscribers.add(row)
         if self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
-        _log.info("subscriber connected", channel=channel.channel_id, address=format_sockaddr(address))
+        _log.info(
+            "subscriber connected",
+            channel=channel.channel_id,
+            address=format_sockaddr(address),
+            start="keyframe" if backlog_packets else "live",
+            backlog_packets=backlog_packets,
+        )
 
     def forward(self, channel: Channel, indices: list[int], now_us: int) -> None:
         """Send packets that are new in the channel's ring to all who are to get them."""
@@ -87,14 +100,30 @@ class SubscriberLinks:
         channel.ring.late_us[channel.ring.slots(late)] = now_us
         channel.forwarded_index = channel.ring.next_index
         for burst in make_bursts(channel.ring, wanted, channel.subscribers):
-            rows = burst.columns.rows
-            self._outbox.send_burst(
-                burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
-            )
-            entries["sent_packets"][rows] += len(burst.slots)
+            self._send_burst(channel, burst, now_us)
+        self._forward_passed(channel, wanted, now_us)
         rows = channel.subscribers.columns.rows
         entries["next_index"][rows] = channel.ring.next_index
-        entries["sent_us"][rows] = now_us
+
+    def _forward_passed(self, channel: Channel, wanted: I64Array, now_us: int) -> None:
+        """Send what came late to those who catch up and have passed its place: no later piece has it."""
+        rows = channel.subscribers.behind_rows
+        if not len(rows):
+            return
+        start_index, next_index = (self._table.rows[name][rows] for name in ("start_index", "next_index"))
+        for index in wanted[wanted < next_index.max()]:
+            passed = rows[(start_index <= index) & (index < next_index)]
+            if len(passed):
+                burst = make_burst(channel.ring, np.array([index]), self._table.gather(passed))
+                self._send_burst(channel, burst, now_us)
+
+    def _send_burst(self, channel: Channel, burst: Burst, now_us: int) -> None:
+        rows = burst.columns.rows
+        self._outbox.send_burst(
+            burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
+        )
+        self._table.rows["sent_packets"][rows] += len(burst.slots)
+        self._table.rows["sent_us"][rows] = now_us
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
@@ -203,9 +232,19 @@ class SubscriberLinks:
         self._queue.put(datagram, bytes(entry["address"]))
 
     def handle_timer(self, now_us: int) -> None:
-        """Look the table over if that is due."""
+        """Send what is due of the backlog, and look the table over if that is due."""
+        self._send_pieces(now_us)
         if self._sweep_us is not None and now_us >= self._sweep_us:
             self._sweep(now_us)
+
+    def _send_pieces(self, now_us: int) -> None:
+        for channel, burst, is_last in self._catch_ups.pop_pieces(now_us):
+            if burst is not None:
+                self._send_burst(channel, burst, now_us)
+            if is_last:
+                # The channel may be silent, and its end have been lost.
+                channel.forwarded_us = now_us
+                self._tails.restart(channel)
 
     def _sweep(self, now_us: int) -> None:
         self._report_words.clear()
@@ -231,12 +270,16 @@ class SubscriberLinks:
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        return self._sweep_us
+        catch_up_us = self._catch_ups.poll_timer()
+        if catch_up_us is None or self._sweep_us is None:
+            return catch_up_us or self._sweep_us
+        return min(catch_up_us, self._sweep_us)
 
     def remove(self, row: int, reason: str) -> None:
         """Forget a subscriber and everything it held."""
         channel = self._channels.pop(row)
         self._resends.pop(row, None)
+        self._catch_ups.discard(row)
         channel.subscribers.remove(row)
         entry = self._table.rows[row]
         address, peer_socket_id = bytes(entry["address"]), int(entry["peer_socket_id"])

@@ -36,15 +36,16 @@ def make_bursts(ring: Ring, indices: I64Array, group: SubscriberGroup) -> list[B
     """
     columns = group.columns
     joined = indices >= group.newest_start_index
-    bursts = [_burst(ring, indices[joined], columns)] if joined.any() else []
+    bursts = [make_burst(ring, indices[joined], columns)] if joined.any() else []
     for index in indices[~joined]:
         older = columns.select(columns.start_index <= index)
         if len(older.rows):
-            bursts.append(_burst(ring, indices[indices == index], older))
+            bursts.append(make_burst(ring, indices[indices == index], older))
     return bursts
 
 
-def _burst(ring: Ring, indices: I64Array, columns: SubscriberColumns) -> Burst:
+def make_burst(ring: Ring, indices: I64Array, columns: SubscriberColumns) -> Burst:
+    """Return the burst that brings the held packets ``indices``, of shape ``(p,)``, to all of ``columns``."""
     slots = ring.slots(indices)
     headers = burst_headers(
         indices=indices,

@@ -38,8 +38,8 @@ def burst_headers(
         indices: Channel packet indices; shape ``(p,)``.
         message_words: PP, O, KK, R and message number, packed; shape ``(p,)``.
         times_us: Channel times; shape ``(p,)``.
-        columns: The subscribers. ``seqno_offset`` is added modulo 2**31; ``epoch_us`` is subtracted, and what
-            would be negative becomes 0: receivers never deliver a packet from before their epoch.
+        columns: The subscribers. ``seqno_offset`` is added modulo 2**31; ``epoch_us`` is subtracted, of
+            ``earliest_us`` where the packet is older: receivers never deliver a packet from before their epoch.
 
     Returns:
         Big-endian headers, C-contiguous, ready for an iovec; shape ``(v, p, 16)``.
@@ -47,7 +47,7 @@ def burst_headers(
     words = np.empty((len(columns.rows), len(indices), 4), _WIRE_WORD)
     words[:, :, 0] = (indices + columns.seqno_offset[:, None]) & SEQNO_MASK
     words[:, :, 1] = message_words
-    words[:, :, 2] = np.maximum(times_us - columns.epoch_us[:, None], 0) & 0xFFFF_FFFF
+    words[:, :, 2] = _timestamps_us(times_us, columns.earliest_us[:, None], columns.epoch_us[:, None])
     words[:, :, 3] = columns.peer_socket_id[:, None]
     return words.view(np.uint8)
 
@@ -59,9 +59,13 @@ def single_headers(
     words = np.empty((len(indices), 4), _WIRE_WORD)
     words[:, 0] = (indices + columns.seqno_offset) & SEQNO_MASK
     words[:, 1] = message_words
-    words[:, 2] = np.maximum(times_us - columns.epoch_us, 0) & 0xFFFF_FFFF
+    words[:, 2] = _timestamps_us(times_us, columns.earliest_us, columns.epoch_us)
     words[:, 3] = columns.peer_socket_id
     return words.view(np.uint8).reshape(len(indices), HEADER_BYTES)
+
+
+def _timestamps_us(times_us: I64Array, earliest_us: I64Array, epoch_us: I64Array) -> I64Array:
+    return (np.maximum(times_us, earliest_us) - epoch_us) & 0xFFFF_FFFF
 
 
 def control_packets(

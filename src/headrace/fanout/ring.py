@@ -16,17 +16,23 @@ DEFAULT_RETENTION_US: Final = 4_000_000
 """How long a packet can be asked for again: more than twice the largest latency in common use (2 s)."""
 DEFAULT_MAX_PACKETS: Final = 32_768
 """46 MiB: 3.8 s at 100 Mbit/s."""
+DEFAULT_BACKLOG_US: Final = 10_000_000
+"""How far back a new subscriber may start: the longest keyframe interval in common use (x264: 250 frames)."""
+MAX_BACKLOG_PACKETS: Final = 7168
+"""9 MiB. libsrt's receivers hold 8192 packets by default; the rest is for what comes while they hold these."""
 EMPTY: Final = -1
 
 
 class Ring:
     """Payloads by packet index, in a power-of-two number of slots that grows with the rate.
 
-    A slot is reused when it is older than the retention, or when the ring may not grow further.
+    A slot is reused when it is older than the retention and nobody is to start with it, or when the ring may not
+    grow further.
 
     Args:
         retention_us: Age below which a packet is kept if at all possible.
         max_packets: Most slots, a power of two.
+        backlog_us: Age below which the backlog is kept; 0 keeps none.
 
     Attributes:
         store: Payloads, a slot a row; shape ``(capacity, 1456)``, C-contiguous.
@@ -35,11 +41,16 @@ class Ring:
         times_us: Channel time of each slot; shape ``(capacity,)``.
         late_us: When each slot's packet was sent on, if others had been before it; else 0; shape ``(capacity,)``.
         next_index: One past the newest packet put in.
+        backlog_index: Where new subscribers are to start; from here on packets are kept for them. None for none.
     """
 
     __slots__ = (
+        "_backlog_us",
+        "_lent_index",
+        "_lent_until_us",
         "_max_packets",
         "_retention_us",
+        "backlog_index",
         "indices",
         "late_us",
         "lengths",
@@ -48,9 +59,18 @@ class Ring:
         "times_us",
     )
 
-    def __init__(self, retention_us: int = DEFAULT_RETENTION_US, max_packets: int = DEFAULT_MAX_PACKETS) -> None:
+    def __init__(
+        self,
+        retention_us: int = DEFAULT_RETENTION_US,
+        max_packets: int = DEFAULT_MAX_PACKETS,
+        backlog_us: int = DEFAULT_BACKLOG_US,
+    ) -> None:
         self._retention_us = retention_us
         self._max_packets = max_packets
+        self._backlog_us = backlog_us
+        self._lent_index = 0
+        self._lent_until_us = 0
+        self.backlog_index: int | None = None
         self.next_index = 0
         self._allocate(0)
 
@@ -97,10 +117,44 @@ class Ring:
             kept = int(self.indices[slot])
             if kept >= index:
                 return None
-            young = kept != EMPTY and time_us - int(self.times_us[slot]) < self._retention_us
-            if not young or capacity >= self._max_packets:
+            if capacity >= self._max_packets or not self._is_wanted(kept, int(self.times_us[slot]), time_us):
                 return slot
             self._grow(2 * capacity)
+
+    def _is_wanted(self, index: int, kept_us: int, time_us: int) -> bool:
+        if index == EMPTY:
+            return False
+        age_us = time_us - kept_us
+        if age_us < self._retention_us:
+            return True
+        begin = self.backlog_index
+        if begin is not None and index >= begin and self.next_index - begin <= MAX_BACKLOG_PACKETS:
+            is_backlog = age_us < self._backlog_us
+        else:
+            is_backlog = False
+        is_lent = index >= self._lent_index and time_us < self._lent_until_us
+        return is_backlog or (is_lent and age_us < self._backlog_us + self._retention_us)
+
+    def start_index(self, time_us: int) -> int:
+        """Return with which packet a subscriber that joins at channel time ``time_us`` starts.
+
+        It is the beginning of the backlog, if all of it is young and small enough, else the next packet to come.
+        """
+        begin = self.backlog_index
+        if begin is None or self.next_index - begin > MAX_BACKLOG_PACKETS:
+            return self.next_index
+        slot = begin & (self.capacity_packets - 1)
+        is_young = self.indices[slot] == begin and time_us - int(self.times_us[slot]) < self._backlog_us
+        return begin if is_young else self.next_index
+
+    def lend(self, index: int, time_us: int) -> None:
+        """Keep packets from ``index`` on for a retention from now: somebody is sent them now, and may ask again.
+
+        Without this they would be the backlog's no more as soon as the next keyframe comes.
+        """
+        is_over = time_us >= self._lent_until_us
+        self._lent_index = index if is_over else min(self._lent_index, index)
+        self._lent_until_us = time_us + self._retention_us
 
     def _grow(self, capacity: int) -> None:
         store, lengths, indices = self.store, self.lengths, self.indices

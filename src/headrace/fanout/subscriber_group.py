@@ -2,44 +2,69 @@
 
 import numpy as np
 
-from headrace.fanout.subscriber_table import SubscriberColumns, SubscriberTable
+from headrace.fanout.subscriber_table import Rows, SubscriberColumns, SubscriberTable
 
 
 class SubscriberGroup:
-    """A set of rows of the table.
+    """Rows of the table: those that get what comes, and those that still catch up with the backlog.
 
     Args:
         table: Where the rows are.
     """
 
-    __slots__ = ("_columns", "_rows", "_table")
+    __slots__ = ("_behind", "_behind_rows", "_columns", "_rows", "_table")
 
     def __init__(self, table: SubscriberTable) -> None:
         self._table = table
         self._rows: set[int] = set()
+        self._behind: set[int] = set()
         self._columns: SubscriberColumns | None = None
+        self._behind_rows: Rows | None = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._behind)
 
     def add(self, row: int) -> None:
-        """Put one subscriber in."""
+        """Let a new subscriber, or one that was behind, get what comes."""
+        if row in self._behind:
+            self._behind.remove(row)
+            self._behind_rows = None
         self._rows.add(row)
         self._columns = None
 
+    def add_behind(self, row: int) -> None:
+        """Put in a new subscriber that is to catch up first."""
+        self._behind.add(row)
+        self._behind_rows = None
+
     def remove(self, row: int) -> None:
         """Take one subscriber out."""
-        self._rows.remove(row)
-        self._columns = None
+        if row in self._behind:
+            self._behind.remove(row)
+            self._behind_rows = None
+        else:
+            self._rows.remove(row)
+            self._columns = None
 
     @property
     def columns(self) -> SubscriberColumns:
-        """The subscribers' columns, in the order of their rows."""
+        """The columns of those that get what comes, in the order of their rows."""
         if self._columns is None:
-            self._columns = self._table.gather(np.fromiter(sorted(self._rows), np.intp, len(self._rows)))
+            self._columns = self._table.gather(_sorted_rows(self._rows))
         return self._columns
 
     @property
+    def behind_rows(self) -> Rows:
+        """The rows of those that catch up, in order; shape ``(n,)``."""
+        if self._behind_rows is None:
+            self._behind_rows = _sorted_rows(self._behind)
+        return self._behind_rows
+
+    @property
     def newest_start_index(self) -> int:
-        """The channel packet from which on every packet is for every subscriber."""
+        """The channel packet from which on every packet is for all that get what comes."""
         return int(self.columns.start_index.max(initial=0))
+
+
+def _sorted_rows(rows: set[int]) -> Rows:
+    return np.fromiter(sorted(rows), np.intp, len(rows))

@@ -34,6 +34,7 @@ ROW_DTYPE: Final = np.dtype(
         ("available_packets", np.uint32),  # free places in the peer's buffer
         ("seqno_offset", np.int64),  # wire seqno = channel index + offset, modulo 2**31
         ("epoch_us", np.int64),  # wire timestamp = channel time - epoch
+        ("earliest_us", np.int64),  # older packets are stamped as if they were of this time; not before epoch
         ("start_index", np.int64),  # first channel packet that it gets
         ("next_index", np.int64),  # one past the newest packet sent
         ("acked_index", np.int64),  # first packet not acknowledged
@@ -57,6 +58,7 @@ class SubscriberColumns(NamedTuple):
         peer_socket_id: Shape ``(n,)``, uint32.
         seqno_offset: Shape ``(n,)``, int64, added modulo 2**31.
         epoch_us: Shape ``(n,)``, int64, subtracted.
+        earliest_us: Shape ``(n,)``, int64: older packets are stamped as if they were of this time.
         start_index: Shape ``(n,)``, int64: older packets are not for this subscriber.
     """
 
@@ -65,6 +67,7 @@ class SubscriberColumns(NamedTuple):
     peer_socket_id: U32Array
     seqno_offset: I64Array
     epoch_us: I64Array
+    earliest_us: I64Array
     start_index: I64Array
 
     def select(self, keep: NDArray[np.bool_]) -> "SubscriberColumns":
@@ -75,6 +78,7 @@ class SubscriberColumns(NamedTuple):
             self.peer_socket_id[keep],
             self.seqno_offset[keep],
             self.epoch_us[keep],
+            self.earliest_us[keep],
             self.start_index[keep],
         )
 
@@ -130,7 +134,7 @@ class SubscriberTable:
         entry["address"] = np.frombuffer(address, np.uint8)
         entry["rtt_us"], entry["rtt_variance_us"] = INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
         entry["available_packets"] = parameters.peer_window_packets
-        entry["epoch_us"] = parameters.epoch_us
+        entry["epoch_us"] = entry["earliest_us"] = parameters.epoch_us
         entry["heard_us"] = entry["sent_us"] = parameters.established_us
         entry["seqno_offset"] = parameters.send_seqno - next_index
         entry["start_index"] = entry["next_index"] = entry["acked_index"] = next_index
@@ -164,5 +168,5 @@ class SubscriberTable:
     def gather(self, rows: Rows) -> SubscriberColumns:
         """Return what the header kernel needs of ``rows``."""
         entries = self.rows[rows]
-        names = ("address", "peer_socket_id", "seqno_offset", "epoch_us", "start_index")
+        names = ("address", "peer_socket_id", "seqno_offset", "epoch_us", "earliest_us", "start_index")
         return SubscriberColumns(rows, *(np.ascontiguousarray(entries[name]) for name in names))

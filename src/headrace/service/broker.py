@@ -14,6 +14,7 @@ import structlog
 
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_bytes
@@ -23,6 +24,7 @@ from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.listener import ListenerOptions
 
 DEFAULT_PORT: Final = 8890
+DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_US / 1e6
 COALESCE_US: Final = 5_000
 """How long subscribers' acknowledgements and loss reports gather, half a receiver's ACK interval: settling a batch
 costs 80 us and 0.3 us for each ACK in it, and 300 subscribers send 20,000 a second."""
@@ -40,12 +42,15 @@ class BrokerConfig:
         host: Address to listen on; None is all, IPv4 and IPv6.
         port: UDP port; 0 lets the system choose.
         latency_ms: Least SRT latency between producers and the broker.
+        backlog_seconds: How far back the keyframe may lie with which a new subscriber starts; 0 lets everybody
+            start with the next packet.
         capabilities: Fast paths to use; None probes the machine.
     """
 
     host: str | None = None
     port: int = DEFAULT_PORT
     latency_ms: int = 120
+    backlog_seconds: float = DEFAULT_BACKLOG_SECONDS
     capabilities: Capabilities | None = None
 
 
@@ -66,7 +71,9 @@ class Broker:
         capabilities = self._config.capabilities or probe_capabilities()
         self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
         options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
-        self._endpoint = SrtEndpoint(options, self._socket, random_bytes)
+        self._endpoint = SrtEndpoint(
+            options, self._socket, random_bytes, backlog_us=round(1e6 * self._config.backlog_seconds)
+        )
         self._pump = Pump(
             self._socket,
             self._endpoint,

@@ -1,5 +1,6 @@
 """What a viewer makes of real video, drawn and encoded at once."""
 
+import itertools
 import threading
 from collections import Counter
 
@@ -88,9 +89,24 @@ def stamped_pictures() -> list[int]:
     return list(range(0, PICTURES, STAMP_INTERVAL_US // PICTURE_INTERVAL_US))
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, start_unix_us: int, decoded_unix_us: int) -> None:
+    """Let a viewer begin at one time, and decode everything at another."""
+    times_us = itertools.chain([start_unix_us], itertools.repeat(decoded_unix_us))
+    monkeypatch.setattr(module, "unix_time_us", lambda: next(times_us))
+
+
+def test_the_latency_of_what_was_captured_before_the_viewer_began_is_not_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_unix_us = FIRST_CAPTURE_UNIX_US + 10 * PICTURE_INTERVAL_US
+    set_clock(monkeypatch, start_unix_us, FIRST_CAPTURE_UNIX_US + 10_000_000)
+    viewer = viewed(*drawn_video(PICTURES))
+    assert viewer.figures.video_frames == PICTURES
+    assert viewer._latencies_ms == Counter(10_000 - number * 40 for number in stamped_pictures() if number >= 10)
+
+
 def test_latency_is_exactly_from_capture_to_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded_unix_us = FIRST_CAPTURE_UNIX_US + 10_000_000
-    monkeypatch.setattr(module, "unix_time_us", lambda: decoded_unix_us)
+    set_clock(monkeypatch, FIRST_CAPTURE_UNIX_US, FIRST_CAPTURE_UNIX_US + 10_000_000)
     viewer = viewed(*drawn_video(PICTURES))
     latencies_ms = [10_000 - number * 40 for number in stamped_pictures()]
     assert viewer._latencies_ms == Counter(latencies_ms)
@@ -104,7 +120,7 @@ def test_latency_is_exactly_from_capture_to_decoding(monkeypatch: pytest.MonkeyP
 def test_clocks_that_disagree_give_the_ends_of_the_scale(
     monkeypatch: pytest.MonkeyPatch, clock_ahead_us: int, latency_ms: int
 ) -> None:
-    monkeypatch.setattr(module, "unix_time_us", lambda: FIRST_CAPTURE_UNIX_US + clock_ahead_us)
+    set_clock(monkeypatch, FIRST_CAPTURE_UNIX_US, FIRST_CAPTURE_UNIX_US + clock_ahead_us)
     figures = viewed(*drawn_video(PICTURES)).figures
     assert (figures.latency_p50_ms, figures.latency_p99_ms) == (latency_ms, latency_ms)
 

@@ -4,7 +4,9 @@ import pytest
 import structlog
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
-from tests.support.srt_datagrams import control, kind_of, of_kind, words
+from tests.support.groups import Groups
+from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
+from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US
@@ -13,78 +15,10 @@ from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
 from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_RESENDS_PER_REPORT_PACKETS
 from headrace.fanout.ring import FIRST_CAPACITY_PACKETS
 from headrace.srt.connection import KEEPALIVE_US
-from headrace.srt.packet import RETRANSMITTED_FLAG, ControlType
+from headrace.srt.packet import ControlType
 
-DATA = None
 GATHERED_US = 10 * MS
 """By then an acknowledgement has been seen to."""
-
-
-class Mute:
-    """A subscriber that only listens: what it says is the test's to say."""
-
-    def __init__(self, world: World, channel_id: str = "A") -> None:
-        self.world = world
-        self.port = world.join(channel_id)
-        self.address = next(a for a, port in world.network._ports.items() if port.endpoint is self.port)
-        self.parameters = self.port.connection.parameters
-        self.port.drops = lambda _: True
-        self.port.datagrams.clear()
-
-    @property
-    def first_seqno(self) -> int:
-        return self.parameters.receive_seqno
-
-    def say(self, kind: int, body: bytes = b"", *, info: int = 0) -> list[bytes]:
-        """Send a control packet; return what comes back at once."""
-        datagram = control(kind, body, info=info, to=self.parameters.peer_socket_id)
-        return [answer for answer, to in self.world.inject(datagram, self.address) if to == self.address]
-
-    def acknowledge(self, packets: int, number: int) -> None:
-        """Acknowledge the first ``packets``, and leave the answer to the network."""
-        body = words(add_seqno(self.first_seqno, packets), 20_000, 500, 8000, 1, 1, 1)
-        datagram = control(ControlType.ACK, body, info=number, to=self.parameters.peer_socket_id)
-        self.world.port.handle_datagram(datagram, self.address, self.world.now_us)
-
-    def take(self, kind: int | None) -> list[bytes]:
-        """Return what came of one kind since the last call."""
-        datagrams = [datagram for _, datagram in self.port.datagrams]
-        self.port.datagrams.clear()
-        return of_kind(datagrams, kind)
-
-
-def seqnos(datagrams: list[bytes]) -> list[int]:
-    return [int.from_bytes(datagram[:4], "big") for datagram in datagrams]
-
-
-def is_marked(datagram: bytes) -> bool:
-    return bool(int.from_bytes(datagram[4:8], "big") & RETRANSMITTED_FLAG)
-
-
-def withhold(producer: CallerPort, *numbers: int) -> list[bytes]:
-    """Lose the data packets with these numbers, counted from the next; return the list that they are put into."""
-    kept: list[bytes] = []
-    count = -1
-
-    def drops(datagram: bytes) -> bool:
-        nonlocal count
-        if kind_of(datagram) is not DATA or is_marked(datagram):
-            return kind_of(datagram) is DATA
-        count += 1
-        if count in numbers:
-            kept.append(datagram)
-            return True
-        return False
-
-    producer.drops = drops
-    return kept
-
-
-def release(world: World, producer: CallerPort, kept: list[bytes]) -> None:
-    address = next(a for a, port in world.network._ports.items() if port.endpoint is producer)
-    for datagram in kept:
-        world.port.handle_datagram(datagram, address, world.now_us)
-    world.run(0)
 
 
 def test_a_packet_leaves_before_a_missing_older_one_has_come_and_that_leaves_when_it_comes() -> None:
@@ -359,3 +293,226 @@ def test_a_subscriber_that_reports_losses_without_end_is_heard_a_little_each_tim
     assert world.ignored == {"too_many_loss_reports": 10 - MAX_REPORT_WORDS_PER_SWEEP // 364}
     world.run(2 * SWEEP_INTERVAL_US)
     assert len(subscriber.say(ControlType.NAK, report)) == MAX_RESENDS_PER_REPORT_PACKETS
+
+
+def stream(world: World, producer: CallerPort, groups: Groups, frames: int) -> list[bytes]:
+    """Send pictures 10 ms apart; return their payloads."""
+    sent: list[bytes] = []
+    for _ in range(frames):
+        for made in groups.next_frame():
+            sent.append(made)
+            producer.send(made, world.now_us)
+        world.run(10 * MS)
+    return sent
+
+
+def payloads(datagrams: list[bytes]) -> list[bytes]:
+    """Return the payloads of those that are not marked as sent again: the end of a silent channel is."""
+    return [datagram[16:] for datagram in datagrams if not is_marked(datagram)]
+
+
+def test_a_new_subscriber_gets_the_group_of_pictures_so_far_and_then_what_comes() -> None:
+    world, groups = World(), Groups(20, payloads=2, keyframe_payloads=10)
+    producer = world.join("publish:A")
+    stream(world, producer, groups, 20)
+    sent = stream(world, producer, groups, 5)
+    with structlog.testing.capture_logs() as lines:
+        subscriber = Mute(world)
+    sent += stream(world, producer, groups, 20)
+    got = subscriber.take(DATA)
+    assert payloads(got) == sent
+    assert seqnos(got) == [add_seqno(subscriber.first_seqno, number) for number in range(len(sent))]
+    assert not any(is_marked(datagram) for datagram in got)
+    (line,) = (line for line in lines if line["event"] == "subscriber connected")
+    assert (line["start"], line["backlog_packets"]) == ("keyframe", 18)
+    assert world.channel("A").keyframe_starts == 1
+
+
+def test_a_backlog_goes_through_the_wrap_of_sequence_numbers() -> None:
+    world, groups = World(), Groups(100)
+    producer = world.join("publish:A")
+    sent = stream(world, producer, groups, 20)
+    subscriber = Mute(world)
+    world.run(SECOND)
+    got = subscriber.take(DATA)
+    assert payloads(got) == sent
+    assert subscriber.first_seqno > seqnos(got)[-1] == len(sent) - 1 - ((1 << 31) - subscriber.first_seqno)
+
+
+def test_without_a_keyframe_a_subscriber_starts_live_and_the_log_says_so() -> None:
+    world = World()
+    producer = world.join("publish:A")
+    world.send(producer, 5)
+    with structlog.testing.capture_logs() as lines:
+        subscriber = Mute(world)
+    sent = world.send(producer, 3)
+    assert payloads(subscriber.take(DATA)) == sent
+    (line,) = (line for line in lines if line["event"] == "subscriber connected")
+    assert (line["start"], line["backlog_packets"]) == ("live", 0)
+    assert world.channel("A").live_starts == 1
+
+
+def behind(*, missing: int) -> tuple[World, CallerPort, Mute, list[bytes], list[bytes]]:
+    """Return a subscriber that has got the first 64 of 120 packets, and what the producer's hop lost of them."""
+    world, groups = World(), Groups(100, payloads=5, keyframe_payloads=20)
+    producer = world.join("publish:A")
+    kept = withhold(producer, missing)
+    sent = stream(world, producer, groups, 21)
+    subscriber = Mute(world)
+    world.run(2 * MS)
+    return world, producer, subscriber, sent, kept
+
+
+def test_what_comes_late_and_a_subscriber_has_passed_while_it_catches_up_is_sent_to_it_at_once() -> None:
+    world, producer, subscriber, sent, kept = behind(missing=30)
+    assert payloads(subscriber.take(DATA)) == sent[:30] + sent[31:64]
+    release(world, producer, kept)
+    (late,) = subscriber.take(DATA)
+    assert late[16:] == sent[30]
+    assert seqnos([late]) == [add_seqno(subscriber.first_seqno, 30)]
+    world.run(SECOND)
+    assert payloads(subscriber.take(DATA)) == sent[64:]
+
+
+@pytest.mark.parametrize("number", [64, 100])
+def test_what_comes_late_and_a_subscriber_has_not_yet_reached_is_sent_in_its_turn(number: int) -> None:
+    world, producer, subscriber, sent, kept = behind(missing=number)
+    assert payloads(subscriber.take(DATA)) == sent[:64]
+    release(world, producer, kept)
+    assert subscriber.take(DATA) == []
+    world.run(SECOND)
+    assert payloads(subscriber.take(DATA)) == sent[64:]
+
+
+def test_what_comes_late_and_is_older_than_its_start_is_not_for_a_subscriber_that_catches_up() -> None:
+    world, groups = World(), Groups(10, payloads=5, keyframe_payloads=20)
+    producer = world.join("publish:A")
+    kept = withhold(producer, 15)
+    stream(world, producer, groups, 10)
+    sent = stream(world, producer, groups, 10)
+    subscriber = Mute(world)
+    world.run(2 * MS)
+    release(world, producer, kept)
+    world.run(SECOND)
+    assert payloads(subscriber.take(DATA)) == sent
+
+
+def test_a_keyframe_that_comes_late_is_where_the_next_subscriber_starts() -> None:
+    world, groups = World(), Groups(10, payloads=2, keyframe_payloads=4)
+    producer = world.join("publish:A")
+    first = stream(world, producer, groups, 10)
+    kept = withhold(producer, 0)
+    second = stream(world, producer, groups, 4)
+    before = Mute(world)
+    world.run(SECOND)
+    assert payloads(before.take(DATA)) == first + second[1:]
+    release(world, producer, kept)
+    after = Mute(world)
+    world.run(SECOND)
+    assert payloads(before.take(DATA)) == second[:1]
+    assert payloads(after.take(DATA)) == second
+
+
+def test_a_packet_of_the_backlog_that_will_never_come_gets_a_drop_request() -> None:
+    _, _, subscriber, _, _ = behind(missing=30)
+    missing = words(add_seqno(subscriber.first_seqno, 30))
+    assert [kind_of(datagram) for datagram in subscriber.say(ControlType.NAK, missing)] == [
+        ControlType.DROP_REQUEST
+    ]
+
+
+def test_a_loss_report_is_answered_while_a_subscriber_catches_up() -> None:
+    world, _, subscriber, sent, _ = behind(missing=1000)
+    original = subscriber.take(DATA)
+    first = subscriber.first_seqno
+    ask_for_more = words(0x8000_0000 | add_seqno(first, 62), add_seqno(first, 70))
+    resent = subscriber.say(ControlType.NAK, ask_for_more)
+    assert [datagram[16:] for datagram in resent] == sent[62:64]
+    assert all(is_marked(datagram) for datagram in resent)
+    # Not earlier than the first time: it would be due before what is missing before it.
+    assert [d[8:12] for d in resent] == [d[8:12] for d in original[62:64]]
+    world.run(SECOND)
+    (again,) = subscriber.say(ControlType.NAK, words(first))
+    assert again[8:12] >= original[0][8:12]
+    assert payloads(subscriber.take(DATA)) == sent[64:]
+
+
+@pytest.mark.parametrize("how", ["shutdown", "timeout"])
+def test_a_subscriber_that_goes_while_it_catches_up_leaves_nothing_behind(how: str) -> None:
+    world, producer, subscriber, _, _ = behind(missing=1000)
+    assert len(world.channel("A").subscribers.behind_rows) == 1
+    if how == "shutdown":
+        subscriber.say(ControlType.SHUTDOWN, bytes(4))
+    else:
+        # It acknowledges nothing, and a producer that goes on keeps it behind for long.
+        stream(world, producer, Groups(1000, payloads=64), 600)
+    assert world.endpoint.table.count == 0
+    assert len(world.channel("A").subscribers) == 0
+    subscriber.take(DATA)
+    stream(world, producer, Groups(), 3)
+    assert subscriber.take(DATA) == []
+
+
+def test_a_channel_stays_while_somebody_catches_up_and_gets_all_of_a_producer_that_is_gone() -> None:
+    world, producer, subscriber, sent, _ = behind(missing=1000)
+    producer.connection.close(world.now_us)
+    world.run(MS)
+    assert world.channel("A").producer is None
+    world.run(SECOND)
+    assert payloads(subscriber.take(DATA))[: len(sent)] == sent
+    subscriber.say(ControlType.SHUTDOWN, bytes(4))
+    assert world.endpoint.hub.channels == {}
+
+
+def test_a_subscriber_that_catches_up_goes_on_with_the_next_producer() -> None:
+    world, producer, subscriber, sent, _ = behind(missing=1000)
+    producer.connection.close(world.now_us)
+    world.run(MS)
+    successor = world.join("publish:A")
+    sent += stream(world, successor, Groups(seed=2), 10)
+    world.run(SECOND)
+    assert payloads(subscriber.take(DATA))[: len(sent)] == sent
+
+
+def test_nobody_starts_with_the_pictures_of_a_producer_that_is_gone() -> None:
+    world, producer, _, _, _ = behind(missing=1000)
+    producer.connection.close(world.now_us)
+    world.run(MS)
+    subscriber = Mute(world)
+    sent = stream(world, world.join("publish:A"), Groups(seed=2), 3)
+    assert payloads(subscriber.take(DATA)) == sent
+
+
+def test_the_lost_end_of_a_backlog_is_sent_again_although_the_channel_has_long_been_silent() -> None:
+    world, groups = World(), Groups(100)
+    producer = world.join("publish:A")
+    sent = stream(world, producer, groups, 5)
+    world.run(4 * SECOND)
+    subscriber = Mute(world)
+    world.run(5 * MS)
+    got = subscriber.take(DATA)
+    assert payloads(got) == sent
+    subscriber.acknowledge(len(sent) - 1, 1)
+    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US)
+    (probe,) = subscriber.take(DATA)
+    assert is_marked(probe)
+    assert seqnos([probe]) == seqnos(got[-1:])
+
+
+def test_who_is_behind_is_not_probed_for_an_end_that_it_has_not_been_sent() -> None:
+    world, _, subscriber, _, _ = behind(missing=1000)
+    subscriber.take(DATA)
+    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US)
+    assert len(world.channel("A").subscribers.behind_rows) == 1
+    assert subscriber.take(DATA) == []
+
+
+def test_acknowledgements_bring_the_rest_of_the_backlog() -> None:
+    world, _, subscriber, sent, _ = behind(missing=1000)
+    got = payloads(subscriber.take(DATA))
+    for number in range(1, 40):
+        subscriber.acknowledge(len(got), number)
+        world.run(20 * MS)
+        got += payloads(subscriber.take(DATA))
+    assert got[: len(sent)] == sent
+    assert len(world.channel("A").subscribers.behind_rows) == 0

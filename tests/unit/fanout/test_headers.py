@@ -118,3 +118,23 @@ def test_nobody_and_nothing_make_no_headers() -> None:
     assert burst.shape == (1, 0, 16)
     single = single_headers(indices=nothing, message_words=nothing, times_us=nothing, columns=nobody)
     assert single.shape == (0, 16)
+
+
+@pytest.mark.parametrize(("time_us", "expected"), [(0, 4_000), (4_999, 4_000), (5_001, 4_001)])
+def test_what_is_older_than_a_subscriber_s_earliest_time_is_stamped_with_that(time_us: int, expected: int) -> None:
+    columns = columns_of((0, 1_000), (0, 1_000))._replace(earliest_us=np.array([5_000, 1_000]))
+    (mine, others), single = (
+        burst_headers(
+            indices=np.array([10]), message_words=np.array([0]), times_us=np.array([time_us]), columns=columns
+        ),
+        single_headers(
+            indices=np.array([10, 10]),
+            message_words=np.array([0, 0]),
+            times_us=np.array([time_us, time_us]),
+            columns=columns,
+        ),
+    )
+    assert int.from_bytes(mine[0, 8:12].tobytes(), "big") == expected
+    assert int.from_bytes(others[0, 8:12].tobytes(), "big") == max(time_us - 1_000, 0)
+    assert single[0].tobytes() == mine[0].tobytes()
+    assert single[1].tobytes() == others[0].tobytes()

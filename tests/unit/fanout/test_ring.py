@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.support.fanout_tables import payload, ring_with
 
-from headrace.fanout.ring import FIRST_CAPACITY_PACKETS, Ring
+from headrace.fanout.ring import FIRST_CAPACITY_PACKETS, MAX_BACKLOG_PACKETS, Ring
 from headrace.srt.packet import MAX_PAYLOAD_BYTES
 
 
@@ -134,3 +134,109 @@ def test_a_longer_payload_is_a_mistake_of_the_caller() -> None:
 
 def test_rows_of_the_store_lie_one_after_another() -> None:
     assert ring_with(range(1)).store.flags.c_contiguous
+
+
+def backlog_ring(packets: int, *, begin: int = 0, backlog_us: int = 10_000_000, interval_us: int = 1_000) -> Ring:
+    """Return a ring of ``packets`` with a retention of 1 s, whose backlog begins with packet ``begin``."""
+    ring = Ring(retention_us=1_000_000, backlog_us=backlog_us)
+    for index in range(packets):
+        ring.put(index, payload(index), index * interval_us)
+        if index == begin:
+            ring.backlog_index = begin
+    return ring
+
+
+def test_without_a_backlog_a_subscriber_starts_with_the_next_packet() -> None:
+    assert Ring().start_index(0) == 0
+    assert ring_with(range(7)).start_index(6_000) == 7
+
+
+def test_a_subscriber_starts_with_the_backlog() -> None:
+    assert backlog_ring(30, begin=4).start_index(30_000) == 4
+
+
+@pytest.mark.parametrize(("age_us", "start"), [(9_999_999, 4), (10_000_000, 30)])
+def test_a_backlog_as_old_as_the_limit_is_too_old(age_us: int, start: int) -> None:
+    assert backlog_ring(30, begin=4).start_index(4_000 + age_us) == start
+
+
+@pytest.mark.parametrize(("packets", "start"), [(MAX_BACKLOG_PACKETS, 5), (MAX_BACKLOG_PACKETS + 1, None)])
+def test_a_backlog_of_more_packets_than_the_limit_is_too_long(packets: int, start: int | None) -> None:
+    ring = backlog_ring(5 + packets, begin=5, interval_us=100)
+    assert ring.start_index(5 + packets) == (ring.next_index if start is None else start)
+
+
+def test_a_backlog_of_nothing_is_never_old_enough() -> None:
+    ring = backlog_ring(30, begin=4, backlog_us=0)
+    assert ring.start_index(4_000) == 30
+
+
+def test_the_backlog_is_kept_beyond_the_retention_and_what_is_before_it_is_not() -> None:
+    ring = backlog_ring(900, begin=100, interval_us=10_000)
+    assert ring.capacity_packets == 1024
+    assert held(ring, range(900)) == list(range(100, 900))
+    ring.backlog_index = 850
+    for index in range(900, 1124):
+        ring.put(index, payload(index), index * 10_000)
+    assert ring.capacity_packets == 1024
+    assert held(ring, range(200)) == list(range(100, 200))
+
+
+def test_a_backlog_that_is_too_old_or_too_long_makes_the_ring_grow_no_further() -> None:
+    assert backlog_ring(5_000, interval_us=10_000).capacity_packets == 1024
+    # 10 s of these are 10,000 packets, a retention 1000.
+    assert backlog_ring(MAX_BACKLOG_PACKETS + 2_000).capacity_packets == 8192
+
+
+def test_growing_keeps_the_backlog() -> None:
+    ring = backlog_ring(300, begin=7)
+    assert ring.capacity_packets == 512
+    assert ring.start_index(300_000) == 7
+    assert held(ring, range(7, 300)) == list(range(7, 300))
+
+
+def test_a_backlog_whose_beginning_is_gone_is_none() -> None:
+    ring = Ring(max_packets=4)
+    for index in range(5):
+        ring.put(index, payload(index), 0)
+        ring.backlog_index = 0
+    assert ring.start_index(0) == 5
+
+
+@pytest.mark.parametrize(("lent_us", "capacity"), [(None, 256), (1_999_999, 512), (1_000_000, 256)])
+def test_what_is_lent_is_kept_for_a_retention_although_it_is_no_backlog_any_more(
+    lent_us: int | None, capacity: int
+) -> None:
+    ring = Ring(retention_us=1_000_000)
+    for index in range(256):
+        ring.put(index, payload(index), 0)
+    if lent_us is not None:
+        ring.lend(0, lent_us)
+    ring.backlog_index = 255
+    ring.put(256, payload(256), 2_000_000)
+    assert ring.capacity_packets == capacity
+
+
+def test_two_loans_keep_what_the_longer_one_needs() -> None:
+    ring = Ring(retention_us=1_000_000)
+    for index in range(256):
+        ring.put(index, payload(index), 0)
+    ring.lend(0, 500_000)
+    ring.lend(200, 1_200_000)
+    ring.put(256, payload(256), 2_000_000)
+    assert held(ring, range(2)) == [0, 1]
+    ring = Ring(retention_us=1_000_000)
+    for index in range(256):
+        ring.put(index, payload(index), 0)
+    ring.lend(0, 100_000)
+    ring.lend(200, 1_200_000)
+    ring.put(256, payload(256), 2_000_000)
+    assert held(ring, range(2)) == [1]
+
+
+def test_a_loan_that_is_renewed_for_ever_keeps_nothing_for_ever() -> None:
+    ring = Ring(retention_us=1_000_000, backlog_us=2_000_000)
+    for index in range(5_000):
+        ring.lend(0, index * 10_000)
+        ring.put(index, payload(index), index * 10_000)
+    assert ring.capacity_packets == 512

@@ -37,3 +37,41 @@ def test_columns_are_gathered_once_until_somebody_comes_or_goes() -> None:
 def test_who_is_not_in_the_group_cannot_leave_it() -> None:
     with pytest.raises(KeyError):
         SubscriberGroup(SubscriberTable()).remove(3)
+
+
+def test_who_is_behind_counts_and_gets_nothing_of_what_comes() -> None:
+    table = SubscriberTable()
+    rows = [subscribe(table, number, next_index=10 * number) for number in range(4)]
+    group = SubscriberGroup(table)
+    group.add(rows[0])
+    for row in (rows[3], rows[2]):
+        group.add_behind(row)
+    assert len(group) == 3
+    assert group.columns.rows.tolist() == [rows[0]]
+    assert group.behind_rows.tolist() == sorted([rows[2], rows[3]])
+    assert group.newest_start_index == 0
+
+
+def test_who_has_caught_up_gets_what_comes_with_the_columns_of_that_moment() -> None:
+    table = SubscriberTable()
+    row = subscribe(table, 1)
+    group = SubscriberGroup(table)
+    group.add_behind(row)
+    assert len(group.columns.rows) == 0
+    table.rows["earliest_us"][row] = 77
+    group.add(row)
+    assert group.columns.rows.tolist() == [row]
+    assert group.columns.earliest_us.tolist() == [77]
+    assert group.behind_rows.tolist() == []
+    assert len(group) == 1
+
+
+def test_who_is_behind_can_leave() -> None:
+    table = SubscriberTable()
+    row = subscribe(table, 1)
+    group = SubscriberGroup(table)
+    group.add_behind(row)
+    assert group.behind_rows.tolist() == [row]
+    group.remove(row)
+    assert group.behind_rows.tolist() == []
+    assert len(group) == 0

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from tests.support.groups import Groups
 from tests.support.srt_datagrams import PARAMETERS, THERE, data
 
 from headrace.fanout.subscriber_table import SubscriberTable
@@ -62,3 +64,59 @@ def test_a_producers_own_latency_is_the_least() -> None:
     channel.attach(Producer(connection, THERE, 0))
     channel.allow_latency(300_000)
     assert connection.receiver.clock.latency_us == 2_000_000
+
+
+def with_pictures(channel: Channel, frames: int, *, groups: Groups | None = None) -> list[int]:
+    """Let pictures come, 33 ms apart from time 0 on; return the indices of their first packets."""
+    groups = groups or Groups(10, payloads=1, keyframe_payloads=3)
+    firsts = []
+    for number in range(frames):
+        firsts.append(channel.ring.next_index)
+        for made in groups.next_frame():
+            assert channel.put(channel.ring.next_index, np.frombuffer(made, np.uint8), number * 33_000)
+    return firsts
+
+
+def test_a_subscriber_starts_with_the_newest_keyframe_and_that_is_counted() -> None:
+    channel = Channel("A", SubscriberTable())
+    assert channel.start(0) == 0
+    firsts = with_pictures(channel, 25)
+    assert channel.start(25 * 33_000) == firsts[20]
+    assert (channel.keyframe_starts, channel.live_starts) == (1, 1)
+
+
+def test_without_a_keyframe_within_the_limit_a_subscriber_starts_live_and_that_is_counted() -> None:
+    channel = Channel("A", SubscriberTable(), 200_000)
+    with_pictures(channel, 10)
+    assert channel.start(199_999) == 0
+    assert channel.start(200_000) == channel.ring.next_index
+    assert (channel.keyframe_starts, channel.live_starts) == (1, 1)
+
+
+def test_without_a_backlog_nobody_looks_for_keyframes() -> None:
+    channel = Channel("A", SubscriberTable(), 0)
+    with_pictures(channel, 15)
+    assert channel.ring.backlog_index is None
+    assert channel.start(0) == channel.ring.next_index
+
+
+def test_what_is_here_already_is_not_looked_at_again() -> None:
+    channel = Channel("A", SubscriberTable())
+    (first, *_) = Groups().next_frame()
+    channel.ring.put(0, np.zeros(188, np.uint8), 0)
+    assert not channel.put(0, np.frombuffer(first, np.uint8), 0)
+    assert channel.ring.backlog_index is None
+
+
+@pytest.mark.parametrize("successor", [True, False])
+def test_nobody_starts_with_the_pictures_of_a_producer_that_is_gone(successor: bool) -> None:
+    channel = Channel("A", SubscriberTable())
+    channel.attach(Producer(Connection(PARAMETERS), THERE, 0))
+    with_pictures(channel, 15)
+    channel.attach(Producer(Connection(PARAMETERS), THERE, channel.ring.next_index) if successor else None)
+    assert channel.start(15 * 33_000) == channel.ring.next_index
+    channel.put(channel.ring.next_index, np.zeros(188, np.uint8), 0)
+    assert channel.start(15 * 33_000) == channel.ring.next_index
+    begin = channel.ring.next_index
+    with_pictures(channel, 5)
+    assert channel.start(15 * 33_000) == begin

@@ -1,8 +1,11 @@
 """Which channels there are, and who may have one."""
 
+import numpy as np
 import pytest
+from tests.support.groups import Groups
 from tests.support.srt_datagrams import PARAMETERS, THERE, control
 
+from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
@@ -106,3 +109,11 @@ def test_a_channel_lives_while_anybody_is_in_it(leaves_first: str) -> None:
         hub.detach_producer(channel, producer)
     assert hub.channels == {}
     hub.release(channel)
+
+
+@pytest.mark.parametrize(("backlog_us", "starts_at"), [(DEFAULT_BACKLOG_US, 0), (0, 4)])
+def test_channels_have_the_backlog_that_the_hub_was_given(backlog_us: int, starts_at: int) -> None:
+    channel = opened(Hub(SubscriberTable(), backlog_us=backlog_us), "A")
+    for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
+        channel.put(index, np.frombuffer(payload, np.uint8), 0)
+    assert channel.start(0) == starts_at

@@ -3,9 +3,11 @@
 import asyncio
 import socket
 
+import numpy as np
 import pytest
 import structlog
 from bench.srt_peer import SrtPeer
+from tests.support.groups import Groups
 
 from headrace.netio.capabilities import PORTABLE, SENDMMSG, Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -111,3 +113,17 @@ def test_a_bug_in_the_endpoint_is_logged_and_the_broker_goes_on(monkeypatch: pyt
         asyncio.run(run())
     (bug,) = [line for line in lines if line["log_level"] == "error"]
     assert isinstance(bug["exc_info"], ZeroDivisionError)
+
+
+@pytest.mark.parametrize(("backlog_seconds", "starts_at"), [(10, 0), (0.5, 0), (0, 4)])
+def test_its_channels_have_the_backlog_of_the_configuration(backlog_seconds: float, starts_at: int) -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, backlog_seconds=backlog_seconds)) as broker:
+            channel = broker.endpoint.hub.open_channel("A")
+            assert channel is not None
+            for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
+                channel.put(index, np.frombuffer(payload, np.uint8), 0)
+            assert channel.start(int(1e6 * backlog_seconds) - 1) == starts_at
+            assert channel.start(int(1e6 * backlog_seconds)) == 4
+
+    asyncio.run(run())

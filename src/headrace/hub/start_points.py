@@ -1,0 +1,55 @@
+"""From which of a channel's packets a new subscriber can decode at once.
+
+It is the one with the tables before the newest keyframe, so that what the subscriber gets is a contiguous part of
+what the producer sent: nothing is made up, and everything can be asked for again.
+
+Source: ``docs/decisions/0010-instant-start.md``.
+"""
+
+from collections import deque
+from typing import Final
+
+from headrace.mpegts.start_finder import MAX_PACKETS_PER_PAYLOAD, Mark, StartFinder
+
+MAX_TABLES: Final = 64
+"""Tables come ten times a second and before keyframes: six seconds of them, far more than anything comes late."""
+
+
+class StartPoints:
+    """Follows one producer's packets.
+
+    A place is a transport packet's: channel index times `MAX_PACKETS_PER_PAYLOAD`, and its offset in the payload.
+
+    Attributes:
+        newest_index: Channel packet at which to start, or None while no keyframe with tables before it is known.
+    """
+
+    __slots__ = ("_finder", "_keyframe_place", "_places", "newest_index")
+
+    def __init__(self) -> None:
+        self.newest_index: int | None = None
+        self._finder = StartFinder()
+        self._keyframe_place = -1
+        self._places: dict[Mark, deque[int]] = {
+            Mark.PAT: deque(maxlen=MAX_TABLES),
+            Mark.PMT: deque(maxlen=MAX_TABLES),
+        }
+
+    def handle_payload(self, index: int, payload: bytes) -> None:
+        """Look into channel packet ``index``; late ones are welcome too."""
+        for mark, packet_offset in self._finder.feed(payload):
+            place = index * MAX_PACKETS_PER_PAYLOAD + packet_offset
+            if mark is not Mark.KEYFRAME:
+                self._places[mark].append(place)
+                if place < self._keyframe_place:
+                    self._settle()
+            elif place > self._keyframe_place:
+                self._keyframe_place = place
+                self._settle()
+
+    def _settle(self) -> None:
+        """Start with the last PAT before the last PMT before the newest keyframe: it was sent in this order."""
+        pmt_place = max((p for p in self._places[Mark.PMT] if p < self._keyframe_place), default=-1)
+        pat_place = max((p for p in self._places[Mark.PAT] if p < pmt_place), default=-1)
+        if pat_place >= 0:
+            self.newest_index = max(self.newest_index or 0, pat_place // MAX_PACKETS_PER_PAYLOAD)

@@ -42,7 +42,7 @@ format: .venv ## format the code and mend what can be mended
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
 
-bench: .venv ## sending cost and a broker with 300 subscribers, measured on this machine
+bench: .venv ## sending cost, 300 subscribers, first pictures and a rush of joins, measured on this machine
 	$(RUN) python -m bench
 
 samples: .venv ## make samples/ anew

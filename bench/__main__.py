@@ -1,30 +1,31 @@
-"""``make bench``: what a packet costs to send, and what a broker with 300 subscribers costs to run."""
+"""``make bench``: what packets and subscribers cost, the wait for a first picture, and many who join at once."""
 
-import socket
 import sys
 import tempfile
 from pathlib import Path
 
 from bench.fanout_load import LoadPlan, measure_fanout_load, print_fanout_load
+from bench.first_frame import JoinPlan, encode_group, free_port, measure_first_frames, print_first_frames
+from bench.join_storm import measure_join_storm, print_join_storm
 from bench.send_cost import measure_send_cost, print_send_cost
 
 
 def main() -> None:
-    """Run both, or the one that is named."""
-    wanted = sys.argv[1:] or ["send_cost", "fanout_load"]
+    """Run all, or those that are named."""
+    wanted = sys.argv[1:] or ["send_cost", "fanout_load", "first_frame", "join_storm"]
     if "send_cost" in wanted:
         print_send_cost(measure_send_cost())
         print()
     if "fanout_load" in wanted:
         with tempfile.TemporaryDirectory() as scratch:
-            print_fanout_load(measure_fanout_load(_free_port(), Path(scratch), LoadPlan()))
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        port: int = udp.getsockname()[1]
-        return port
+            print_fanout_load(measure_fanout_load(free_port(), Path(scratch), LoadPlan()))
+        print()
+    if "first_frame" in wanted:
+        units = encode_group()
+        print_first_frames(*(measure_first_frames(seconds, units, JoinPlan()) for seconds in (10, 0)))
+        print()
+    if "join_storm" in wanted:
+        print_join_storm(measure_join_storm())
 
 
 if __name__ == "__main__":

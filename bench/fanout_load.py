@@ -130,11 +130,13 @@ class BrokerProcess:
     Args:
         port: UDP port.
         log: File for its standard error.
+        options: More of its command line.
     """
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, *options: str) -> None:
         self._log = log
         command = [str(Path(sys.executable).with_name("headrace")), "serve", "--listen", f"127.0.0.1:{port}"]
+        command += options
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(command, stderr=stderr)
 

@@ -50,16 +50,25 @@ class SrtPeer:
             raise RuntimeError("not connected: call connect() first")
         return self._caller.connection
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether `connection` is there.
+
+        Raises:
+            HeadraceError: The listener refused, or did not answer.
+        """
+        if self._caller.error is not None:
+            raise self._caller.error
+        return self._caller.connection is not None
+
     def connect(self) -> None:
         """Shake hands.
 
         Raises:
             HeadraceError: The listener refused, or did not answer.
         """
-        while self._caller.connection is None and self._caller.error is None:
+        while not self.is_connected:
             self.turn(now_us() + 100_000)
-        if self._caller.error is not None:
-            raise self._caller.error
 
     def turn(self, until_us: int) -> bool:
         """Wait for a datagram or a timer, at most until ``until_us``, handle it, and send what is to be sent."""

@@ -12,8 +12,6 @@ TS_PACKET_BYTES: Final = 188
 SYNC_BYTE: Final = 0x47
 PAT_PID: Final = 0x0000
 NULL_PID: Final = 0x1FFF
-FIRST_FREE_PID: Final = 0x0020
-"""PIDs 0x00 to 0x1F are reserved or belong to DVB tables."""
 
 MAX_PAYLOAD_BYTES: Final = TS_PACKET_BYTES - 4
 PCR_MODULUS_27MHZ: Final = (1 << 33) * 300

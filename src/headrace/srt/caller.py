@@ -21,7 +21,7 @@ from headrace.srt.handshake import (
     decode_handshake,
     encode_handshake,
 )
-from headrace.srt.packet import HEADER_BYTES, ControlType, Header, decode_header, encode_control
+from headrace.srt.packet import HEADER_BYTES, IP_UDP_SRT_BYTES, ControlType, Header, decode_header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
 from headrace.srt.rejection import ConnectionRejectedError
 from headrace.srt.stream_id import encode_stream_id_words
@@ -29,7 +29,6 @@ from headrace.srt.stream_id import encode_stream_id_words
 REPEAT_US: Final = 250_000
 """A handshake packet is sent again after this long (libsrt's interval)."""
 DEFAULT_MSS_BYTES: Final = 1500
-IP_UDP_SRT_BYTES: Final = 44
 
 
 class ConnectTimeoutError(HeadraceError):

@@ -24,7 +24,7 @@ from headrace.srt.handshake import (
     encode_handshake,
     encode_peer_address,
 )
-from headrace.srt.packet import ControlType, Header, encode_control
+from headrace.srt.packet import IP_UDP_SRT_BYTES, ControlType, Header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
 from headrace.srt.rejection import RejectReason
 
@@ -34,7 +34,6 @@ MIN_MSS_BYTES: Final = 76
 MAX_MSS_BYTES: Final = 1500
 MAX_REFUSALS_TOLD: Final = 64
 """More are not worth a log line each."""
-IP_UDP_SRT_BYTES: Final = 44
 
 
 @dataclass(frozen=True, slots=True)

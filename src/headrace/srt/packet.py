@@ -12,6 +12,8 @@ from headrace.base.errors import PacketError
 from headrace.base.seqno import seqno_distance
 
 HEADER_BYTES: Final = 16
+IP_UDP_SRT_BYTES: Final = 20 + 8 + HEADER_BYTES
+"""What an MSS holds beside a payload."""
 MAX_PAYLOAD_BYTES: Final = 1456
 """An Ethernet frame's 1500 bytes less 28 of IPv4 and UDP and 16 of SRT (libsrt's SRT_LIVE_MAX_PLSIZE)."""
 

@@ -38,6 +38,8 @@ FRAMES_PER_SECOND: Final = 30
 KEYFRAME_INTERVAL_SECONDS: Final = 4
 BITRATE_BPS: Final = 2_500_000
 LATENCY_MS: Final = 100
+LATENCY: Final = ("--latency", str(LATENCY_MS))
+"""The broker asks as much of a subscriber as of the producer."""
 GOAL_MS: Final = 150
 
 
@@ -144,7 +146,7 @@ def measure_first_frames(backlog_seconds: float, units: list[AccessUnit], plan: 
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
-        broker = BrokerProcess(port, Path(scratch) / "broker.log", "--backlog", str(backlog_seconds))
+        broker = BrokerProcess(port, Path(scratch) / "broker.log", "--backlog", str(backlog_seconds), *LATENCY)
         try:
             with SrtPeer("127.0.0.1", port, CallerOptions(stream_id=f"publish:{CHANNEL_ID}")) as peer:
                 peer.connect()

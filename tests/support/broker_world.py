@@ -67,19 +67,43 @@ class World:
         self.network.run_for(duration_us)
 
     def call(
-        self, stream_id: str, address: bytes | None = None, *, clock_ppm: int = 0, latency_ms: int = 120
+        self,
+        stream_id: str,
+        address: bytes | None = None,
+        *,
+        clock_ppm: int = 0,
+        latency_ms: int = 120,
+        peer_latency_ms: int = 0,
     ) -> CallerPort:
-        """Put a caller onto the network; it begins to shake hands when the network runs."""
-        options = CallerOptions(stream_id=stream_id, receive_latency_ms=latency_ms)
+        """Put a caller onto the network; it begins to shake hands when the network runs.
+
+        Args:
+            stream_id: What it asks for.
+            address: Its own; None gives it a new one.
+            clock_ppm: As of `CallerPort`.
+            latency_ms: Its delivery delay as a receiver.
+            peer_latency_ms: The broker's delivery delay that it asks for as a sender.
+        """
+        options = CallerOptions(
+            stream_id=stream_id, receive_latency_ms=latency_ms, peer_latency_ms=peer_latency_ms
+        )
         caller = CallerPort(BROKER, options, self.now_us, self._random, clock_ppm=clock_ppm)
         self.network.add_endpoint(caller, address or next(self._addresses))
         return caller
 
     def join(
-        self, stream_id: str, address: bytes | None = None, *, clock_ppm: int = 0, latency_ms: int = 120
+        self,
+        stream_id: str,
+        address: bytes | None = None,
+        *,
+        clock_ppm: int = 0,
+        latency_ms: int = 120,
+        peer_latency_ms: int = 0,
     ) -> CallerPort:
-        """Return a caller that is connected."""
-        caller = self.call(stream_id, address, clock_ppm=clock_ppm, latency_ms=latency_ms)
+        """Return a caller that is connected; the arguments are those of `call`."""
+        caller = self.call(
+            stream_id, address, clock_ppm=clock_ppm, latency_ms=latency_ms, peer_latency_ms=peer_latency_ms
+        )
         limit_us = self.now_us + 3 * SECOND
         assert self.network.run_until_true(lambda: caller.caller.connection is not None, limit_us)
         return caller

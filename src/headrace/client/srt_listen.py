@@ -9,6 +9,7 @@ from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.client.srt_connect import check_latency
 from headrace.client.srt_port import SrtPort
 from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
+from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_bytes, random_u32
 from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.connection import Connection
@@ -120,7 +121,7 @@ class SrtServer:
 
     def _release(self, ended: SrtSocket) -> None:
         self._open.discard(ended)
-        self._listener.forget(ended.address, ended.connection.parameters.peer_socket_id)
+        self._listener.forget(ended.connection.parameters.socket_id, now_us())
 
 
 async def srt_listen(

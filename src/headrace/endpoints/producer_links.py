@@ -52,6 +52,7 @@ class ProducerLinks:
 
     Attributes:
         lines: Gives each producer a socket of its own; None leaves them to the common one.
+        ended: Our socket ids of connections that have ended; whoever takes them clears it.
     """
 
     def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str]) -> None:
@@ -60,7 +61,7 @@ class ProducerLinks:
         self._ignored = ignored
         self._links: dict[int, _Link] = {}
         self._deadlines = Deadlines()
-        self.ended: list[Producer] = []
+        self.ended: list[int] = []
         self.lines: Lines | None = None
 
     def __len__(self) -> int:
@@ -154,7 +155,7 @@ class ProducerLinks:
         if connection.close_reason is not None:
             del self._links[socket_id]
             self._hub.detach_producer(link.channel, link.producer)
-            self.ended.append(link.producer)
+            self.ended.append(socket_id)
             self._close_line(link.producer.address)
             self._ignored.update(connection.statistics.ignored_packets)
             _log.info(

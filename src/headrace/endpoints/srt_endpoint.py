@@ -82,7 +82,7 @@ class SrtEndpoint:
         if len(positions):
             everything = len(positions) == len(complete)
             self._subscribers.handle_packets(packets if everything else packets.take(positions), now_us)
-        self._finish()
+        self._finish(now_us)
 
     def _handle_others(self, packets: PacketColumns, positions: list[int], now_us: int) -> None:
         fresh: dict[Channel, list[int]] = {}
@@ -136,9 +136,16 @@ class SrtEndpoint:
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:
             return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels", now_us)
-        answer, parameters = self._listener.accept(request, socket_id, now_us)
+        least_ms = self._budget_ms(channel)
+        answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms)
         self._subscribers.add(parameters, request.address, channel, now_us)
         return answer
+
+    def _budget_ms(self, channel: Channel) -> int:
+        """Return the latency of the producer's link, or what a producer will have at least."""
+        if channel.producer is None:
+            return self._listener.options.receive_latency_ms
+        return channel.producer.connection.parameters.receive_latency_us // 1000
 
     def _answer_producer(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes | None:
         match self.hub.admit_producer(channel_id, now_us):
@@ -168,7 +175,7 @@ class SrtEndpoint:
         self._producers.handle_timer(now_us)
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
-        self._finish()
+        self._finish(now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
@@ -183,13 +190,11 @@ class SrtEndpoint:
         """Say goodbye to every peer."""
         self._producers.close(now_us)
         self._subscribers.close(now_us)
-        self._finish()
+        self._finish(now_us)
 
-    def _finish(self) -> None:
+    def _finish(self, now_us: int) -> None:
         self._queue.flush()
-        for producer in self._producers.ended:
-            self._listener.forget(producer.address, producer.connection.parameters.peer_socket_id)
-        for address, peer_socket_id in self._subscribers.ended:
-            self._listener.forget(address, peer_socket_id)
-        self._producers.ended.clear()
-        self._subscribers.ended.clear()
+        for ended in (self._producers.ended, self._subscribers.ended):
+            for socket_id in ended:
+                self._listener.forget(socket_id, now_us)
+            ended.clear()

@@ -49,6 +49,9 @@ class SubscriberLinks:
         outbox: Where packets leave.
         queue: Where answers leave.
         ignored: Counts what is dropped, by reason.
+
+    Attributes:
+        ended: Our socket ids of connections that have ended; whoever takes them clears it.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class SubscriberLinks:
         self._tails = TailProbes()
         self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
-        self.ended: list[tuple[bytes, int]] = []
+        self.ended: list[int] = []
 
     def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
         """Let a new connection have the channel from its newest keyframe on, or else from its next packet."""
@@ -282,20 +285,19 @@ class SubscriberLinks:
         self._catch_ups.discard(row)
         channel.subscribers.remove(row)
         entry = self._table.rows[row]
-        address, peer_socket_id = bytes(entry["address"]), int(entry["peer_socket_id"])
         _log.info(
             "subscriber gone",
             channel=channel.channel_id,
-            address=format_sockaddr(address),
+            address=format_sockaddr(bytes(entry["address"])),
             reason=reason,
             sent_packets=int(entry["sent_packets"]),
             resent_packets=int(entry["resent_packets"]),
         )
+        self.ended.append(int(entry["socket_id"]))
         self._table.remove(row)
         if not channel.subscribers:
             self._tails.forget(channel)
         self._hub.release(channel)
-        self.ended.append((address, peer_socket_id))
 
     def close(self, now_us: int) -> None:
         """Say goodbye to all."""

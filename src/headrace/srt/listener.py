@@ -3,10 +3,10 @@
 Source: draft-sharabayko-srt, 4.3.1; ``docs/internals/srt.md`` for what real peers do with it.
 """
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, replace
 from hashlib import blake2s
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
@@ -34,6 +34,10 @@ MIN_MSS_BYTES: Final = 76
 MAX_MSS_BYTES: Final = 1500
 MAX_REFUSALS_TOLD: Final = 64
 """More are not worth a log line each."""
+COOKIE_LIFETIME_US: Final = 2 * COOKIE_MINUTE_US
+"""This minute's cookie and the last one's are good."""
+MAX_ENDED_REMEMBERED: Final = 16_384
+"""Connections that ended within a cookie's lifetime: 4 MiB. Of more, the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ class _Accepted:
     epoch_us: int
 
 
+_Caller: TypeAlias = tuple[bytes, int, int]
+"""Address, socket id and initial sequence number: what is the same in each repetition of one conclusion."""
+
+
 class Listener:
     """Answers handshakes on one socket.
 
@@ -105,13 +113,15 @@ class Listener:
         ignored_packets: Handshakes that got no answer, by reason.
     """
 
-    __slots__ = ("_accepted", "_refusals", "_secret", "ignored_packets", "options")
+    __slots__ = ("_accepted", "_callers", "_ended", "_refusals", "_secret", "ignored_packets", "options")
 
     def __init__(self, options: ListenerOptions, secret: bytes) -> None:
         self.options = options
         self.ignored_packets: Counter[str] = Counter()
         self._secret = secret
-        self._accepted: dict[tuple[bytes, int], _Accepted] = {}
+        self._accepted: dict[_Caller, _Accepted] = {}
+        self._callers: dict[int, _Caller] = {}
+        self._ended: OrderedDict[_Caller, int] = OrderedDict()
         self._refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS_TOLD)
 
     def handle_handshake(
@@ -159,11 +169,16 @@ class Listener:
         if handshake.cookie not in (self.cookie(address, minute), self.cookie(address, minute - 1)):
             self.ignored_packets["bad_cookie"] += 1
             return None
-        accepted = self._accepted.get((address, handshake.socket_id))
-        if accepted is not None and accepted.handshake.initial_seqno == handshake.initial_seqno:
+        caller = address, handshake.socket_id, handshake.initial_seqno
+        accepted = self._accepted.get(caller)
+        if accepted is not None:
             # At a round trip over 250 ms callers repeat the conclusion before our answer can reach them:
             # "same answer, fresh timestamp".
             return self._encode(accepted.handshake, now_us - accepted.epoch_us, handshake.socket_id)
+        if caller in self._ended:
+            # A repetition that the network kept back until after the end: nobody waits for a connection.
+            self.ignored_packets["ended_connection"] += 1
+            return None
         request = ConnectionRequest(address, header.timestamp_us, handshake)
         reason = self._refusal(handshake)
         if reason is None:
@@ -205,15 +220,21 @@ class Listener:
         return self._encode(replace(answer, key_material=None, congestion=None), 0)
 
     def accept(
-        self, request: ConnectionRequest, socket_id: int, now_us: int
+        self, request: ConnectionRequest, socket_id: int, now_us: int, *, peer_latency_ms: int = 0
     ) -> tuple[bytes, ConnectionParameters]:
         """Return the answer that opens the connection, and what was agreed on.
 
         The caller's own initial sequence number becomes ours: libsrt 1.5.0 to 1.5.2 break on any other.
+
+        Args:
+            request: As `handle_handshake` gave it.
+            socket_id: Ours; in use until `forget`.
+            now_us: The time.
+            peer_latency_ms: This caller's delivery delay as a receiver, at least.
         """
         asked, live, options = request.handshake, request.capabilities, self.options
         receive_latency_ms = max(options.receive_latency_ms, live.sender_latency_ms)
-        send_latency_ms = max(options.peer_latency_ms, live.receiver_latency_ms)
+        send_latency_ms = max(options.peer_latency_ms, peer_latency_ms, live.receiver_latency_ms)
         answer = replace(
             asked,
             encryption_field=0,
@@ -228,7 +249,9 @@ class Listener:
             ),
             stream_id=None,
         )
-        self._accepted[request.address, asked.socket_id] = _Accepted(answer, now_us)
+        caller = request.address, asked.socket_id, asked.initial_seqno
+        self._accepted[caller] = _Accepted(answer, now_us)
+        self._callers[socket_id] = caller
         parameters = ConnectionParameters(
             socket_id=socket_id,
             peer_socket_id=asked.socket_id,
@@ -248,9 +271,19 @@ class Listener:
         )
         return self._encode(answer, 0, asked.socket_id), parameters
 
-    def forget(self, address: bytes, caller_socket_id: int) -> None:
-        """Drop what is kept to repeat an answer; call it when the connection has ended."""
-        self._accepted.pop((address, caller_socket_id), None)
+    def forget(self, socket_id: int, now_us: int) -> None:
+        """Note that the connection with our ``socket_id`` has ended: its handshake is not answered any more."""
+        caller = self._callers.pop(socket_id, None)
+        if caller is None:
+            return
+        del self._accepted[caller]
+        self._ended[caller] = now_us
+        while len(self._ended) > MAX_ENDED_REMEMBERED or self._is_first_ended_past(now_us):
+            self._ended.popitem(last=False)
+
+    def _is_first_ended_past(self, now_us: int) -> bool:
+        # Its cookies were made before it ended.
+        return bool(self._ended) and now_us - next(iter(self._ended.values())) >= COOKIE_LIFETIME_US
 
     @staticmethod
     def _encode(answer: Handshake, timestamp_us: int, dst_socket_id: int | None = None) -> bytes:

@@ -442,6 +442,32 @@ def test_the_broker_offers_its_latency_and_takes_the_larger() -> None:
     assert subscriber.connection.parameters.receive_latency_us == 500 * MS
 
 
+def test_a_subscriber_is_asked_for_the_latency_of_its_producers_link() -> None:
+    world = World()
+    early = world.join("A", latency_ms=20)
+    assert early.connection.parameters.receive_latency_us == 120 * MS
+    world.join(PUBLISH, peer_latency_ms=400)
+    late, patient, other = world.join("A"), world.join("A", latency_ms=900), world.join("B")
+    latencies_ms = [caller.connection.receiver.clock.latency_us // MS for caller in (late, patient, other)]
+    assert latencies_ms == [400, 900, 120]
+
+
+def test_a_conclusion_that_comes_after_its_connections_end_opens_no_other_one() -> None:
+    for stream_id in (PUBLISH, "A"):
+        world = World()
+        caller = world.call(stream_id, encode_sockaddr("10.9.0.1", 5000))
+        left: list[bytes] = []
+        caller.drops = left.append  # type: ignore[assignment]
+        world.run(SECOND)
+        caller.connection.close(world.now_us)
+        world.run(SECOND)
+        assert_nothing_is_left(world)
+        conclusion = next(d for d in reversed(left) if kind_of(d) == ControlType.HANDSHAKE)
+        assert world.inject(conclusion, encode_sockaddr("10.9.0.1", 5000)) == []
+        assert_nothing_is_left(world)
+        assert world.ignored["ended_connection"] == 1
+
+
 def test_the_broker_answers_the_address_that_asked() -> None:
     world = World()
     producer = world.join(PUBLISH)

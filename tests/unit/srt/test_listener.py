@@ -19,6 +19,7 @@ from headrace.srt.handshake import (
     encode_handshake,
 )
 from headrace.srt.listener import (
+    COOKIE_LIFETIME_US,
     COOKIE_MINUTE_US,
     MAX_REFUSALS_TOLD,
     MIN_MSS_BYTES,
@@ -216,13 +217,51 @@ def test_a_caller_that_began_anew_with_the_same_socket_id_is_a_new_request() -> 
     assert isinstance(ask(server, with_cookie(server, replace(CONCLUSION, initial_seqno=5))), ConnectionRequest)
 
 
-def test_a_forgotten_caller_is_new_again() -> None:
-    server = listener()
+def ended(server: Listener) -> Handshake:
+    """Let a connection begin and end; return its conclusion."""
     asked = with_cookie(server)
     server.accept(request(server), OUR_ID, NOW_US)
-    server.forget(THERE, CALLER_ID)
-    server.forget(THERE, CALLER_ID)
-    assert isinstance(ask(server, asked), ConnectionRequest)
+    server.forget(OUR_ID, NOW_US)
+    server.forget(OUR_ID, NOW_US)
+    return asked
+
+
+def test_a_conclusion_that_comes_after_the_connections_end_opens_no_other_one() -> None:
+    server = listener()
+    asked = ended(server)
+    assert ask(server, asked) is None
+    assert server.ignored_packets == {"ended_connection": 1}
+
+
+def test_the_same_socket_may_call_again_after_its_connections_end() -> None:
+    server = listener()
+    ended(server)
+    assert isinstance(ask(server, with_cookie(server, replace(CONCLUSION, initial_seqno=5))), ConnectionRequest)
+
+
+def test_an_ended_connection_is_remembered_for_as_long_as_its_cookie_is_good() -> None:
+    server = listener()
+    ended(server)
+    for socket_id, ended_us in ((77, NOW_US + COOKIE_LIFETIME_US - 1), (78, NOW_US + COOKIE_LIFETIME_US)):
+        other = replace(CONCLUSION, socket_id=socket_id)
+        server.accept(request(server, other), socket_id, NOW_US)
+        server.forget(socket_id, ended_us)
+        assert len(server._ended) == 2
+
+
+def test_the_memory_of_ended_connections_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.srt.listener.MAX_ENDED_REMEMBERED", 3)
+    server = listener()
+    for socket_id in range(1, 6):
+        server.accept(request(server, replace(CONCLUSION, socket_id=socket_id)), socket_id, NOW_US)
+        server.forget(socket_id, NOW_US)
+    assert [caller[1] for caller in server._ended] == [3, 4, 5]
+
+
+def test_a_caller_may_be_asked_for_more_latency_than_others() -> None:
+    server = listener()
+    _, parameters = server.accept(request(server), OUR_ID, NOW_US, peer_latency_ms=5_000)
+    assert parameters.send_latency_us == 5_000_000
 
 
 BLOCK_OF_A_FILTER = bytes.fromhex("00070001") + b",cef"

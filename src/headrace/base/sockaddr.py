@@ -13,6 +13,7 @@ from typing import Final
 
 SOCKADDR_BYTES: Final = 28
 SOCKADDR_IN_BYTES: Final = 16
+PORT_BYTES: Final = slice(2, 4)
 LINUX_AF_INET: Final = 2
 LINUX_AF_INET6: Final = 10
 
@@ -39,7 +40,7 @@ def encode_sockaddr(host: str, port: int, scope_id: int = 0) -> bytes:
 def decode_sockaddr(sockaddr: bytes) -> tuple[str, int, int]:
     """Return ``(host, port, scope_id)`` of 28 bytes made by `encode_sockaddr` or by the Linux kernel."""
     family = int.from_bytes(sockaddr[:2], sys.byteorder)
-    port = int.from_bytes(sockaddr[2:4], "big")
+    port = int.from_bytes(sockaddr[PORT_BYTES], "big")
     if family == LINUX_AF_INET:
         return str(IPv4Address(sockaddr[4:8])), port, 0
     if family == LINUX_AF_INET6:

@@ -18,6 +18,8 @@ from headrace.hub.producer import Producer
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
 from headrace.srt.connection import Connection, ConnectionParameters
+from headrace.srt.packet import ControlType, Header
+from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, Rebindings, is_same_host
 
 PRODUCER_ID_BIT: Final = 1 << 30
 """Set in the socket ids of producers' connections, clear in subscribers'."""
@@ -61,6 +63,7 @@ class ProducerLinks:
         self._ignored = ignored
         self._links: dict[int, _Link] = {}
         self._deadlines = Deadlines()
+        self._rebindings = Rebindings()
         self.ended: list[int] = []
         self.lines: Lines | None = None
 
@@ -89,9 +92,15 @@ class ProducerLinks:
         """Take one packet; return the channel and index of a packet that is new in its ring."""
         header = packets.header(row)
         link = self._links.get(header.dst_socket_id)
-        if link is None or link.producer.address != packets.address(row):
-            self._ignored["unknown_connection" if link is None else "foreign_address"] += 1
+        if link is None:
+            self._ignored["unknown_connection"] += 1
             return None
+        if link.producer.address != packets.address(row):
+            if not self._is_from_new_port(link, header, packets.address(row), now_us):
+                self._ignored["foreign_address"] += 1
+                return None
+        elif self._rebindings:
+            self._rebindings.forget(header.dst_socket_id)
         connection = link.producer.connection
         if header.is_control:
             connection.handle_datagram(bytes(packets.data[row, : packets.lengths[row]]), now_us)
@@ -108,6 +117,39 @@ class ProducerLinks:
         if channel_index is None or not link.channel.put(channel_index, payload, time_us):
             return None
         return link.channel, channel_index
+
+    def _is_from_new_port(self, link: _Link, header: Header, address: bytes, now_us: int) -> bool:
+        """Return whether a packet from elsewhere is the producer's own; follow it there when that is safe.
+
+        Data that fits is taken at once, so that the stream has no hole; what we say goes to the known port until
+        that has been silent for long enough.
+        """
+        connection = link.producer.connection
+        if not is_same_host(address, link.producer.address):
+            return False
+        if header.is_control:
+            silence_us = now_us - connection.heard_us
+            if header.control_type != ControlType.KEEPALIVE or silence_us < KEEPALIVE_REBIND_SILENCE_US:
+                return False
+        elif not connection.receiver.expects(header.word0):
+            return False
+        elif not self._rebindings.handle_proven(header.dst_socket_id, address, now_us):
+            return True
+        self._move(link, address)
+        return True
+
+    def _move(self, link: _Link, address: bytes) -> None:
+        old_address, link.producer.address = link.producer.address, address
+        self._rebindings.forget(link.producer.connection.parameters.socket_id)
+        self._close_line(old_address)
+        if self.lines is not None:
+            self.lines.open(address)
+        _log.info(
+            "producer moved",
+            channel=link.channel.channel_id,
+            address=format_sockaddr(address),
+            old_address=format_sockaddr(old_address),
+        )
 
     def challenge(self, channel: Channel, now_us: int) -> None:
         """Have the channel's producer answer something, to see whether it is still there."""
@@ -156,6 +198,7 @@ class ProducerLinks:
             del self._links[socket_id]
             self._hub.detach_producer(link.channel, link.producer)
             self.ended.append(socket_id)
+            self._rebindings.forget(socket_id)
             self._close_line(link.producer.address)
             self._ignored.update(connection.statistics.ignored_packets)
             _log.info(

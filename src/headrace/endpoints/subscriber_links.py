@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import structlog
 
-from headrace.base.datagram_batch import I64Array, U8Array, U32Array
+from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
@@ -19,6 +19,7 @@ from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts, make_resends
 from headrace.fanout.headers import control_packets
+from headrace.fanout.rebinding import MAX_REBIND_CHECKS_PER_BATCH, may_rebind
 from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
@@ -130,7 +131,7 @@ class SubscriberLinks:
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
-        rows = self._find(packets.dst_socket_id, packets.addresses, now_us)
+        rows = self._find(packets, now_us)
         kinds = packets.control_type
         known = rows >= 0
         self._handle_acks(packets, rows, np.flatnonzero(known & (kinds == ControlType.ACK)), now_us)
@@ -138,12 +139,46 @@ class SubscriberLinks:
         for position in np.flatnonzero(rare).tolist():
             self._handle_rare(packets, position, int(rows[position]), now_us)
 
-    def _find(self, socket_ids: U32Array, addresses: U8Array, now_us: int) -> Rows:
-        rows = self._table.find(socket_ids, addresses)
+    def _find(self, packets: PacketColumns, now_us: int) -> Rows:
+        rows = self._table.find(packets.dst_socket_id, packets.addresses)
         known = rows >= 0
+        if not known.all() and self._follow_moved(packets, np.flatnonzero(~known), now_us):
+            rows = self._table.find(packets.dst_socket_id, packets.addresses)
+            known = rows >= 0
         self._ignored["unknown_connection"] += int(len(rows) - known.sum())
         self._table.rows["heard_us"][rows[known]] = now_us
         return rows
+
+    def _follow_moved(self, packets: PacketColumns, positions: Rows, now_us: int) -> bool:
+        """Follow those subscribers whose port has changed; return whether there are any.
+
+        Args:
+            packets: A batch.
+            positions: Where in it the packets are that are nobody's; shape ``(n,)``.
+            now_us: The time.
+        """
+        rows = self._table.find_on_host(packets.dst_socket_id[positions], packets.addresses[positions])
+        has_moved = False
+        for place in np.flatnonzero(rows >= 0)[:MAX_REBIND_CHECKS_PER_BATCH].tolist():
+            position, row = int(positions[place]), int(rows[place])
+            kind = int(packets.control_type[position])
+            if may_rebind(self._table, row, kind, packets.body(position), now_us):
+                self._move(row, packets.address(position), now_us)
+                has_moved = True
+        return has_moved
+
+    def _move(self, row: int, address: bytes, now_us: int) -> None:
+        entry = self._table.rows[row]
+        channel = self._channels[row]
+        _log.info(
+            "subscriber moved",
+            channel=channel.channel_id,
+            address=format_sockaddr(address),
+            old_address=format_sockaddr(bytes(entry["address"])),
+        )
+        entry["address"] = np.frombuffer(address, np.uint8)
+        entry["heard_us"] = now_us
+        channel.subscribers.refresh()
 
     def _handle_acks(self, packets: PacketColumns, rows: Rows, positions: Rows, now_us: int) -> None:
         if not len(positions):

@@ -46,6 +46,10 @@ class SubscriberGroup:
             self._rows.remove(row)
             self._columns = None
 
+    def refresh(self) -> None:
+        """Note that what the table says of a subscriber has changed."""
+        self._columns = None
+
     @property
     def columns(self) -> SubscriberColumns:
         """The columns of those that get what comes, in the order of their rows."""

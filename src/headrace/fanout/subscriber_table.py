@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace.base.datagram_batch import I64Array, U8Array, U32Array
-from headrace.base.sockaddr import SOCKADDR_BYTES
+from headrace.base.datagram_batch import BoolArray, I64Array, U8Array, U32Array
+from headrace.base.sockaddr import PORT_BYTES, SOCKADDR_BYTES
 from headrace.srt.connection import ConnectionParameters
 from headrace.srt.rtt import INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
 
@@ -158,12 +158,22 @@ class SubscriberTable:
             socket_ids: Destination socket ids from the wire; shape ``(n,)``.
             addresses: Where each came from; shape ``(n, 28)``.
         """
+        rows, same = self._rows_of(socket_ids)
+        same &= (self.rows["address"][rows] == addresses).all(axis=1)
+        return np.where(same, rows, -1)
+
+    def find_on_host(self, socket_ids: U32Array, addresses: U8Array) -> Rows:
+        """Return what `find` does, but for the port of the address, which may be any."""
+        rows, same = self._rows_of(socket_ids)
+        is_equal = self.rows["address"][rows] == addresses
+        is_equal[:, PORT_BYTES] = True
+        return np.where(same & is_equal.all(axis=1), rows, -1)
+
+    def _rows_of(self, socket_ids: U32Array) -> tuple[Rows, BoolArray]:
+        """Return which row each socket id names, and whether it is that row's; both of shape ``(n,)``."""
         rows = (socket_ids & (MAX_SUBSCRIBERS - 1)).astype(np.intp)
         rows[rows >= len(self.rows)] = 0
-        entries = self.rows[rows]
-        same = (entries["socket_id"] == socket_ids) & (socket_ids != FREE)
-        same &= (entries["address"] == addresses).all(axis=1)
-        return np.where(same, rows, -1)
+        return rows, (self.rows["socket_id"][rows] == socket_ids) & (socket_ids != FREE)
 
     def gather(self, rows: Rows) -> SubscriberColumns:
         """Return what the header kernel needs of ``rows``."""

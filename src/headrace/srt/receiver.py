@@ -118,6 +118,10 @@ class Receiver:
     def _free_packets(self) -> int:
         return self._window - (self.highest_index + 1 - self._next_index)
 
+    def expects(self, seqno: int) -> bool:
+        """Return whether a data packet with this sequence number may be neither delivered nor given up yet."""
+        return 0 <= unwrap_seqno(seqno, self.highest_index) - self._next_index < self._window
+
     def handle_data(
         self,
         seqno: int,

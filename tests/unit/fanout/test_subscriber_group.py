@@ -1,7 +1,8 @@
 """The subscribers of one channel."""
 
+import numpy as np
 import pytest
-from tests.support.fanout_tables import subscribe
+from tests.support.fanout_tables import address, subscribe
 
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
@@ -75,3 +76,14 @@ def test_who_is_behind_can_leave() -> None:
     group.remove(row)
     assert group.behind_rows.tolist() == []
     assert len(group) == 0
+
+
+def test_what_has_changed_in_the_table_is_seen_after_a_refresh() -> None:
+    table = SubscriberTable()
+    row = subscribe(table, 1)
+    group = SubscriberGroup(table)
+    group.add(row)
+    assert group.columns.address.tobytes() == address(1)
+    table.rows["address"][row] = np.frombuffer(address(2), np.uint8)
+    group.refresh()
+    assert group.columns.address.tobytes() == address(2)

@@ -126,3 +126,17 @@ def test_gathered_columns_are_the_rows_values() -> None:
     kept = columns.select(np.array([False, True]))
     assert kept.peer_socket_id.tolist() == [5_000]
     assert kept.address.tobytes() == address(0)
+
+
+def test_a_subscriber_is_found_on_its_host_whatever_the_port() -> None:
+    table = SubscriberTable()
+    rows = [subscribe(table, number) for number in range(2)]
+    ids = ids_of(table, *rows)
+    moved = addresses(0, 1).copy()
+    moved[:, 2:4] = 99
+    assert table.find(ids, moved).tolist() == [-1, -1]
+    assert table.find_on_host(ids, moved).tolist() == rows
+    assert table.find_on_host(ids, moved[::-1]).tolist() == [-1, -1]
+    assert table.find_on_host(ids ^ np.uint32(1 << ROW_BITS), moved).tolist() == [-1, -1]
+    moved[:, 0] = 10  # another family
+    assert table.find_on_host(ids, moved).tolist() == [-1, -1]

@@ -357,3 +357,12 @@ def test_the_delivery_index_is_what_comes_next() -> None:
     rig.take(500, 502)
     rig.deliver(LATENCY_US)
     assert rig.receiver.delivery_index == 503
+
+
+def test_it_expects_what_lies_within_its_window_and_is_not_delivered() -> None:
+    rig = Rig(first=WRAP - 3, window=10)
+    rig.take(WRAP - 3, WRAP - 1)
+    expected = [(WRAP - 4, False), (WRAP - 3, True), (WRAP - 2, True), (WRAP + 6, True), (WRAP + 7, False)]
+    assert [(seqno, rig.receiver.expects(seqno % WRAP)) for seqno, _ in expected] == expected
+    rig.deliver(LATENCY_US)
+    assert [rig.receiver.expects(seqno % WRAP) for seqno in (WRAP - 1, WRAP, WRAP + 9)] == [False, True, True]

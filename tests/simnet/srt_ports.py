@@ -20,14 +20,22 @@ class BrokerPort:
         seed: For its secrets and socket ids.
         gather_us: Datagrams are handed over in batches this long after the first, as the pump does.
         options: What it offers.
+        outbox: What it sends through.
 
     Attributes:
         endpoint: The broker's side under test.
         outbox: What it sends through.
     """
 
-    def __init__(self, seed: int = 1, *, gather_us: int = 0, options: ListenerOptions | None = None) -> None:
-        self.outbox = CollectingOutbox()
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        gather_us: int = 0,
+        options: ListenerOptions | None = None,
+        outbox: CollectingOutbox | None = None,
+    ) -> None:
+        self.outbox = outbox or CollectingOutbox()
         self.endpoint = SrtEndpoint(options or ListenerOptions(), self.outbox, Random(seed).randbytes)
         self._batch = DatagramBatch(64)
         self._gather_us = gather_us

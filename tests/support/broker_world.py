@@ -6,6 +6,7 @@ from random import Random
 from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
 from tests.simnet.srt_ports import BrokerPort, CallerPort
+from tests.support.outbox import CollectingOutbox
 
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
@@ -26,6 +27,7 @@ class World:
         link: Between the broker and every peer.
         gather_us: As of `BrokerPort`.
         options: What the broker offers.
+        outbox: What the broker sends through.
 
     Attributes:
         network: Plays what happens.
@@ -39,9 +41,10 @@ class World:
         link: SimLink | None = None,
         gather_us: int = 0,
         options: ListenerOptions | None = None,
+        outbox: CollectingOutbox | None = None,
     ) -> None:
         self.network = SimNetwork(seed, default_link=link or SimLink())
-        self.port = BrokerPort(seed, gather_us=gather_us, options=options)
+        self.port = BrokerPort(seed, gather_us=gather_us, options=options, outbox=outbox)
         self.network.add_endpoint(self.port, BROKER)
         self._random = Random(seed)
         self._addresses = _peer_addresses()

@@ -48,3 +48,37 @@ class CollectingOutbox:
         """Return what was sent, once."""
         taken, self.datagrams = self.datagrams, []
         return taken
+
+
+class FullOutbox(CollectingOutbox):
+    """One whose socket buffer has room for so many data packets a call, as the kernel says ``EAGAIN`` to the rest.
+
+    Attributes:
+        room_datagrams: None for as many as there are.
+        given_up_datagrams: What there was no room for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room_datagrams: int | None = None
+        self.given_up_datagrams = 0
+
+    def send_burst(
+        self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
+    ) -> int:
+        before = len(self.datagrams)
+        count = super().send_burst(addresses, headers, store, slots, lengths)
+        return self._give_up(before, count)
+
+    def send_each(
+        self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
+    ) -> int:
+        before = len(self.datagrams)
+        count = super().send_each(addresses, headers, store, slots, lengths)
+        return self._give_up(before, count)
+
+    def _give_up(self, before: int, count: int) -> int:
+        room = count if self.room_datagrams is None else min(count, self.room_datagrams)
+        del self.datagrams[before + room :]
+        self.given_up_datagrams += count - room
+        return room

@@ -66,6 +66,11 @@ class SrtEndpoint:
         self._refusals = RefusalLog()
         self._subscribers = SubscriberLinks(self.hub, self.table, outbox, self._queue, self.ignored_packets)
 
+    @property
+    def dropped_subscribers(self) -> Counter[str]:
+        """How many subscribers the broker gave up: ``timeout``, ``acknowledges_nothing``, ``beyond_recovery``."""
+        return self._subscribers.dropped
+
     def use_lines(self, lines: Lines) -> None:
         """Let ``lines`` give each producer a socket of its own from now on."""
         self._producers.lines = lines

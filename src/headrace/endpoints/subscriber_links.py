@@ -10,31 +10,33 @@ import numpy as np
 import structlog
 
 from headrace.base.datagram_batch import I64Array, U32Array
-from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.catch_ups import CatchUps
+from headrace.endpoints.departures import Departure, DepartureLog
+from headrace.endpoints.loss_reports import LossReports
+from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts, make_resends
 from headrace.fanout.headers import control_packets
 from headrace.fanout.rebinding import MAX_REBIND_CHECKS_PER_BATCH, may_rebind
-from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, ResendMemory, answer_loss_report
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
 from headrace.netio.outbox import DatagramQueue, Outbox
-from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, KEEPALIVE_US, ConnectionParameters
+from headrace.srt.connection import KEEPALIVE_US, ConnectionParameters
 from headrace.srt.packet import (
     ControlType,
-    decode_loss_report,
     encode_control,
     encode_drop_request_body,
 )
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
+MAX_DROPS_PER_SWEEP: Final = 64
+"""Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
 ACK_BYTES: Final = 32
 """What is used of an ACK; a whole row of a batch is 48 times as much to copy."""
 
@@ -64,8 +66,9 @@ class SubscriberLinks:
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
-        self._resends: dict[int, ResendMemory] = {}
-        self._report_words: Counter[int] = Counter()
+        self._loss_reports = LossReports(table, ignored)
+        self._lost_causes = LostCauses(table)
+        self._departures = DepartureLog()
         self._tails = TailProbes()
         self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
@@ -127,6 +130,7 @@ class SubscriberLinks:
             burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
         )
         self._table.rows["sent_packets"][rows] += len(burst.slots)
+        self._loss_reports.budget.note_sent(len(rows) * len(burst.slots))
         self._table.rows["sent_us"][rows] = now_us
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
@@ -217,34 +221,12 @@ class SubscriberLinks:
                 self._ignored["unexpected_control_type"] += 1
 
     def _handle_loss_report(self, body: bytes, row: int, now_us: int) -> None:
-        entry = self._table.rows[row]
         channel = self._channels[row]
-        self._table.rows["naks_packets"][row] += 1
-        self._report_words[row] += len(body) // 4
-        if self._report_words[row] > MAX_REPORT_WORDS_PER_SWEEP:
-            self._ignored["too_many_loss_reports"] += 1
-            return
-        try:
-            ranges = decode_loss_report(body)
-        except PacketError as error:
-            self._ignored[error.reason] += 1
-            return
-        answer = answer_loss_report(
-            ranges,
-            seqno_offset=int(entry["seqno_offset"]),
-            start_index=int(entry["start_index"]),
-            next_index=int(entry["next_index"]),
-            hopeless_index=channel.hopeless_index,
-            ring=channel.ring,
-        )
-        rtt_us = int(entry["rtt_us"])
-        # What came late has just been sent for the first time; the report was written before it could arrive.
-        late_us = channel.ring.late_us[channel.ring.slots(answer.resend_indices)]
-        asked_again = answer.resend_indices[late_us <= now_us - rtt_us]
-        admitted = self._resends.setdefault(row, ResendMemory()).admit(asked_again, rtt_us, now_us)
-        self._resend(channel, admitted, np.full(len(admitted), row, np.intp), now_us)
+        answer = self._loss_reports.handle_report(body, row, channel, now_us)
+        resent = answer.resend_indices
+        self._resend(channel, resent, np.full(len(resent), row, np.intp), now_us)
+        offset = int(self._table.rows["seqno_offset"][row])
         for first, last in answer.gone:
-            offset = int(entry["seqno_offset"])
             body = encode_drop_request_body((first + offset) & SEQNO_MASK, (last + offset) & SEQNO_MASK)
             self._send_control(ControlType.DROP_REQUEST, row, now_us, body)
 
@@ -285,11 +267,10 @@ class SubscriberLinks:
                 self._tails.restart(channel)
 
     def _sweep(self, now_us: int) -> None:
-        self._report_words.clear()
+        self._loss_reports.handle_sweep()
+        self._departures.handle_sweep()
+        self._drop_lost_causes(now_us)
         entries = self._table.rows
-        used = self._table.used()
-        for row in used[now_us - entries["heard_us"][used] >= DEFAULT_PEER_TIMEOUT_US].tolist():
-            self.remove(row, "timeout")
         for channel in self._tails.pop_due(now_us):
             self._probe_tail(channel, now_us)
         used = self._table.used()
@@ -297,6 +278,15 @@ class SubscriberLinks:
         self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
         entries["sent_us"][silent] = now_us
         self._sweep_us = now_us + SWEEP_INTERVAL_US if self._table.count else None
+
+    def _drop_lost_causes(self, now_us: int) -> None:
+        room = MAX_DROPS_PER_SWEEP
+        for reason, rows in self._lost_causes.find(now_us).items():
+            dropped = rows[:room]
+            room -= len(dropped)
+            self._send_headers(ControlType.SHUTDOWN, dropped, 0, now_us)
+            for row in dropped.tolist():
+                self.remove(row, reason, is_dropped=True)
 
     def _probe_tail(self, channel: Channel, now_us: int) -> None:
         newest = channel.ring.held(np.array([channel.ring.next_index - 1], np.int64))
@@ -313,21 +303,26 @@ class SubscriberLinks:
             return catch_up_us or self._sweep_us
         return min(catch_up_us, self._sweep_us)
 
-    def remove(self, row: int, reason: str) -> None:
-        """Forget a subscriber and everything it held."""
+    @property
+    def dropped(self) -> Counter[str]:
+        """How many the broker has given up, by reason."""
+        return self._departures.dropped
+
+    def remove(self, row: int, reason: str, *, is_dropped: bool = False) -> None:
+        """Forget a subscriber and everything it held; ``is_dropped`` where we gave it up."""
         channel = self._channels.pop(row)
-        self._resends.pop(row, None)
+        self._loss_reports.forget(row)
         self._catch_ups.discard(row)
         channel.subscribers.remove(row)
         entry = self._table.rows[row]
-        _log.info(
-            "subscriber gone",
-            channel=channel.channel_id,
-            address=format_sockaddr(bytes(entry["address"])),
-            reason=reason,
+        departure = Departure(
+            channel.channel_id,
+            format_sockaddr(bytes(entry["address"])),
+            reason,
             sent_packets=int(entry["sent_packets"]),
             resent_packets=int(entry["resent_packets"]),
         )
+        self._departures.note(departure, is_dropped=is_dropped)
         self.ended.append(int(entry["socket_id"]))
         self._table.remove(row)
         if not channel.subscribers:
@@ -340,3 +335,4 @@ class SubscriberLinks:
         self._send_headers(ControlType.SHUTDOWN, used, 0, now_us)
         for row in used.tolist():
             self.remove(row, "closed")
+        self._departures.handle_sweep()

@@ -3,7 +3,7 @@
 Source: ``docs/internals/srt.md``: a receiver repeats its report about every half round trip.
 """
 
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -38,6 +38,9 @@ class LossAnswer(NamedTuple):
     gone: list[tuple[int, int]]
 
 
+NO_ANSWER: Final = LossAnswer(np.empty(0, np.int64), [])
+
+
 class ResendMemory:
     """When each packet was last sent again to one subscriber."""
 
@@ -47,19 +50,25 @@ class ResendMemory:
         self._sent_us: dict[int, int] = {}
 
     def admit(self, indices: I64Array, rtt_us: int, now_us: int) -> I64Array:
-        """Return those of ``indices`` that were not resent within the last round trip, and remember them.
+        """Return those of ``indices`` that were not resent within the last round trip.
 
         A report that comes within a round trip of a resend was written before the resend could arrive.
         """
         limit_us = now_us - max(rtt_us, MIN_RESEND_INTERVAL_US)
         sent_us = self._sent_us
-        admitted = [index for index in indices.tolist() if sent_us.get(index, limit_us) <= limit_us]
-        for index in admitted:
+        for index in list(takewhile(lambda index: sent_us[index] <= limit_us, sent_us)):
+            del sent_us[index]
+        wanted = dict.fromkeys(indices.tolist())  # a report may name a packet a hundred times
+        return np.array([index for index in wanted if index not in sent_us], np.int64)
+
+    def remember(self, indices: I64Array, now_us: int) -> None:
+        """Note that ``indices`` are sent again now."""
+        sent_us = self._sent_us
+        for index in indices.tolist():
             sent_us.pop(index, None)  # so that the oldest resend stays first
             sent_us[index] = now_us
         for index in list(islice(sent_us, max(0, len(sent_us) - MAX_REMEMBERED_PACKETS))):
             del sent_us[index]
-        return np.array(admitted, np.int64)
 
 
 def answer_loss_report(

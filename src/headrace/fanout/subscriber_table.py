@@ -18,6 +18,9 @@ from headrace.srt.rtt import INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
 
 ROW_BITS: Final = 20
 MAX_SUBSCRIBERS: Final = 1 << ROW_BITS
+FIRST_RESENDS_PACKETS: Final = 256
+"""May be sent again before anything was earned."""
+NEVER_US: Final = -(1 << 62)
 NONCE_BITS: Final = 10
 """Bit 30 of a socket id stays clear: the endpoint's other connections have it set."""
 FREE: Final = 0
@@ -45,6 +48,15 @@ ROW_DTYPE: Final = np.dtype(
         ("naks_packets", np.int64),
         ("sent_packets", np.int64),
         ("resent_packets", np.int64),
+        ("resend_credit_packets", np.float64),  # what it may still be sent again
+        ("fair_credit_packets", np.float64),  # and without sharing
+        ("credited_packets", np.int64),  # of sent_packets, those that it has been credited for
+        ("credited_us", np.int64),
+        ("starving_us", np.int64),  # since when it has been refused resends again and again
+        ("refused_us", np.int64),  # when it last was
+        ("seen_acked_index", np.int64),  # acked_index and sent_packets when they were last looked at
+        ("seen_packets", np.int64),
+        ("looks_in_vain", np.int64),  # looks in a row at which it had been sent more and acknowledged nothing
     ]
 )
 
@@ -99,7 +111,7 @@ class SubscriberTable:
         self._free = list(range(capacity - 1, -1, -1))
 
     def reserve(self, nonce: int) -> int | None:
-        """Return the socket id of a free row, or None when all 2**20 are taken.
+        """Return the socket id of a free row, or None when all 2**20 are taken or there is no memory for more.
 
         Args:
             nonce: Random bits; the lower 10 are used.
@@ -113,7 +125,10 @@ class SubscriberTable:
         capacity = len(self.rows)
         if capacity >= MAX_SUBSCRIBERS:
             return False
-        self.rows = np.concatenate([self.rows, np.zeros(capacity, ROW_DTYPE)])
+        try:
+            self.rows = np.concatenate([self.rows, np.zeros(capacity, ROW_DTYPE)])
+        except MemoryError:
+            return False
         self._free = list(range(2 * capacity - 1, capacity - 1, -1))
         return True
 
@@ -138,6 +153,9 @@ class SubscriberTable:
         entry["heard_us"] = entry["sent_us"] = parameters.established_us
         entry["seqno_offset"] = parameters.send_seqno - next_index
         entry["start_index"] = entry["next_index"] = entry["acked_index"] = next_index
+        entry["seen_acked_index"] = next_index
+        entry["resend_credit_packets"] = entry["fair_credit_packets"] = FIRST_RESENDS_PACKETS
+        entry["credited_us"], entry["refused_us"] = parameters.established_us, NEVER_US
         self.count += 1
         return row
 

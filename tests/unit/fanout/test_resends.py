@@ -132,8 +132,9 @@ def test_a_hostile_report_of_2_to_the_30_packets_in_every_range_is_cheap() -> No
 
 
 def admit(memory: ResendMemory, indices: range, now_us: int, rtt_us: int = RTT_US) -> list[int]:
-    admitted: list[int] = memory.admit(np.array(indices, np.int64), rtt_us, now_us).tolist()
-    return admitted
+    admitted = memory.admit(np.array(indices, np.int64), rtt_us, now_us)
+    memory.remember(admitted, now_us)
+    return [int(index) for index in admitted]
 
 
 def test_within_a_round_trip_a_packet_is_sent_again_once() -> None:
@@ -151,6 +152,24 @@ def test_the_memory_forgets_what_it_sent_longest_ago() -> None:
     assert admit(memory, range(limit), 1) == []
     assert admit(memory, range(limit, limit + 1), 2) == [limit]
     assert admit(memory, range(limit + 1), 3) == [0]
+
+
+def test_what_the_budget_refused_is_not_remembered_as_sent() -> None:
+    memory = ResendMemory()
+    admitted = memory.admit(np.arange(4), RTT_US, 0)
+    memory.remember(admitted[:2], 0)
+    assert memory.admit(np.arange(4), RTT_US, 1).tolist() == [2, 3]
+
+
+def test_a_packet_that_is_named_again_and_again_is_sent_again_once() -> None:
+    assert ResendMemory().admit(np.array([7, 7, 3, 7]), RTT_US, 0).tolist() == [7, 3]
+
+
+def test_what_was_sent_long_ago_takes_no_memory() -> None:
+    memory = ResendMemory()
+    admit(memory, range(500), 0)
+    admit(memory, range(1000, 1001), RTT_US)
+    assert len(memory._sent_us) == 1
 
 
 def test_the_memory_stays_bounded_whatever_round_trip_a_subscriber_claims() -> None:

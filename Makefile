@@ -1,6 +1,8 @@
 # Needs python3 (>= 3.11, with venv) and make. Where uv is missing it is installed from PyPI into .tools/.
 PYTHON ?= python3
 SECONDS ?=
+MINUTES ?= 60
+JSON ?=
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
 # uv takes a Python of its choice, or the one that is named here.
@@ -9,7 +11,7 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench samples clean
+.PHONY: help demo test check format bench soak samples clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ format: .venv ## format the code and mend what can be mended
 
 bench: .venv ## sending cost, 300 subscribers, first pictures and a rush of joins, measured on this machine
 	$(RUN) python -m bench
+
+soak: .venv ## a broker for an hour with 200 subscribers that come and go, and loss (MINUTES=3: shorter; JSON=FILE: results)
+	$(RUN) python -m bench.soak --minutes $(MINUTES) $(if $(JSON),--json $(JSON))
 
 samples: .venv ## make samples/ anew
 	$(RUN) python samples/make_samples.py

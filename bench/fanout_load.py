@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from bench.broker_process import BrokerProcess
 from bench.light_subscribers import LightReport
 from bench.srt_peer import SrtPeer
 
@@ -32,7 +33,6 @@ BITS_PER_SECOND: Final = 8 * PAYLOAD_BYTES * PACKETS_PER_FRAME * FRAMES_PER_SECO
 WARM_UP_SECONDS: Final = 2.0
 GOAL_OF_CORE: Final = 0.25
 
-_CLOCK_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _STAMP_BYTES: Final = 8
 
 
@@ -122,52 +122,6 @@ class _Producer:
         index = packet_index - self._probe.connection.parameters.receive_seqno
         if index % PACKETS_PER_FRAME == 0:
             self.delays_us.append(now_us() - sent_us)
-
-
-class BrokerProcess:
-    """``headrace serve`` on the loopback interface, and what ``/proc`` says about it.
-
-    Args:
-        port: UDP port.
-        log: File for its standard error.
-        options: More of its command line.
-    """
-
-    def __init__(self, port: int, log: Path, *options: str) -> None:
-        self._log = log
-        command = [str(Path(sys.executable).with_name("headrace")), "serve", "--listen", f"127.0.0.1:{port}"]
-        command += options
-        with log.open("wb") as stderr:
-            self._process = subprocess.Popen(command, stderr=stderr)
-
-    @property
-    def processor_seconds(self) -> float:
-        """Processor time so far, of the user and of the system."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS_PER_SECOND
-
-    @property
-    def rss_bytes(self) -> int:
-        """Resident memory."""
-        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
-    @property
-    def fast_paths(self) -> str:
-        """What its log says about the probe."""
-        for line in self._log.read_text().splitlines():
-            if "fast_paths=" in line:
-                return line.partition("fast_paths=")[2].partition(" receive_buffer")[0].strip("'")
-        return "unknown"
-
-    def stop(self) -> None:
-        """End it as a service manager would."""
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
 
 
 def measure_fanout_load(port: int, scratch: Path, plan: LoadPlan) -> FanoutLoad:

@@ -21,7 +21,7 @@ from typing import Final
 
 import av
 import numpy as np
-from bench.fanout_load import BrokerProcess
+from bench.broker_process import BrokerProcess
 from bench.srt_peer import SrtPeer
 
 from headrace.media.decoder import StreamDecoder, VideoFrameDecoded
@@ -71,11 +71,11 @@ class FirstFrames:
     keyframe_bytes: int
 
 
-def encode_group() -> list[AccessUnit]:
+def encode_group(bitrate_bps: int = BITRATE_BPS) -> list[AccessUnit]:
     """Return one group of pictures."""
     source = FfmpegInput(f"testsrc2=size=1280x720:rate={FRAMES_PER_SECOND},noise=alls=12:allf=t", "lavfi")
     settings = EncoderSettings(
-        video_bitrate_bps=BITRATE_BPS, keyframe_interval_ms=3_600_000, frame_rate=Fraction(FRAMES_PER_SECOND)
+        video_bitrate_bps=bitrate_bps, keyframe_interval_ms=3_600_000, frame_rate=Fraction(FRAMES_PER_SECOND)
     )
     encoder = VideoEncoder(source.info, settings)
     units: list[AccessUnit] = []

@@ -23,13 +23,15 @@ class SrtPeer:
         host: Numeric address of the listener.
         port: Its UDP port.
         options: What is asked for.
+        udp: An IPv4 socket of another kind than is opened without.
 
     Attributes:
         udp: The socket, non-blocking.
     """
 
-    def __init__(self, host: str, port: int, options: CallerOptions) -> None:
-        self.udp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    def __init__(self, host: str, port: int, options: CallerOptions, udp: socket.socket | None = None) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.udp = socket.socket(family, socket.SOCK_DGRAM) if udp is None else udp
         self.udp.setblocking(False)
         self.udp.connect((host, port))
         self._caller = Caller(
@@ -108,6 +110,10 @@ class SrtPeer:
         if self._caller.connection is not None:
             self._caller.connection.close(now_us())
             self.flush()
+        self.udp.close()
+
+    def vanish(self) -> None:
+        """Close the socket without a word, as when a process is killed."""
         self.udp.close()
 
     def __enter__(self) -> Self:

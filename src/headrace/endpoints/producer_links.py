@@ -62,6 +62,7 @@ class ProducerLinks:
         self._queue = queue
         self._ignored = ignored
         self._links: dict[int, _Link] = {}
+        self._short_of_memory: set[Channel] = set()
         self._deadlines = Deadlines()
         self._rebindings = Rebindings()
         self.ended: list[int] = []
@@ -167,7 +168,17 @@ class ProducerLinks:
                 # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
                 link.producer.connection.poll_deliveries(now_us)
                 link.producer.connection.flush(now_us)
+                if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:
+                    self._note_short_of_memory(link.channel)
                 self._settle(socket_id)
+
+    def _note_short_of_memory(self, channel: Channel) -> None:
+        self._short_of_memory.add(channel)
+        _log.error(
+            "no memory for a channel's packets: fewer are kept for those who ask again",
+            channel=channel.channel_id,
+            kept_packets=channel.ring.capacity_packets,
+        )
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
@@ -196,6 +207,7 @@ class ProducerLinks:
         self._deadlines.set(socket_id, connection.poll_timer())
         if connection.close_reason is not None:
             del self._links[socket_id]
+            self._short_of_memory.discard(link.channel)
             self._hub.detach_producer(link.channel, link.producer)
             self.ended.append(socket_id)
             self._rebindings.forget(socket_id)

@@ -167,6 +167,9 @@ class SrtEndpoint:
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:
             return self._refuse(request, RejectReason.OVERLOAD, "too many producers", now_us)
+        if not channel.ring.prepare():
+            self.hub.release(channel)
+            return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
         self._producers.add(parameters, request.address, channel, now_us)
         return answer

@@ -20,6 +20,8 @@ DEFAULT_BACKLOG_US: Final = 10_000_000
 """How far back a new subscriber may start: the longest keyframe interval in common use (x264: 250 frames)."""
 MAX_BACKLOG_PACKETS: Final = 7168
 """9 MiB. libsrt's receivers hold 8192 packets by default; the rest is for what comes while they hold these."""
+GROW_AGAIN_US: Final = 10_000_000
+"""Where there was no memory to grow, it is asked for again after so long: asking at each packet takes time."""
 EMPTY: Final = -1
 
 
@@ -27,7 +29,7 @@ class Ring:
     """Payloads by packet index, in a power-of-two number of slots that grows with the rate.
 
     A slot is reused when it is older than the retention and nobody is to start with it, or when the ring may not
-    grow further.
+    grow further: it has its most slots, or there is no memory for more.
 
     Args:
         retention_us: Age below which a packet is kept if at all possible.
@@ -42,15 +44,18 @@ class Ring:
         late_us: When each slot's packet was sent on, if others had been before it; else 0; shape ``(capacity,)``.
         next_index: One past the newest packet put in.
         backlog_index: Where new subscribers are to start; from here on packets are kept for them. None for none.
+        failed_growths: How often there was no memory for as many slots as were wanted.
     """
 
     __slots__ = (
         "_backlog_us",
+        "_grow_again_us",
         "_lent_index",
         "_lent_until_us",
         "_max_packets",
         "_retention_us",
         "backlog_index",
+        "failed_growths",
         "indices",
         "late_us",
         "lengths",
@@ -70,16 +75,33 @@ class Ring:
         self._backlog_us = backlog_us
         self._lent_index = 0
         self._lent_until_us = 0
+        self._grow_again_us: int | None = None
+        self.failed_growths = 0
         self.backlog_index: int | None = None
         self.next_index = 0
         self._allocate(0)
 
     def _allocate(self, capacity: int) -> None:
-        self.store: U8Array = np.empty((capacity, MAX_PAYLOAD_BYTES), np.uint8)
-        self.lengths: I64Array = np.zeros(capacity, np.int64)
-        self.indices: I64Array = np.full(capacity, EMPTY, np.int64)
-        self.times_us: I64Array = np.zeros(capacity, np.int64)
-        self.late_us: I64Array = np.zeros(capacity, np.int64)
+        """Make all slots anew, or none of them.
+
+        Raises:
+            MemoryError: There is not enough; everything is as it was.
+        """
+        store: U8Array = np.empty((capacity, MAX_PAYLOAD_BYTES), np.uint8)
+        columns: I64Array = np.zeros((4, capacity), np.int64)
+        self.store = store
+        self.lengths, self.indices, self.times_us, self.late_us = columns
+        self.indices[:] = EMPTY
+
+    def prepare(self) -> bool:
+        """Have slots for the first packets; return False if there is no memory for them."""
+        if self.capacity_packets:
+            return True
+        try:
+            self._allocate(min(FIRST_CAPACITY_PACKETS, self._max_packets))
+        except MemoryError:
+            return False
+        return True
 
     @property
     def capacity_packets(self) -> int:
@@ -87,7 +109,7 @@ class Ring:
         return len(self.indices)
 
     def put(self, index: int, payload: U8Array, time_us: int) -> bool:
-        """Keep one packet; return False if it is here already, or older than what the slots can hold.
+        """Keep one packet; return False if it is here already, older than what the slots can hold, or has no slot.
 
         Args:
             index: Channel packet index, not negative.
@@ -109,7 +131,8 @@ class Ring:
         while True:
             capacity = self.capacity_packets
             if capacity == 0:
-                self._allocate(min(FIRST_CAPACITY_PACKETS, self._max_packets))
+                if not self.prepare():
+                    return None
                 continue
             if index < self.next_index - capacity:
                 return None
@@ -119,7 +142,8 @@ class Ring:
                 return None
             if capacity >= self._max_packets or not self._is_wanted(kept, int(self.times_us[slot]), time_us):
                 return slot
-            self._grow(2 * capacity)
+            if not self._try_to_grow(2 * capacity, time_us):
+                return slot
 
     def _is_wanted(self, index: int, kept_us: int, time_us: int) -> bool:
         if index == EMPTY:
@@ -155,6 +179,18 @@ class Ring:
         is_over = time_us >= self._lent_until_us
         self._lent_index = index if is_over else min(self._lent_index, index)
         self._lent_until_us = time_us + self._retention_us
+
+    def _try_to_grow(self, capacity: int, time_us: int) -> bool:
+        """Have ``capacity`` slots, and say whether that went well; after a failure try no more for a while."""
+        if self._grow_again_us is not None and time_us < self._grow_again_us:
+            return False
+        try:
+            self._grow(capacity)
+        except MemoryError:
+            self.failed_growths += 1
+            self._grow_again_us = time_us + GROW_AGAIN_US
+            return False
+        return True
 
     def _grow(self, capacity: int) -> None:
         store, lengths, indices = self.store, self.lengths, self.indices

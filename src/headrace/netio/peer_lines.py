@@ -1,9 +1,14 @@
 """Sockets of their own for the peers of a port that must not wait behind its crowd."""
 
+import errno
+from typing import Final
+
 import structlog
 
 from headrace.netio.pump import Pump
 from headrace.netio.udp_socket import UdpSocket
+
+_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 _log = structlog.get_logger()
 
@@ -11,17 +16,23 @@ _log = structlog.get_logger()
 class PeerLines:
     """Opens and closes a socket for each peer that is named.
 
-    A peer without one is served through the common socket, so nothing is lost where none can be had.
+    A peer without one is served through the common socket, so nothing is lost where none can be had. That is
+    logged when it begins, and not for every peer that comes until there is one for somebody again.
 
     Args:
         socket: The common one.
         pump: Reads the common one, and these.
+
+    Attributes:
+        refused: How many could not be had so far.
     """
 
     def __init__(self, socket: UdpSocket, pump: Pump) -> None:
         self._socket = socket
         self._pump = pump
         self._lines: dict[bytes, UdpSocket] = {}
+        self._is_short = False
+        self.refused = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -33,10 +44,29 @@ class PeerLines:
         try:
             line = self._socket.open_peer_socket(address)
         except OSError as error:
-            _log.warning("no socket of its own for a producer", reason=error.strerror or str(error))
+            self._note_refused(error)
+            return
+        try:
+            self._pump.add(line)
+        except OSError as error:
+            line.close()
+            self._note_refused(error)
             return
         self._lines[address] = line
-        self._pump.add(line)
+        self._is_short = False
+
+    def _note_refused(self, error: OSError) -> None:
+        self.refused += 1
+        if self._is_short:
+            return
+        self._is_short = True
+        advice = "raise the limit of open files" if error.errno in _OUT_OF_DESCRIPTORS else "look at the reason"
+        _log.warning(
+            "no sockets of their own for producers: they are served through the common one",
+            reason=error.strerror or str(error),
+            advice=advice,
+            producers_with_one=len(self._lines),
+        )
 
     def close(self, address: bytes) -> None:
         """Let the peer be served through the common socket again."""

@@ -94,10 +94,14 @@ class Pump:
         self.reschedule()
 
     def add(self, socket: UdpSocket) -> None:
-        """Read ``socket`` too, as soon as something arrives, while this pump runs."""
+        """Read ``socket`` too, as soon as something arrives, while this pump runs.
+
+        Raises:
+            OSError: The system cannot watch another one.
+        """
         if self._loop is not None:
-            self._added[socket] = socket.fileno()
             self._loop.add_reader(socket.fileno(), self._on_added_readable, socket)
+            self._added[socket] = socket.fileno()
 
     def remove(self, socket: UdpSocket) -> None:
         """Read ``socket`` no more, and leave it open; one that is not read is passed over."""

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 from tests.support.fanout_tables import payload, ring_with
+from tests.support.scarce_memory import ScarceMemory
 
-from headrace.fanout.ring import FIRST_CAPACITY_PACKETS, MAX_BACKLOG_PACKETS, Ring
+from headrace.fanout.ring import (
+    DEFAULT_MAX_PACKETS,
+    FIRST_CAPACITY_PACKETS,
+    GROW_AGAIN_US,
+    MAX_BACKLOG_PACKETS,
+    Ring,
+)
 from headrace.srt.packet import MAX_PAYLOAD_BYTES
 
 
@@ -240,3 +247,51 @@ def test_a_loan_that_is_renewed_for_ever_keeps_nothing_for_ever() -> None:
         ring.lend(0, index * 10_000)
         ring.put(index, payload(index), index * 10_000)
     assert ring.capacity_packets == 512
+
+
+def test_without_memory_to_grow_the_newest_packets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ScarceMemory(monkeypatch, FIRST_CAPACITY_PACKETS)
+    ring = ring_with(range(3 * FIRST_CAPACITY_PACKETS))
+    assert ring.capacity_packets == FIRST_CAPACITY_PACKETS
+    newest = np.arange(2 * FIRST_CAPACITY_PACKETS, 3 * FIRST_CAPACITY_PACKETS)
+    assert ring.holds(newest).all()
+    assert (ring.failed_growths, memory.asked) == (1, 1)
+
+
+def test_where_there_was_no_memory_it_is_asked_for_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ScarceMemory(monkeypatch, FIRST_CAPACITY_PACKETS)
+    ring = ring_with(range(FIRST_CAPACITY_PACKETS + 1))
+    memory.capacity = 1 << 20
+    failed_us = FIRST_CAPACITY_PACKETS * 1_000
+    for index, time_us in enumerate(range(failed_us + 1_000, failed_us + GROW_AGAIN_US, 10_000), 1):
+        ring.put(FIRST_CAPACITY_PACKETS + index, payload(index), time_us)
+        assert ring.capacity_packets == FIRST_CAPACITY_PACKETS
+    ring.put(ring.next_index, payload(0), failed_us + GROW_AGAIN_US)
+    assert ring.capacity_packets == 2 * FIRST_CAPACITY_PACKETS
+
+
+def test_a_ring_for_which_there_is_no_memory_at_all_says_so_and_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = ScarceMemory(monkeypatch, 0)
+    ring = Ring()
+    assert not ring.prepare()
+    assert not ring.put(0, payload(0), 0)
+    memory.capacity = FIRST_CAPACITY_PACKETS
+    assert ring.prepare()
+    assert ring.put(0, payload(0), 0)
+
+
+@pytest.mark.parametrize("interval_us", [0, 100])
+def test_the_most_that_a_ring_holds_is_46_mebibytes_whatever_its_producer_does(interval_us: int) -> None:
+    ring = Ring()
+    made = payload(0, 1456)
+    for index in range(DEFAULT_MAX_PACKETS):
+        ring.put(index, made, index * interval_us)
+    assert ring.capacity_packets == DEFAULT_MAX_PACKETS
+    for index in range(DEFAULT_MAX_PACKETS, DEFAULT_MAX_PACKETS + 300):
+        ring.put(index, made, index * interval_us)
+    assert ring.capacity_packets == DEFAULT_MAX_PACKETS
+    assert ring.store.nbytes <= 46 << 20
+    columns = (ring.lengths, ring.indices, ring.times_us, ring.late_us)
+    assert sum(column.nbytes for column in columns) == 1 << 20

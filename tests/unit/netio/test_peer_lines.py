@@ -2,9 +2,12 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
+import structlog
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.netio.capabilities import PORTABLE, Capabilities, probe_capabilities
@@ -72,20 +75,67 @@ def test_a_peer_is_heard_with_a_line_and_without_one_and_after_it(capabilities: 
     asyncio.run(scenario())
 
 
-def test_without_descriptors_the_common_socket_serves_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
+@contextmanager
+def out_of_descriptors() -> Iterator[None]:
+    """Let this process open no further file."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = os.dup(0)
+    os.close(spare)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    monkeypatch.setattr(UdpSocket, "open_peer_socket", refuse)
 
+def test_without_descriptors_producers_are_served_through_the_common_socket_and_one_line_tells_it() -> None:
     async def scenario() -> None:
         machine = Recorder()
-        with UdpSocket.bind("127.0.0.1", 0) as shared, UdpSocket.bind("127.0.0.1", 0) as peer:
+        with ExitStack() as stack:
+            shared = stack.enter_context(UdpSocket.bind("127.0.0.1", 0))
+            if not shared.capabilities.peer_sockets:
+                pytest.skip("this system cannot separate peers")
+            peers = [stack.enter_context(UdpSocket.bind("127.0.0.1", 0)) for _ in range(4)]
             pump = Pump(shared, machine)
             pump.start()
             lines = PeerLines(shared, pump)
-            lines.open(peer.local_address)
-            assert len(lines) == 0
+            with structlog.testing.capture_logs() as logged:
+                with out_of_descriptors():
+                    for peer in peers[:3]:
+                        lines.open(peer.local_address)
+                    assert (len(lines), lines.refused) == (0, 3)
+                    send(peers[0], shared, b"still here")
+                    await until(lambda: machine.datagrams == [b"still here"])
+                lines.open(peers[3].local_address)
+                assert len(lines) == 1
+                with out_of_descriptors():
+                    lines.open(peers[0].local_address)
+            lines.close_all()
+            pump.stop()
+        assert [line["reason"] for line in logged] == ["Too many open files"] * 2
+        assert {line["advice"] for line in logged} == {"raise the limit of open files"}
+        assert [line["producers_with_one"] for line in logged] == [0, 1]
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_cannot_be_watched_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def scenario() -> None:
+        with UdpSocket.bind("127.0.0.1", 0) as shared, UdpSocket.bind("127.0.0.1", 0) as peer:
+            if not shared.capabilities.peer_sockets:
+                pytest.skip("this system cannot separate peers")
+            machine = Recorder()
+            pump = Pump(shared, machine)
+            pump.start()
+            lines = PeerLines(shared, pump)
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+                lines.open(peer.local_address)
+            assert (len(lines), lines.refused) == (0, 1)
             send(peer, shared, b"still here")
             await until(lambda: machine.datagrams == [b"still here"])
             pump.stop()

@@ -49,6 +49,15 @@ def serve(
             help="A new subscriber starts at the newest keyframe that is not older; 0: at the next packet.",
         ),
     ] = DEFAULT_BACKLOG_SECONDS,
+    slate_text: Annotated[
+        str,
+        typer.Option(
+            "--slate",
+            metavar="TEXT",
+            envvar="SLATE",
+            help="Show subscribers this line on a dark picture while nobody produces; empty: send nothing.",
+        ),
+    ] = "",
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -57,7 +66,7 @@ def serve(
     """Run the broker until SIGINT or SIGTERM."""
     configure_logs(log_level, json=log_json)
     host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
-    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds)
+    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds, slate_text.strip())
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:

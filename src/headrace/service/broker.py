@@ -6,15 +6,18 @@
         await stop.wait()
 """
 
+import asyncio
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
+from headrace.base.errors import HeadraceError
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_bytes
@@ -44,6 +47,7 @@ class BrokerConfig:
         latency_ms: Least SRT latency between producers and the broker.
         backlog_seconds: How far back the keyframe may lie with which a new subscriber starts; 0 lets everybody
             start with the next packet.
+        slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
         capabilities: Fast paths to use; None probes the machine.
     """
 
@@ -51,6 +55,7 @@ class BrokerConfig:
     port: int = DEFAULT_PORT
     latency_ms: int = 120
     backlog_seconds: float = DEFAULT_BACKLOG_SECONDS
+    slate_text: str = ""
     capabilities: Capabilities | None = None
 
 
@@ -60,12 +65,17 @@ class Broker:
     Args:
         config: How it is to be.
 
+    Attributes:
+        slate: The still picture, some tenths of a second after the start if one is wanted.
+
     Raises:
         OSError: On entry, if the address cannot be listened on.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
+        self.slate: Slate | None = None
+        self._slate_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         capabilities = self._config.capabilities or probe_capabilities()
@@ -89,7 +99,17 @@ class Broker:
             fast_paths=capabilities.describe(),
             receive_buffer_bytes=self._socket.receive_buffer_bytes,
         )
+        if self._config.slate_text:
+            self._slate_task = asyncio.create_task(self._make_slate())
         return self
+
+    async def _make_slate(self) -> None:
+        try:
+            self.slate = await asyncio.to_thread(_encode_slate, self._config.slate_text)
+        except (HeadraceError, ImportError, MemoryError, OSError) as error:
+            _log.error("the slate could not be made; the broker goes on without", reason=str(error))
+        else:
+            _log.info("slate made", text=self._config.slate_text)
 
     @property
     def endpoint(self) -> SrtEndpoint:
@@ -104,11 +124,20 @@ class Broker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._slate_task is not None:
+            self._slate_task.cancel()
         self._pump.stop()
         self._endpoint.close(now_us())
         self._lines.close_all()
         self._socket.close()
         _log.info("stopped", ignored_packets=+self._endpoint.ignored_packets)
+
+
+def _encode_slate(text: str) -> Slate:
+    # Imported here, in a thread: FFmpeg and Pillow take longer to load than the broker to start.
+    from headrace.media.slate import make_slate  # noqa: PLC0415
+
+    return make_slate(text)
 
 
 def _report_bug(error: Exception) -> None:

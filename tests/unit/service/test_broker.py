@@ -9,6 +9,7 @@ import structlog
 from bench.srt_peer import SrtPeer
 from tests.support.groups import Groups
 
+from headrace.media.errors import MediaError
 from headrace.netio.capabilities import PORTABLE, SENDMMSG, Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
 from headrace.service.broker import Broker, BrokerConfig
@@ -127,3 +128,55 @@ def test_its_channels_have_the_backlog_of_the_configuration(backlog_seconds: flo
             assert channel.start(int(1e6 * backlog_seconds)) == 4
 
     asyncio.run(run())
+
+
+def test_a_slate_is_made_after_it_listens() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")) as broker:
+            assert broker.slate is None
+            async with asyncio.timeout(60):
+                while broker.slate is None:
+                    await asyncio.sleep(0.01)
+            assert broker.slate.pictures
+            assert broker.slate.sound
+
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert [line["event"] for line in lines] == ["listening", "slate made", "stopped"]
+
+
+def test_without_a_text_there_is_no_slate() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
+            await asyncio.sleep(0)
+            assert broker.slate is None
+
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert [line["event"] for line in lines] == ["listening", "stopped"]
+
+
+def test_a_slate_that_cannot_be_made_is_told_and_the_broker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise MediaError("x264 is ill")
+
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")) as broker:
+            assert await asyncio.to_thread(exchange, LOOPBACK, broker.port, [b"payload"]) == [b"payload"]
+            assert broker.slate is None
+
+    monkeypatch.setattr("headrace.media.slate.make_slate", fail)
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    (told,) = [line for line in lines if line["log_level"] == "error"]
+    assert told["reason"] == "x264 is ill"
+
+
+def test_it_can_be_stopped_while_the_slate_is_being_made() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")):
+            pass
+
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert [line["event"] for line in lines] == ["listening", "stopped"]

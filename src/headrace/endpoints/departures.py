@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from headrace.endpoints.event_log import EventLog
+
 MAX_LINES_PER_SWEEP: Final = 8
 """Of those who go at the same moment the first ones show what has happened."""
 
@@ -35,13 +37,17 @@ class Departure(NamedTuple):
 class DepartureLog:
     """Logs departures up to a limit in each sweep, and then how many more there were.
 
+    Args:
+        events: Where they are logged; of those whom the broker gave up it keeps what is logged.
+
     Attributes:
         dropped: How many subscribers the broker has given up, by reason.
     """
 
-    __slots__ = ("_left_out", "_lines", "dropped")
+    __slots__ = ("_events", "_left_out", "_lines", "dropped")
 
-    def __init__(self) -> None:
+    def __init__(self, events: EventLog) -> None:
+        self._events = events
         self.dropped: Counter[str] = Counter()
         self._lines = 0
         self._left_out: Counter[str] = Counter()
@@ -54,8 +60,9 @@ class DepartureLog:
             self._left_out[departure.reason] += 1
             return
         self._lines += 1
-        _log.info(
+        self._events.note(
             "subscriber gone",
+            is_kept=is_dropped,
             channel=departure.channel_id,
             address=departure.address,
             reason=departure.reason,

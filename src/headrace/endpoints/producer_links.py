@@ -11,6 +11,7 @@ import structlog
 from headrace.base.errors import PacketError
 from headrace.base.seqno import unwrap_seqno
 from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -51,16 +52,18 @@ class ProducerLinks:
         hub: Whose channels they feed.
         queue: Where answers leave.
         ignored: Counts what is dropped, by reason.
+        events: Is told who comes and goes.
 
     Attributes:
         lines: Gives each producer a socket of its own; None leaves them to the common one.
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
     """
 
-    def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str]) -> None:
+    def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str], events: EventLog) -> None:
         self._hub = hub
         self._queue = queue
         self._ignored = ignored
+        self._events = events
         self._links: dict[int, _Link] = {}
         self._short_of_memory: set[Channel] = set()
         self._deadlines = Deadlines()
@@ -87,7 +90,7 @@ class ProducerLinks:
         if self.lines is not None:
             self.lines.open(address)
         self._settle(parameters.socket_id)
-        _log.info("producer connected", channel=channel.channel_id, address=format_sockaddr(address))
+        self._events.note("producer connected", channel=channel.channel_id, address=format_sockaddr(address))
 
     def handle_packet(self, packets: PacketColumns, row: int, now_us: int) -> tuple[Channel, int] | None:
         """Take one packet; return the channel and index of a packet that is new in its ring."""
@@ -145,7 +148,7 @@ class ProducerLinks:
         self._close_line(old_address)
         if self.lines is not None:
             self.lines.open(address)
-        _log.info(
+        self._events.note(
             "producer moved",
             channel=link.channel.channel_id,
             address=format_sockaddr(address),
@@ -213,7 +216,7 @@ class ProducerLinks:
             self._rebindings.forget(socket_id)
             self._close_line(link.producer.address)
             self._ignored.update(connection.statistics.ignored_packets)
-            _log.info(
+            self._events.note(
                 "producer gone",
                 channel=link.channel.channel_id,
                 address=format_sockaddr(link.producer.address),

@@ -3,11 +3,13 @@
 Source: callers such as ffmpeg in a shell loop, or a scanner, come back within milliseconds of a refusal.
 """
 
+from collections import Counter
 from typing import Final
 
 import structlog
 
 from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.event_log import EventLog
 from headrace.srt.listener import ConnectionRequest
 
 WINDOW_US: Final = 10_000_000
@@ -19,17 +21,27 @@ _log = structlog.get_logger()
 
 
 class RefusalLog:
-    """Logs refusals up to a limit in each window, and at the window's end how many more there were."""
+    """Logs refusals up to a limit in each window, and at the window's end how many more there were.
 
-    __slots__ = ("_left_out", "_lines", "_window_end_us")
+    Args:
+        events: Where they are logged.
 
-    def __init__(self) -> None:
+    Attributes:
+        by_code: All refusals, by the code on the wire.
+    """
+
+    __slots__ = ("_events", "_left_out", "_lines", "_window_end_us", "by_code")
+
+    def __init__(self, events: EventLog) -> None:
+        self.by_code: Counter[int] = Counter()
+        self._events = events
         self._window_end_us = 0
         self._lines = 0
         self._left_out = 0
 
     def note(self, request: ConnectionRequest, code: int, why: str, now_us: int) -> None:
         """Log one refusal, or count it as left out."""
+        self.by_code[code] += 1
         self.handle_timer(now_us)
         if now_us >= self._window_end_us:
             self._window_end_us, self._lines = now_us + WINDOW_US, 0
@@ -38,7 +50,7 @@ class RefusalLog:
             return
         self._lines += 1
         address = format_sockaddr(request.address)
-        _log.info("connection refused", address=address, stream_id=request.stream_id, code=code, why=why)
+        self._events.note("connection refused", address=address, stream_id=request.stream_id, code=code, why=why)
 
     def handle_timer(self, now_us: int) -> None:
         """Say how many were left out, if their window is over."""

@@ -14,6 +14,7 @@ import numpy as np
 from headrace.base.channel_id import check_channel_id
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
@@ -46,6 +47,7 @@ class SrtEndpoint:
         hub: The channels.
         table: The subscribers.
         ignored_packets: What was dropped, by reason.
+        events: What happened.
     """
 
     def __init__(
@@ -58,13 +60,21 @@ class SrtEndpoint:
         self.table = SubscriberTable()
         self.hub = Hub(self.table, backlog_us=backlog_us)
         self.ignored_packets: Counter[str] = Counter()
+        self.events = EventLog()
         self._random_bytes = random_bytes
         self._listener = Listener(options, random_bytes(_COOKIE_SECRET_BYTES))
         self._listener.ignored_packets = self.ignored_packets
         self._queue = DatagramQueue(outbox)
-        self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets)
-        self._refusals = RefusalLog()
-        self._subscribers = SubscriberLinks(self.hub, self.table, outbox, self._queue, self.ignored_packets)
+        self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets, self.events)
+        self._refusals = RefusalLog(self.events)
+        self._subscribers = SubscriberLinks(
+            self.hub, self.table, outbox, self._queue, self.ignored_packets, events=self.events
+        )
+
+    @property
+    def refused_connections(self) -> Counter[int]:
+        """How many connections were refused, by the code on the wire."""
+        return self._refusals.by_code
 
     @property
     def dropped_subscribers(self) -> Counter[str]:

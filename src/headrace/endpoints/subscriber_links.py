@@ -14,6 +14,7 @@ from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.catch_ups import CatchUps
 from headrace.endpoints.departures import Departure, DepartureLog
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.packet_columns import PacketColumns
@@ -52,13 +53,21 @@ class SubscriberLinks:
         outbox: Where packets leave.
         queue: Where answers leave.
         ignored: Counts what is dropped, by reason.
+        events: Is told who goes.
 
     Attributes:
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
     """
 
     def __init__(
-        self, hub: Hub, table: SubscriberTable, outbox: Outbox, queue: DatagramQueue, ignored: Counter[str]
+        self,
+        hub: Hub,
+        table: SubscriberTable,
+        outbox: Outbox,
+        queue: DatagramQueue,
+        ignored: Counter[str],
+        *,
+        events: EventLog,
     ) -> None:
         self._hub = hub
         self._table = table
@@ -68,7 +77,7 @@ class SubscriberLinks:
         self._channels: dict[int, Channel] = {}
         self._loss_reports = LossReports(table, ignored)
         self._lost_causes = LostCauses(table)
-        self._departures = DepartureLog()
+        self._departures = DepartureLog(events)
         self._tails = TailProbes()
         self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
@@ -130,6 +139,7 @@ class SubscriberLinks:
             burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
         )
         self._table.rows["sent_packets"][rows] += len(burst.slots)
+        self._table.rows["sent_payload_bytes"][rows] += burst.lengths.sum()
         self._loss_reports.budget.note_sent(len(rows) * len(burst.slots))
         self._table.rows["sent_us"][rows] = now_us
 

@@ -41,12 +41,15 @@ ROW_DTYPE: Final = np.dtype(
         ("start_index", np.int64),  # first channel packet that it gets
         ("next_index", np.int64),  # one past the newest packet sent
         ("acked_index", np.int64),  # first packet not acknowledged
+        ("latency_us", np.int64),  # the peer's delivery delay
+        ("connected_us", np.int64),
         ("heard_us", np.int64),
         ("sent_us", np.int64),
         ("next_ackack_us", np.int64),
         ("acks_packets", np.int64),
         ("naks_packets", np.int64),
-        ("sent_packets", np.int64),
+        ("sent_packets", np.int64),  # without those sent again
+        ("sent_payload_bytes", np.int64),  # of these
         ("resent_packets", np.int64),
         ("resend_credit_packets", np.float64),  # what it may still be sent again
         ("fair_credit_packets", np.float64),  # and without sharing
@@ -150,7 +153,8 @@ class SubscriberTable:
         entry["rtt_us"], entry["rtt_variance_us"] = INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
         entry["available_packets"] = parameters.peer_window_packets
         entry["epoch_us"] = entry["earliest_us"] = parameters.epoch_us
-        entry["heard_us"] = entry["sent_us"] = parameters.established_us
+        entry["latency_us"] = parameters.send_latency_us
+        entry["connected_us"] = entry["heard_us"] = entry["sent_us"] = parameters.established_us
         entry["seqno_offset"] = parameters.send_seqno - next_index
         entry["start_index"] = entry["next_index"] = entry["acked_index"] = next_index
         entry["seen_acked_index"] = next_index

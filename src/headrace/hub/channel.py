@@ -96,6 +96,11 @@ class Channel:
         return start_index
 
     @property
+    def keyframe_indices(self) -> tuple[int, int]:
+        """Packets in which the newest keyframe and the one before it begin; -1 where none is known."""
+        return self._starts.keyframe_indices
+
+    @property
     def hopeless_index(self) -> int:
         """What is older than this and not in the ring will never come."""
         if self.producer is None:

@@ -21,13 +21,15 @@ class StartPoints:
     A place is a transport packet's: channel index times `MAX_PACKETS_PER_PAYLOAD`, and its offset in the payload.
 
     Attributes:
+        keyframe_indices: Channel packets in which the newest keyframe begins, and the one before it; -1 for none.
         newest_index: Channel packet at which to start, or None while no keyframe with tables before it is known.
     """
 
-    __slots__ = ("_finder", "_keyframe_place", "_places", "newest_index")
+    __slots__ = ("_finder", "_keyframe_place", "_places", "keyframe_indices", "newest_index")
 
     def __init__(self) -> None:
         self.newest_index: int | None = None
+        self.keyframe_indices = -1, -1
         self._finder = StartFinder()
         self._keyframe_place = -1
         self._places: dict[Mark, deque[int]] = {
@@ -45,6 +47,7 @@ class StartPoints:
                     self._settle()
             elif place > self._keyframe_place:
                 self._keyframe_place = place
+                self.keyframe_indices = index, self.keyframe_indices[0]
                 self._settle()
 
     def _settle(self) -> None:

@@ -41,15 +41,17 @@ class UdpSocket:
 
     Attributes:
         capabilities: What the socket was told to use.
-        counters: What it has done so far.
+        counters: What it has done so far, together with its peers' sockets.
         family: ``AF_INET``, or ``AF_INET6``, which then reaches IPv4 peers as mapped addresses.
         receive_buffer_bytes: Receive buffer that the system granted, as it counts them.
         send_buffer_bytes: Send buffer that the system granted, as it counts them.
     """
 
-    def __init__(self, udp: socket.socket, capabilities: Capabilities) -> None:
+    def __init__(
+        self, udp: socket.socket, capabilities: Capabilities, counters: SocketCounters | None = None
+    ) -> None:
         self.capabilities = capabilities
-        self.counters = SocketCounters()
+        self.counters = counters or SocketCounters()
         self.family = udp.family
         self.receive_buffer_bytes = udp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self.send_buffer_bytes = udp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
@@ -102,7 +104,7 @@ class UdpSocket:
         udp = open_peer_socket(self._udp, decode_socket_address(address, is_ipv4=is_ipv4))
         try:
             _ask_buffer(udp, socket.SO_RCVBUF, _LINUX_SO_RCVBUFFORCE, DEFAULT_BUFFER_BYTES)
-            return type(self)(udp, self.capabilities)
+            return type(self)(udp, self.capabilities, self.counters)
         except BaseException:
             udp.close()
             raise

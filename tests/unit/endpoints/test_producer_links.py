@@ -9,6 +9,7 @@ from tests.support.outbox import CollectingOutbox
 from tests.support.srt_datagrams import kind_of, of_kind
 
 from headrace.endpoints import producer_links
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.hub import Hub
@@ -30,7 +31,7 @@ class RecordingLines:
 
 
 def make_links() -> ProducerLinks:
-    return ProducerLinks(Hub(SubscriberTable()), DatagramQueue(CollectingOutbox()), Counter())
+    return ProducerLinks(Hub(SubscriberTable()), DatagramQueue(CollectingOutbox()), Counter(), EventLog())
 
 
 def test_a_producers_socket_id_is_told_from_a_subscribers_by_one_bit() -> None:

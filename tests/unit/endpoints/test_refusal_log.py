@@ -7,6 +7,7 @@ import pytest
 import structlog
 from tests.support.srt_datagrams import THERE
 
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US, RefusalLog
 from headrace.srt.handshake import Handshake
 from headrace.srt.listener import ConnectionRequest
@@ -23,7 +24,7 @@ def lines() -> Iterator[list[Any]]:
 
 
 def test_a_refusal_is_logged_with_who_and_what_and_why(lines: list[Any]) -> None:
-    RefusalLog().note(REQUEST, 2409, "the channel has a live producer", START_US)
+    RefusalLog(EventLog()).note(REQUEST, 2409, "the channel has a live producer", START_US)
     assert lines == [
         {
             "event": "connection refused",
@@ -36,8 +37,18 @@ def test_a_refusal_is_logged_with_who_and_what_and_why(lines: list[Any]) -> None
     ]
 
 
+def test_all_refusals_are_counted_by_code_and_those_of_the_log_are_events(lines: list[Any]) -> None:
+    events = EventLog()
+    log = RefusalLog(events)
+    for _ in range(MAX_LINES_PER_WINDOW + 7):
+        log.note(REQUEST, 2409, "", START_US)
+    log.note(REQUEST, 2400, "", START_US)
+    assert log.by_code == {2409: MAX_LINES_PER_WINDOW + 7, 2400: 1}
+    assert len(events.newest) == MAX_LINES_PER_WINDOW
+
+
 def test_as_many_as_the_limit_are_logged_and_one_more_is_not(lines: list[Any]) -> None:
-    log = RefusalLog()
+    log = RefusalLog(EventLog())
     for number in range(MAX_LINES_PER_WINDOW):
         log.note(REQUEST, 2409, "", START_US + number)
     assert len(lines) == MAX_LINES_PER_WINDOW
@@ -48,7 +59,7 @@ def test_as_many_as_the_limit_are_logged_and_one_more_is_not(lines: list[Any]) -
 
 
 def test_at_the_end_of_the_window_it_says_how_many_were_left_out_once(lines: list[Any]) -> None:
-    log = RefusalLog()
+    log = RefusalLog(EventLog())
     for _ in range(MAX_LINES_PER_WINDOW + 7):
         log.note(REQUEST, 2409, "", START_US)
     log.handle_timer(START_US + WINDOW_US - 1)
@@ -62,7 +73,7 @@ def test_at_the_end_of_the_window_it_says_how_many_were_left_out_once(lines: lis
 
 
 def test_the_next_window_logs_again_and_says_first_what_was_left_out(lines: list[Any]) -> None:
-    log = RefusalLog()
+    log = RefusalLog(EventLog())
     for _ in range(MAX_LINES_PER_WINDOW + 1):
         log.note(REQUEST, 2409, "", START_US)
     log.note(REQUEST, 2400, "", START_US + WINDOW_US)

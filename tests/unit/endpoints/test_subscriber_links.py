@@ -516,3 +516,13 @@ def test_acknowledgements_bring_the_rest_of_the_backlog() -> None:
         got += payloads(subscriber.take(DATA))
     assert got[: len(sent)] == sent
     assert len(world.channel("A").subscribers.behind_rows) == 0
+
+
+def test_the_payload_that_a_subscriber_was_sent_is_counted() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 3)
+    sent = subscriber.take(DATA)
+    (row,) = world.endpoint.table.used()
+    entry = world.endpoint.table.rows[row]
+    assert (entry["sent_packets"], entry["sent_payload_bytes"]) == (3, sum(len(one) - 16 for one in sent))

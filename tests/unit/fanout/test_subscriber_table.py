@@ -29,7 +29,8 @@ def test_a_row_holds_what_the_handshake_agreed_on() -> None:
     assert (entry["start_index"], entry["next_index"], entry["acked_index"]) == (40, 40, 40)
     assert (entry["rtt_us"], entry["rtt_variance_us"]) == (100_000, 50_000)
     assert entry["available_packets"] == PARAMETERS.peer_window_packets
-    assert entry["heard_us"] == entry["sent_us"] == PARAMETERS.established_us
+    assert entry["heard_us"] == entry["sent_us"] == entry["connected_us"] == PARAMETERS.established_us
+    assert entry["latency_us"] == PARAMETERS.send_latency_us
     assert table.count == 1
     assert table.used().tolist() == [row]
 

@@ -120,3 +120,9 @@ def test_nobody_starts_with_the_pictures_of_a_producer_that_is_gone(successor: b
     begin = channel.ring.next_index
     with_pictures(channel, 5)
     assert channel.start(15 * 33_000) == begin
+
+
+def test_the_newest_two_keyframes_are_known() -> None:
+    channel = Channel("A", SubscriberTable())
+    starts = with_pictures(channel, 30, groups=Groups(10))
+    assert channel.keyframe_indices == (starts[20], starts[10])

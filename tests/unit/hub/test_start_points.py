@@ -97,3 +97,13 @@ def test_so_many_tables_are_remembered_and_no_more() -> None:
 
 def test_payloads_without_whole_packets_are_nothing() -> None:
     assert after(PAT + PMT, KEYFRAME[1:], b"", b"x" * 1316).newest_index is None
+
+
+def test_the_newest_two_keyframes_are_known_with_tables_and_without() -> None:
+    points = after(PICTURE, PAT + PMT)
+    assert points.keyframe_indices == (-1, -1)
+    points.handle_payload(2, PICTURE + KEYFRAME)
+    assert points.keyframe_indices == (2, -1)
+    points.handle_payload(9, KEYFRAME)
+    points.handle_payload(5, KEYFRAME)
+    assert points.keyframe_indices == (9, 2)

@@ -71,6 +71,7 @@ def test_a_peer_is_heard_with_a_line_and_without_one_and_after_it(capabilities: 
             assert len(lines) == 0
             pump.stop()
             assert machine.datagrams == [b"before", b"through the line", b"after"]
+            assert shared.counters.datagrams_received == 3
 
     asyncio.run(scenario())
 

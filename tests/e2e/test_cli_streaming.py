@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,37 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         producer.process.send_signal(signal.SIGINT)
         assert producer.wait(10) == 0
         assert "X: sent 0:00:" in producer.log
+
+
+@pytest.mark.parametrize("away_seconds", [0.0, 8.0])
+def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_seconds(
+    away_seconds: float, tmp_path: Path
+) -> None:
+    records = tmp_path / "records"
+    broker = BrokerProgram(tmp_path)
+    with (
+        Headrace(tmp_path, "produce", "X", *SMALL_PATTERN, "--keyframes", "1", *at(broker)) as producer,
+        Headrace(tmp_path, "client", "-s", "X", "--json", "--record", str(records), *at(broker)) as client,
+    ):
+        wait_until(lambda: recorded_bytes(records) > 20_000, "a recording")
+        broker.kill()
+        killed_at = time.monotonic()
+        time.sleep(away_seconds)
+        with Headrace(tmp_path, "serve", "--listen", f"127.0.0.1:{broker.port}") as again:
+            again.wait_for("listening")
+            listening_at, before = time.monotonic(), recorded_bytes(records)
+            wait_until(lambda: recorded_bytes(records) > before, "the recording goes on", seconds=BACK_SECONDS)
+            now = time.monotonic()
+            print(f"back {now - killed_at:.2f} s after the kill, {now - listening_at:.2f} s after listening")
+            wait_until(lambda: recorded_bytes(records) > before + 20_000, "it goes on for good")
+            client.process.send_signal(signal.SIGINT)
+            assert client.wait(10) == 0
+        assert objects(client.said)["X"]["reconnects"] == 1
+        assert "Traceback" not in producer.log + client.log
+
+
+def recorded_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.ts"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

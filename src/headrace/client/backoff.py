@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from headrace.srt.caller import ConnectTimeoutError
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 FIRST_SECONDS: Final = 0.25
@@ -31,6 +32,16 @@ class Backoff:
     def __init__(self, random_fraction: Callable[[], float]) -> None:
         self._random_fraction = random_fraction
         self._seconds = FIRST_SECONDS
+
+    def seconds_after(self, error: Exception) -> float:
+        """Return the next delay after ``error``; a short one where asking has been waiting itself.
+
+        A caller repeats its handshake four times a second, so the broker that comes back meanwhile is found at
+        once. A long delay between two such calls would only be time in which it is not looked for.
+        """
+        if isinstance(error, ConnectTimeoutError):
+            self.reset()
+        return self.next_seconds()
 
     def next_seconds(self) -> float:
         """Return the next delay: half of it certain, half random, so that a crowd spreads out."""

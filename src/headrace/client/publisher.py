@@ -173,7 +173,7 @@ class Publisher:
                 if is_refused_for_good(error) and not _is_conflict(error):
                     raise
                 _log.warning("not connected to %s: %s", self._broker, error)
-                await asyncio.sleep(backoff.next_seconds())
+                await asyncio.sleep(backoff.seconds_after(error))
 
     async def _reconnect(self, backoff: Backoff) -> SrtSocket:
         socket = await self._connect()

@@ -16,6 +16,7 @@ from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
 from headrace.srt.connection import Connection
 from headrace.srt.handshake import encode_peer_address
+from headrace.srt.silence_probe import SilenceProbe
 
 
 async def srt_connect(
@@ -139,6 +140,7 @@ class _Attempt:
             self._address,
             settle=self._port.settle,
             release=self._release,
+            probe=SilenceProbe(connection, self._caller.options),
         )
         self._port.attach(self._socket_id, opened, self._address)
         return opened

@@ -17,6 +17,7 @@ from headrace.base.errors import HeadraceError
 from headrace.base.sockaddr import format_sockaddr
 from headrace.netio.clock import now_us
 from headrace.srt.connection import Connection
+from headrace.srt.silence_probe import SilenceProbe
 from headrace.srt.statistics import ConnectionStatistics
 
 MAX_UNREAD_PACKETS: Final = 8192
@@ -33,6 +34,7 @@ _REASONS: Final = {
     "peer_shutdown": "the peer closed it",
     "peer_error": "the peer reported an error",
     "timeout": "the peer fell silent",
+    "forgotten": "the peer knows it no more: it was restarted",
 }
 
 
@@ -40,7 +42,7 @@ class ConnectionEndedError(HeadraceError):
     """The connection has ended.
 
     Attributes:
-        reason: ``closed``, ``peer_shutdown``, ``peer_error`` or ``timeout``.
+        reason: ``closed``, ``peer_shutdown``, ``peer_error``, ``timeout`` or ``forgotten``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -56,6 +58,7 @@ class SrtSocket:
         address: The peer's, 28 bytes.
         settle: Called with our socket id after the connection was driven from here.
         release: Called once, when the connection has ended.
+        probe: Watches over the connection; only for one that we called for.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class SrtSocket:
         *,
         settle: Callable[[int], None],
         release: Callable[["SrtSocket"], None],
+        probe: SilenceProbe | None = None,
     ) -> None:
         self._connection = connection
         self._address = address
         self._settle = settle
         self._release = release
+        self._probe = probe
         self._unread: deque[bytes] = deque()
         self._changed = asyncio.Event()
         self._is_aborted = False
@@ -231,13 +236,16 @@ class SrtSocket:
 
     def handle_datagram(self, datagram: bytes, now_us: int) -> None:
         """Take one datagram of this connection; called by the port."""
-        self._connection.handle_datagram(datagram, now_us)
+        if self._probe is None or not self._probe.handle_datagram(datagram, now_us):
+            self._connection.handle_datagram(datagram, now_us)
         self._deliver(now_us)
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due; called by the port."""
         self._deliver(now_us)
         self._connection.handle_timer(now_us)
+        if self._probe is not None and self.close_reason is None:
+            self._probe.handle_timer(now_us)
         self._changed.set()
 
     def _deliver(self, now_us: int) -> None:
@@ -250,7 +258,8 @@ class SrtSocket:
         due_us = self._connection.poll_timer()
         delivery_us = self._connection.poll_delivery_timer() if self._has_room else None
         if due_us is not None:
-            return due_us if delivery_us is None else min(due_us, delivery_us)
+            probe_us = self._probe.poll_timer() if self._probe is not None else None
+            return min(due for due in (due_us, delivery_us, probe_us) if due is not None)
         if self._is_draining:
             return delivery_us
         self._changed.set()
@@ -264,4 +273,5 @@ class SrtSocket:
 
     def poll_datagrams(self) -> list[bytes]:
         """Return the datagrams to send, once; called by the port."""
-        return self._connection.poll_datagrams()
+        probes = self._probe.poll_datagrams() if self._probe is not None else []
+        return self._connection.poll_datagrams() + probes

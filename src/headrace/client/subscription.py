@@ -151,16 +151,20 @@ class Subscription:
         backoff = Backoff(random.random)
         try:
             while True:
-                try:
-                    socket = await self._connect()
-                except (HeadraceError, OSError) as error:
-                    self._note_failure(error)
-                else:
-                    backoff.reset()
-                    self._note_failure(await self._receive(socket))
-                await asyncio.sleep(backoff.next_seconds())
+                failure = await self._connect_and_receive(backoff)
+                self._note_failure(failure)
+                await asyncio.sleep(backoff.seconds_after(failure))
         finally:
             await self.close()
+
+    async def _connect_and_receive(self, backoff: Backoff) -> HeadraceError | OSError:
+        """Receive for as long as a connection lasts; return why there is none, or no more."""
+        try:
+            socket = await self._connect()
+        except (HeadraceError, OSError) as error:
+            return error
+        backoff.reset()
+        return await self._receive(socket)
 
     async def close(self) -> None:
         """Close the sinks, once; `run` does it at its end, so this is for a subscription that never ran."""

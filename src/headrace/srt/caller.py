@@ -64,6 +64,21 @@ class CallerOptions:
     peer_address: bytes = bytes(16)
 
 
+def induction_request(options: CallerOptions, socket_id: int, initial_seqno: int) -> Handshake:
+    """Return what a caller says first; a listener answers it and keeps no memory of it."""
+    return Handshake(
+        version=4,  # "the induction request has version 4", so that a version 4 listener answers (4.3.1.1)
+        encryption_field=0,
+        extension_field=UDT_DATAGRAM,
+        initial_seqno=initial_seqno,
+        mss_bytes=options.mss_bytes,
+        flow_window_packets=options.flow_window_packets,
+        handshake_type=HandshakeType.INDUCTION,
+        socket_id=socket_id,
+        peer_address=options.peer_address,
+    )
+
+
 class _State(Enum):
     INDUCTION = auto()
     CONCLUSION = auto()
@@ -108,17 +123,7 @@ class Caller:
         self.ignored_packets: Counter[str] = Counter()
         self._epoch_us = now_us
         self._state = _State.INDUCTION
-        self._handshake = Handshake(
-            version=4,  # "the induction request has version 4", so that a version 4 listener answers (4.3.1.1)
-            encryption_field=0,
-            extension_field=UDT_DATAGRAM,
-            initial_seqno=initial_seqno,
-            mss_bytes=options.mss_bytes,
-            flow_window_packets=options.flow_window_packets,
-            handshake_type=HandshakeType.INDUCTION,
-            socket_id=socket_id,
-            peer_address=options.peer_address,
-        )
+        self._handshake = induction_request(options, socket_id, initial_seqno)
         self._repeat_us = now_us
         self._outgoing: list[bytes] = []
 

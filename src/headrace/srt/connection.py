@@ -89,7 +89,7 @@ class Connection:
         sender: The sending half.
         heard_us: When the peer was last heard.
         close_reason: None while the connection lives; then ``closed`` (by us), ``peer_shutdown``,
-            ``peer_error`` or ``timeout``.
+            ``peer_error``, ``timeout`` or ``forgotten`` (by a listener that was restarted).
     """
 
     __slots__ = (
@@ -140,10 +140,10 @@ class Connection:
         self.sender.send(payload, now_us)
         self.flush(now_us)
 
-    def close(self, now_us: int) -> None:
-        """End the connection and tell the peer."""
+    def close(self, now_us: int, reason: str = "closed") -> None:
+        """End the connection and tell the peer; ``reason`` is for our own side."""
         if self.close_reason is None:
-            self.close_reason = "closed"
+            self.close_reason = reason
             self._outgoing.append(self._control(Control(ControlType.SHUTDOWN, 0, b""), now_us))
 
     def handle_datagram(self, datagram: bytes, now_us: int) -> None:

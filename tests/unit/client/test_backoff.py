@@ -24,6 +24,13 @@ def test_after_a_success_delays_are_short_again() -> None:
     assert backoff.next_seconds() == FIRST_SECONDS
 
 
+def test_where_asking_was_waiting_the_next_delay_stays_short() -> None:
+    backoff = Backoff(lambda: 1.0)
+    assert [backoff.seconds_after(ConnectTimeoutError("nobody")) for _ in range(9)] == [FIRST_SECONDS] * 9
+    assert backoff.seconds_after(ConnectionRejectedError(RejectReason.OVERLOAD)) == 2 * FIRST_SECONDS
+    assert backoff.seconds_after(OSError("no name")) == 4 * FIRST_SECONDS
+
+
 @pytest.mark.parametrize(
     "code",
     [

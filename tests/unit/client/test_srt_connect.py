@@ -13,6 +13,7 @@ from headrace.base.sockaddr import decode_sockaddr
 from headrace.client import srt_connect as module
 from headrace.client.srt_connect import open_socket, srt_connect
 from headrace.client.srt_listen import srt_listen
+from headrace.client.srt_socket import ConnectionEndedError
 from headrace.srt.caller import ConnectTimeoutError, HandshakeError
 from headrace.srt.packet import HEADER_BYTES
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
@@ -168,5 +169,18 @@ def test_a_scoped_ipv6_address_keeps_its_scope(monkeypatch: pytest.MonkeyPatch) 
         address, udp = await open_socket("fe80::1%three", 8890)
         udp.close()
         assert decode_sockaddr(address) == ("fe80::1", 8890, 3)
+
+    run(main)
+
+
+def test_a_listener_that_is_restarted_without_a_goodbye_is_noticed_before_the_peer_timeout() -> None:
+    async def main() -> None:
+        async with await srt_listen("127.0.0.1") as first:
+            caller = await srt_connect("127.0.0.1", first.port)
+            first._port.close()  # it vanishes without a word
+            async with await srt_listen("127.0.0.1", first.port):
+                with pytest.raises(ConnectionEndedError, match="restarted") as caught:
+                    await asyncio.wait_for(caller.receive(), 4.5)
+                assert caught.value.reason == caller.close_reason == "forgotten"
 
     run(main)

@@ -66,7 +66,8 @@ class Recorder:
     def _fail(self, error: OSError) -> None:
         if self.failure is None:
             self.failure = error
-            _log.error("%s: the recording %s ended: %s", self._channel_id, self.path, error)
+            what = f"the recording {self.path} ended" if self.path else f"nothing is recorded in {self._directory}"
+            _log.error("%s: %s: %s", self._channel_id, what, error.strerror or error)
 
     def _open(self) -> BinaryIO:
         """Open a file that did not exist: an old recording is never written over."""

@@ -135,9 +135,11 @@ class SubscriberLinks:
 
     def _send_burst(self, channel: Channel, burst: Burst, now_us: int) -> None:
         rows = burst.columns.rows
-        self._outbox.send_burst(
+        accepted = self._outbox.send_burst(
             burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
         )
+        if accepted < len(rows) * len(burst.slots):
+            channel.subscribers.rotate(accepted // len(burst.slots))
         self._table.rows["sent_packets"][rows] += len(burst.slots)
         self._table.rows["sent_payload_bytes"][rows] += burst.lengths.sum()
         self._loss_reports.budget.note_sent(len(rows) * len(burst.slots))

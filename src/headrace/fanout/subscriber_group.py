@@ -52,10 +52,18 @@ class SubscriberGroup:
 
     @property
     def columns(self) -> SubscriberColumns:
-        """The columns of those that get what comes, in the order of their rows."""
+        """The columns of those that get what comes, in the order of their rows unless `rotate` changed it."""
         if self._columns is None:
             self._columns = self._table.gather(_sorted_rows(self._rows))
         return self._columns
+
+    def rotate(self, served: int) -> None:
+        """Let those who come after the first ``served`` be the first from now on, until somebody joins or leaves.
+
+        When the socket has room for some only, it is each time others who have to ask again.
+        """
+        columns = self.columns
+        self._columns = columns.select(np.roll(np.arange(len(columns.rows)), -served))
 
     @property
     def behind_rows(self) -> Rows:

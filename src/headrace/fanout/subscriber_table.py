@@ -85,8 +85,8 @@ class SubscriberColumns(NamedTuple):
     earliest_us: I64Array
     start_index: I64Array
 
-    def select(self, keep: NDArray[np.bool_]) -> "SubscriberColumns":
-        """Return the subscribers where ``keep`` is True; shape of ``keep`` is ``(n,)``."""
+    def select(self, keep: NDArray[np.bool_] | Rows) -> "SubscriberColumns":
+        """Return the subscribers where ``keep`` is True, or those at the places that it names; shape ``(n,)``."""
         return SubscriberColumns(
             self.rows[keep],
             self.address[keep],

@@ -1,3 +1,4 @@
+import errno
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Self
@@ -89,7 +90,7 @@ def test_too_many_recordings_of_one_second_end_the_recording(
     recorder = Recorder(tmp_path, "cam")
     recorder.write([b"x"])
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "ended" in caplog.text
+    assert "nothing is recorded" in caplog.text
     assert recorder.path is None
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -110,6 +111,28 @@ def test_a_full_disk_ends_the_recording_with_one_line_and_nothing_else(
     [record] = caplog.records
     assert record.getMessage().startswith("cam: the recording")
     assert "space" in record.getMessage()
+
+
+def test_a_read_only_disk_is_told_in_one_line_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    broken, other = Recorder(tmp_path, "cam"), Recorder(tmp_path, "other")
+    other.write([b"first "])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        for _ in range(100):
+            broken.write([bytes(1316)])
+            other.write([b"and on "])
+    broken.close()
+    other.close()
+    assert other.path is not None
+    assert other.path.read_bytes() == b"first " + 100 * b"and on "
+    assert (broken.path, broken.failure) != (None, None)
+    [record] = caplog.records
+    assert record.getMessage() == f"cam: nothing is recorded in {tmp_path}: Read-only file system"
 
 
 def test_what_does_not_fit_at_the_very_end_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -87,3 +87,20 @@ def test_what_has_changed_in_the_table_is_seen_after_a_refresh() -> None:
     table.rows["address"][row] = np.frombuffer(address(2), np.uint8)
     group.refresh()
     assert group.columns.address.tobytes() == address(2)
+
+
+def test_those_who_came_too_late_for_the_room_in_a_buffer_are_the_first_next_time() -> None:
+    table = SubscriberTable()
+    group = SubscriberGroup(table)
+    group.rotate(0)
+    rows = [subscribe(table, number) for number in range(4)]
+    for row in rows:
+        group.add(row)
+    group.rotate(3)
+    assert group.columns.rows.tolist() == sorted(rows)[3:] + sorted(rows)[:3]
+    assert group.columns.address.flags.c_contiguous
+    assert group.columns.address.tobytes() == b"".join(address(number) for number in (3, 0, 1, 2))
+    group.rotate(4)
+    assert group.columns.rows.tolist() == sorted(rows)[3:] + sorted(rows)[:3]
+    group.remove(rows[0])
+    assert group.columns.rows.tolist() == sorted(rows[1:])

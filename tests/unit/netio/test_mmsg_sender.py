@@ -121,7 +121,7 @@ def test_tables_are_filled_for_a_bounded_number_of_packets_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("segmenting", [False, True])
-@pytest.mark.parametrize("error_number", [errno.EAGAIN, errno.ENOBUFS])
+@pytest.mark.parametrize("error_number", [errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM])
 def test_a_full_buffer_gives_the_rest_up_and_counts_it(segmenting: bool, error_number: int) -> None:
     kernel, burst = Kernel(lambda message: error_number if message.port == 1020 else 0), Burst(1500, 2)
     sender, counters = make(kernel, segmenting=segmenting)

@@ -39,7 +39,7 @@ def send(udp: PlayedSocket, hosts: list[str]) -> tuple[int, SocketCounters]:
     return PortableSender(cast("socket.socket", udp), counters).send_batch(batch), counters
 
 
-@pytest.mark.parametrize("error_number", [errno.EAGAIN, errno.ENOBUFS])
+@pytest.mark.parametrize("error_number", [errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM])
 def test_a_full_buffer_gives_the_rest_up_and_counts_it(error_number: int) -> None:
     sent, counters = send(PlayedSocket(None, error_number), ["127.0.0.1"] * 5)
     assert (sent, counters.datagrams_sent, counters.bytes_sent) == (1, 1, 3)

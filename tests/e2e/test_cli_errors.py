@@ -68,7 +68,7 @@ def test_a_second_producer_of_a_live_channel_is_refused_and_the_first_goes_on(
         said = fails(tmp_path, "produce", "X", *SMALL_PATTERN, "--broker", at)
         assert said == (
             f"headrace: {at} refused (2409): this channel has a live producer already: "
-            "end it, or choose another ID"
+            "end it, choose another ID, or use --takeover or --standby"
         )
         assert first.process.poll() is None
         assert "not connected" not in first.log

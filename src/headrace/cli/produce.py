@@ -93,10 +93,22 @@ def produce(
     ] = 2.0,
     preset: Annotated[str, typer.Option(help="x264's, from ultrafast to veryslow.")] = "veryfast",
     latency_ms: LatencyOption = 120,
+    takeover: Annotated[
+        bool,
+        typer.Option("--takeover", envvar="TAKEOVER", help="Replace a live producer of the channel, once."),
+    ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option(
+            "--standby", envvar="STANDBY", help="Wait behind a live producer, and go on when it falls silent."
+        ),
+    ] = False,
 ) -> None:
     """Encode (H.264 and AAC) and send one channel, in real time, reconnecting by itself."""
     configure_logs("info")
     check_channel_id(channel_id)
+    if takeover and standby:
+        raise ProduceError("choose one of --takeover (TAKEOVER) and --standby (STANDBY): they exclude each other")
     address = parse_broker(broker)
     width, height = _parse_size(size)
     settings = EncoderSettings(
@@ -114,13 +126,17 @@ def produce(
         timed = TimedEvents(events, stream) if events is not None else None
     except (ValueError, OSError) as error:
         raise ProduceError(str(error)) from None
-    publisher = Publisher(address, channel_id, stream, latency_ms=latency_ms)
+    publisher = Publisher(address, channel_id, stream, latency_ms=latency_ms, takeover=takeover, standby=standby)
     try:
         asyncio.run(run_until_stopped(_run(publisher, stream, channel_id, delay_seconds, timed)))
     except ConnectTimeoutError:
         raise BrokerUnreachableError(f"no broker answers at {address}: {UNREACHABLE_HINT}") from None
     except ConnectionRejectedError as error:
-        hint = ": end it, or choose another ID" if error.code == RejectReason.CONFLICT else ""
+        hint = (
+            ": end it, choose another ID, or use --takeover or --standby"
+            if error.code == RejectReason.CONFLICT
+            else ""
+        )
         raise ProduceError(f"{address} {error}{hint}") from None
     except OSError as error:
         raise BrokerUnreachableError(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from headrace.client.publisher import Publisher
+from headrace.client.publisher import Publisher, PublisherFigures
 from headrace.media.live_stream import StreamCounters
 
 TERMINAL_INTERVAL_SECONDS: Final = 0.5
@@ -91,7 +91,7 @@ class ProduceProgress:
             f"{(sent_bytes - bytes_then) * 8e-6 / seconds:.2f} Mbit/s  RTT {rtt}  "
             f"resent {figures.resent_packets}  dropped {figures.dropped_packets}"
             + ("" if counters.dropped_frames == 0 else f"  too slow for {counters.dropped_frames} frames")
-            + ("" if figures.is_connected else "  not connected")
+            + _connection_note(figures)
         )
 
     def print_summary(self) -> None:
@@ -106,6 +106,12 @@ class ProduceProgress:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _connection_note(figures: PublisherFigures) -> str:
+    if figures.is_connected:
+        return ""
+    return "  not connected" + (": another producer has the channel" if figures.has_rival else "")
 
 
 def _clock(time_us: int) -> str:

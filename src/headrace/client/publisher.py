@@ -58,6 +58,7 @@ class PublisherFigures:
         resent_packets: Packets sent again because the broker missed them.
         dropped_packets: Packets given up, or made while there was no connection.
         rtt_ms: Round trip to the broker, None before it is known.
+        has_rival: Whether the broker refused, when it was last asked, because another producer has the channel.
     """
 
     is_connected: bool
@@ -67,6 +68,7 @@ class PublisherFigures:
     resent_packets: int
     dropped_packets: int
     rtt_ms: float | None
+    has_rival: bool = False
 
 
 class Publisher:
@@ -77,16 +79,32 @@ class Publisher:
         channel_id: The channel to produce.
         stream: What to send; read in a thread of its own, at its own pace.
         latency_ms: Least SRT latency to the broker.
+        takeover: Replace a live producer of the channel. This holds for the first connection alone, so that
+            two who do it do not take the channel from each other for ever.
+        standby: Stay connected behind a live producer, and have the channel when that one falls silent.
 
     Raises:
         ChannelIdError: The channel id cannot be one.
+        ValueError: Both ``takeover`` and ``standby``.
     """
 
     def __init__(
-        self, broker: BrokerAddress, channel_id: str, stream: TransportStreamSource, *, latency_ms: int = 120
+        self,
+        broker: BrokerAddress,
+        channel_id: str,
+        stream: TransportStreamSource,
+        *,
+        latency_ms: int = 120,
+        takeover: bool = False,
+        standby: bool = False,
     ) -> None:
+        if takeover and standby:
+            raise ValueError("a producer takes over or stands by, not both")
         self._broker = broker
-        self._stream_id = format_stream_id(AccessRequest(check_channel_id(channel_id), "publish"))
+        self._channel_id = check_channel_id(channel_id)
+        self._takeover = takeover
+        self._standby = standby
+        self._has_rival = False
         self._stream = stream
         self._latency_ms = latency_ms
         self._socket: SrtSocket | None = None
@@ -111,6 +129,7 @@ class Publisher:
             resent,
             dropped + self._unsent_packets,
             rtt_ms,
+            self._has_rival,
         )
 
     @staticmethod
@@ -156,12 +175,18 @@ class Publisher:
         self._socket = await srt_connect(
             self._broker.host,
             self._broker.port,
-            stream_id=self._stream_id,
+            stream_id=self._stream_id(),
             latency_ms=self._latency_ms,
             connect_timeout_seconds=max(timeout_seconds, 0.5),
         )
         self._connects += 1
+        self._has_rival = False
         return self._socket
+
+    def _stream_id(self) -> str:
+        wishes = {"takeover": self._takeover and self._connects == 0, "standby": self._standby}
+        extra = {key: "1" for key, is_wished in wishes.items() if is_wished}
+        return format_stream_id(AccessRequest(self._channel_id, "publish", extra=extra))
 
     async def _stay_connected(self) -> None:
         backoff = Backoff(random.random)
@@ -170,7 +195,8 @@ class Publisher:
                 socket = self._socket or await self._reconnect(backoff)
                 await self._watch(socket)
             except (HeadraceError, OSError) as error:
-                if is_refused_for_good(error) and not _is_conflict(error):
+                self._has_rival = _is_conflict(error)
+                if is_refused_for_good(error) and not self._has_rival:
                     raise
                 _log.warning("not connected to %s: %s", self._broker, error)
                 await asyncio.sleep(backoff.seconds_after(error))

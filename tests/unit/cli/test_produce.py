@@ -62,6 +62,7 @@ def test_what_cannot_be_produced_is_refused_before_anything_is_sent(tmp_path: Pa
         ({"test": True, "title": "x" * 70_000}, "send less"),
         ({"test": True, "events": tmp_path / "none"}, "--events wants"),
         ({"test": True, "broker": "host:port"}, "is not an address"),
+        ({"test": True, "takeover": True, "standby": True}, "choose one of --takeover"),
     ):
         with pytest.raises(HeadraceError, match=said):
             produce("1AAA99", **arguments)

@@ -76,6 +76,14 @@ def test_without_a_terminal_it_logs_that_it_is_connected_and_then_how_it_goes(
     assert "not connected" not in line
 
 
+def test_a_line_says_that_another_producer_has_the_channel() -> None:
+    lost = dataclasses.replace(SOMETHING, is_connected=False)
+    assert make(Producing(SOMETHING))._line().endswith("dropped 2")
+    assert make(Producing(lost))._line().endswith("  not connected")
+    rival = dataclasses.replace(lost, has_rival=True)
+    assert make(Producing(rival))._line().endswith("  not connected: another producer has the channel")
+
+
 def test_while_there_is_no_connection_nothing_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     run_for(make(Producing()), seconds=0.05)
     run_for(make(Producing(SOMETHING)), seconds=0.05, delay_seconds=10)

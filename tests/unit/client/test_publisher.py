@@ -198,6 +198,56 @@ def test_a_channel_that_is_taken_later_is_asked_for_again() -> None:
     run(main)
 
 
+def test_it_says_that_another_producer_has_the_channel_until_it_has_it_again() -> None:
+    answer: list[int | None] = [None]
+
+    async def main() -> None:
+        async with await srt_listen(HOST, latency_ms=20, admit=lambda *_: answer[0]) as server:
+            publisher = publisher_to(server.port, PacedStream())
+            async with running(publisher):
+                accepted = await server.accept()
+                assert not publisher.figures.has_rival
+                answer[0] = RejectReason.CONFLICT
+                accepted.abort()
+                await until(lambda: publisher.figures.has_rival)
+                assert not publisher.figures.is_connected
+                answer[0] = None
+                await until(lambda: publisher.figures.is_connected)
+                assert not publisher.figures.has_rival
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "first", "later"),
+    [
+        ({}, "", ""),
+        ({"takeover": True}, ",takeover=1", ""),
+        ({"standby": True}, ",standby=1", ",standby=1"),
+    ],
+)
+def test_a_takeover_is_asked_for_once_and_standing_by_each_time(
+    wishes: dict[str, bool], first: str, later: str
+) -> None:
+    async def main() -> None:
+        async with await srt_listen(HOST, latency_ms=20) as server:
+            publisher = Publisher(
+                BrokerAddress(HOST, server.port), "1AAA99", PacedStream(), latency_ms=20, **wishes
+            )
+            async with running(publisher):
+                for wish in (first, later, later):
+                    accepted = await asyncio.wait_for(server.accept(), 8)
+                    assert accepted.stream_id == f"#!::r=1AAA99,m=publish{wish}"
+                    accepted.abort()
+
+    run(main)
+
+
+def test_nobody_takes_over_and_stands_by() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        Publisher(BrokerAddress(HOST, 8890), "A", PacedStream(), takeover=True, standby=True)
+
+
 def test_a_refusal_for_good_ends_the_publisher() -> None:
     async def main() -> None:
         async with reconnecting([RejectReason.FORBIDDEN]) as (publisher, task, _):

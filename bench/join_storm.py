@@ -81,7 +81,7 @@ class _Stage:
         first = self.channel.ring.next_index
         for start in range(0, len(ts), PAYLOAD_BYTES):
             payload = np.frombuffer(ts[start : start + PAYLOAD_BYTES], np.uint8)
-            self.channel.put(self.channel.ring.next_index, payload, now_us())
+            self.channel.stream.put(self.channel.ring.next_index, payload, now_us())
         return list(range(first, self.channel.ring.next_index))
 
     def join(self) -> None:

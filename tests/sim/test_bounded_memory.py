@@ -155,7 +155,7 @@ def test_a_producer_of_100_megabits_a_second_makes_the_broker_keep_50_megabytes_
     assert channel.producer is not None
     receiver = channel.producer.connection.receiver
     assert receiver.buffered_packets <= FLOW_WINDOW_PACKETS
-    receiver_bytes = footprint_bytes([receiver, channel.producer.timeline, channel._starts])
+    receiver_bytes = footprint_bytes([receiver, channel.producer.timeline, channel.stream._starts])
     assert receiver_bytes < 12 << 20
 
 

@@ -1,12 +1,14 @@
 """A producer's transport stream with keyframes at known payloads."""
 
+from collections.abc import Iterable
 from random import Random
 
 from headrace.mpegts.muxer import Muxer
-from headrace.mpegts.packet import NULL_PID, TS_PACKET_BYTES, encode_packet
+from headrace.mpegts.packet import NULL_PID, TS_PACKET_BYTES, encode_packet, packet_pid
 from headrace.mpegts.stream_type import StreamType
 
 PAYLOAD_BYTES = 1316
+VIDEO_PID = 0x100
 FRAME_90KHZ = 3_000
 _NULL_PACKET = encode_packet(NULL_PID, 0, b"\xff" * 184)
 
@@ -47,3 +49,10 @@ class Groups:
         assert missing % TS_PACKET_BYTES == 0
         ts += _NULL_PACKET * (missing // TS_PACKET_BYTES)
         return [ts[at : at + PAYLOAD_BYTES] for at in range(0, len(ts), PAYLOAD_BYTES)]
+
+
+def pictures(payloads: Iterable[bytes]) -> list[bytes]:
+    """Return what the packets of the pictures carry, without their headers, in order."""
+    stream = b"".join(payloads)
+    packets = (stream[at : at + TS_PACKET_BYTES] for at in range(0, len(stream), TS_PACKET_BYTES))
+    return [packet[4:] for packet in packets if packet_pid(packet) == VIDEO_PID and packet[3] & 0x10]

@@ -58,6 +58,14 @@ def serve(
             help="Show subscribers this line on a dark picture while nobody produces; empty: send nothing.",
         ),
     ] = "",
+    takeover: Annotated[
+        bool,
+        typer.Option(
+            "--takeover",
+            envvar="TAKEOVER",
+            help="Let a second producer of a channel replace the first at its next keyframe, asked for or not.",
+        ),
+    ] = False,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -66,7 +74,7 @@ def serve(
     """Run the broker until SIGINT or SIGTERM."""
     configure_logs(log_level, json=log_json)
     host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
-    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds, slate_text.strip())
+    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds, slate_text.strip(), takeover)
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:

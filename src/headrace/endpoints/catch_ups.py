@@ -1,4 +1,4 @@
-"""New subscribers that start in the backlog: they get it in pieces, then what comes.
+"""Subscribers that have a backlog to get, new ones above all: they get it in pieces, then what comes.
 
 Until it has caught up, a subscriber is sent nothing newer, or it would report all that lies between as lost. What
 it is sent is stamped as of now: a packet that is due when it leaves could not be recovered once it is lost.
@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.base.datagram_batch import I64Array
 from headrace.fanout.burst import Burst, make_burst
-from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 
 PIECE_PACKETS: Final = 64
@@ -87,13 +87,27 @@ class CatchUps:
 
     def add(self, row: int, channel: Channel, now_us: int) -> None:
         """Let a subscriber, of which the table says where it starts, catch up with the channel."""
-        start_index = int(self._table.rows["next_index"][row])
         channel.subscribers.add_behind(row)
-        channel.ring.lend(start_index, now_us)
+        self._add(np.array([row]), channel, now_us)
+
+    def add_all(self, channel: Channel, now_us: int) -> None:
+        """Let all subscribers that have got what came so far catch up with more than can be sent at once."""
+        rows = channel.subscribers.columns.rows
+        if len(rows):
+            channel.subscribers.fall_behind()
+            self._add(rows, channel, now_us)
+
+    def _add(self, rows: Rows, channel: Channel, now_us: int) -> None:
+        start_index = self._table.rows["next_index"][rows]
+        channel.ring.lend(int(start_index.min()), now_us)
         due_us = now_us + FIRST_PIECE_US
-        state = (row, due_us, now_us, 0, FIRST_WINDOW_PACKETS, start_index, 0, channel.ring.next_index)
-        self._states = np.append(self._states, np.array([state], _STATE))
-        self._channels.append(channel)
+        states = np.zeros(len(rows), _STATE)
+        states["row"], states["due_us"], states["sent_us"] = rows, due_us, now_us
+        states["window_packets"], states["acked_index"] = FIRST_WINDOW_PACKETS, start_index
+        states["naks_packets"] = self._table.rows["naks_packets"][rows]
+        states["seen_index"] = channel.ring.next_index
+        self._states = np.append(self._states, states)
+        self._channels += [channel] * len(rows)
         self._due_us = due_us if self._due_us is None else min(self._due_us, due_us)
 
     def discard(self, row: int) -> None:

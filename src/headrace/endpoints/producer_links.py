@@ -15,7 +15,7 @@ from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
-from headrace.hub.producer import Producer
+from headrace.hub.producer import Claim, Producer
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
 from headrace.srt.connection import Connection, ConnectionParameters
@@ -24,6 +24,8 @@ from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, Rebindings, is_s
 
 PRODUCER_ID_BIT: Final = 1 << 30
 """Set in the socket ids of producers' connections, clear in subscribers'."""
+WATCH_INTERVAL_US: Final = 20_000
+"""How often a channel with several producers is looked at: who falls silent is noticed so much later at most."""
 MAX_PRODUCERS: Final = 4096
 """More than one machine can receive: 4096 of 2.5 Mbit/s are 10 Gbit/s."""
 
@@ -68,6 +70,8 @@ class ProducerLinks:
         self._short_of_memory: set[Channel] = set()
         self._deadlines = Deadlines()
         self._rebindings = Rebindings()
+        self._watched: set[Channel] = set()
+        self._watch_us: int | None = None
         self.ended: list[int] = []
         self.lines: Lines | None = None
 
@@ -79,21 +83,28 @@ class ProducerLinks:
         socket_id = PRODUCER_ID_BIT | (random_bits & (PRODUCER_ID_BIT - 1))
         return None if len(self._links) >= MAX_PRODUCERS or socket_id in self._links else socket_id
 
-    def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
-        """Make a new connection the channel's producer; the one that had the channel is ended."""
-        producer = Producer(Connection(parameters), address, channel.ring.next_index)
-        replaced = self._hub.attach_producer(channel, producer)
+    def add(
+        self, parameters: ConnectionParameters, address: bytes, channel: Channel, claim: Claim, now_us: int
+    ) -> None:
+        """Make a new connection one of the channel's producers; one that it replaces is ended."""
+        producer = Producer(Connection(parameters), address, claim)
+        replaced = self._hub.add_producer(channel, producer, now_us)
         if replaced is not None:
-            replaced.connection.close(now_us)
-            self._settle(replaced.connection.parameters.socket_id)
+            self._close(replaced, now_us)
         self._links[parameters.socket_id] = _Link(producer, channel)
         if self.lines is not None:
             self.lines.open(address)
         self._settle(parameters.socket_id)
-        self._events.note("producer connected", channel=channel.channel_id, address=format_sockaddr(address))
+        self._events.note(
+            "producer connected",
+            channel=channel.channel_id,
+            address=format_sockaddr(address),
+            claim=claim.name.lower(),
+        )
+        self._follow(channel, now_us)
 
-    def handle_packet(self, packets: PacketColumns, row: int, now_us: int) -> tuple[Channel, int] | None:
-        """Take one packet; return the channel and index of a packet that is new in its ring."""
+    def handle_packet(self, packets: PacketColumns, row: int, now_us: int) -> tuple[Channel, list[int]] | None:
+        """Take one packet; return the channel and the indices of packets that are new in its ring."""
         header = packets.header(row)
         link = self._links.get(header.dst_socket_id)
         if link is None:
@@ -116,11 +127,30 @@ class ProducerLinks:
         except PacketError as error:
             self._ignored[error.reason] += 1
             return None
-        channel_index = link.producer.timeline.place(index)
-        time_us = link.producer.channel_time_us(header.timestamp_us)
-        if channel_index is None or not link.channel.put(channel_index, payload, time_us):
-            return None
-        return link.channel, channel_index
+        fresh = link.channel.handle_payload(link.producer, index, payload, header.timestamp_us, now_us)
+        self._follow(link.channel, now_us)
+        return (link.channel, fresh) if fresh else None
+
+    def _follow(self, channel: Channel, now_us: int) -> None:
+        """Tell who has gone on the air, close whom others have replaced, and look again soon if need be."""
+        for switch in channel.poll_switches():
+            self._events.note(
+                "producer on the air",
+                channel=channel.channel_id,
+                address=format_sockaddr(switch.producer.address),
+                cause=switch.cause,
+                held_packets=switch.held_packets,
+            )
+        for producer in channel.poll_closing():
+            self._close(producer, now_us)
+        if channel.needs_timer and channel not in self._watched:
+            self._watched.add(channel)
+            if self._watch_us is None:
+                self._watch_us = now_us + WATCH_INTERVAL_US
+
+    def _close(self, producer: Producer, now_us: int) -> None:
+        producer.connection.close(now_us)
+        self._settle(producer.connection.parameters.socket_id)
 
     def _is_from_new_port(self, link: _Link, header: Header, address: bytes, now_us: int) -> bool:
         """Return whether a packet from elsewhere is the producer's own; follow it there when that is safe.
@@ -156,9 +186,10 @@ class ProducerLinks:
         )
 
     def challenge(self, channel: Channel, now_us: int) -> None:
-        """Have the channel's producer answer something, to see whether it is still there."""
-        if channel.producer is not None:
-            connection = channel.producer.connection
+        """Have who holds the channel answer something, to see whether it is still there."""
+        holder = channel.lineup.holder
+        if holder is not None:
+            connection = holder.connection
             connection.receiver.probe(now_us)
             connection.flush(now_us)
             self._settle(connection.parameters.socket_id)
@@ -183,18 +214,31 @@ class ProducerLinks:
             kept_packets=channel.ring.capacity_packets,
         )
 
-    def handle_timer(self, now_us: int) -> None:
-        """Do what is due."""
+    def handle_timer(self, now_us: int) -> list[tuple[Channel, list[int]]]:
+        """Do what is due; return channels with the indices of packets that are new in their rings."""
         for socket_id in self._deadlines.pop_due(now_us):
             link = self._links.get(socket_id)
             if link is not None:
                 link.producer.connection.poll_deliveries(now_us)
                 link.producer.connection.handle_timer(now_us)
                 self._settle(socket_id)
+        if self._watch_us is None or now_us < self._watch_us:
+            return []
+        watched, self._watched, self._watch_us = self._watched, set(), None
+        fresh = []
+        for channel in watched:
+            indices = channel.handle_timer(now_us)
+            self._follow(channel, now_us)
+            if indices:
+                fresh.append((channel, indices))
+        return fresh
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        return self._deadlines.next_us()
+        due_us = self._deadlines.next_us()
+        if due_us is None or self._watch_us is None:
+            return self._watch_us if due_us is None else due_us
+        return min(due_us, self._watch_us)
 
     def close(self, now_us: int) -> None:
         """Say goodbye to all."""
@@ -211,7 +255,7 @@ class ProducerLinks:
         if connection.close_reason is not None:
             del self._links[socket_id]
             self._short_of_memory.discard(link.channel)
-            self._hub.detach_producer(link.channel, link.producer)
+            self._hub.remove_producer(link.channel, link.producer)
             self.ended.append(socket_id)
             self._rebindings.forget(socket_id)
             self._close_line(link.producer.address)

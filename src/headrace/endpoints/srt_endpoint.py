@@ -23,11 +23,12 @@ from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
+from headrace.hub.producer import Claim
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import HEADER_BYTES, ControlType
 from headrace.srt.rejection import RejectReason, explain_rejection
-from headrace.srt.stream_id import parse_stream_id
+from headrace.srt.stream_id import AccessRequest, parse_stream_id
 
 MIN_SUBSCRIBER_MSS_BYTES: Final = 1360
 """Seven transport stream packets, which is what all encoders send, and 44 bytes of headers."""
@@ -42,6 +43,7 @@ class SrtEndpoint:
         outbox: Takes what is to be sent.
         random_bytes: Source of secrets and socket ids.
         backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+        takeover: Let every producer replace the one before it, as if it had asked for that.
 
     Attributes:
         hub: The channels.
@@ -56,7 +58,10 @@ class SrtEndpoint:
         outbox: Outbox,
         random_bytes: Callable[[int], bytes],
         backlog_us: int = DEFAULT_BACKLOG_US,
+        *,
+        takeover: bool = False,
     ) -> None:
+        self._everybody_takes_over = takeover
         self.table = SubscriberTable()
         self.hub = Hub(self.table, backlog_us=backlog_us)
         self.ignored_packets: Counter[str] = Counter()
@@ -110,7 +115,7 @@ class SrtEndpoint:
             touched.add(socket_id)
             arrived = self._producers.handle_packet(packets, position, now_us)
             if arrived is not None:
-                fresh.setdefault(arrived[0], []).append(arrived[1])
+                fresh.setdefault(arrived[0], []).extend(arrived[1])
         # What overtakes the answer to a handshake is thrown away, and counts as lost.
         self._queue.flush()
         for channel, indices in fresh.items():
@@ -140,7 +145,7 @@ class SrtEndpoint:
             case "request":
                 return self._answer_subscriber(request, channel_id, now_us)
             case "publish":
-                return self._answer_producer(request, channel_id, now_us)
+                return self._answer_producer(request, channel_id, self._claim(wanted), now_us)
             case "bidirectional":
                 return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request", now_us)
 
@@ -162,15 +167,22 @@ class SrtEndpoint:
             return self._listener.options.receive_latency_ms
         return channel.producer.connection.parameters.receive_latency_us // 1000
 
-    def _answer_producer(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes | None:
-        match self.hub.admit_producer(channel_id, now_us):
+    def _claim(self, wanted: AccessRequest) -> Claim:
+        if _is_set(wanted, "standby"):
+            return Claim.STAND_BY
+        return Claim.TAKE_OVER if self._everybody_takes_over or _is_set(wanted, "takeover") else Claim.PRODUCE
+
+    def _answer_producer(
+        self, request: ConnectionRequest, channel_id: str, claim: Claim, now_us: int
+    ) -> bytes | None:
+        match self.hub.admit_producer(channel_id, claim, now_us):
             case Admission.WAIT:
                 self._producers.challenge(self.hub.channels[channel_id], now_us)
                 return None
             case Admission.CONFLICT:
                 return self._refuse(request, RejectReason.CONFLICT, "the channel has a live producer", now_us)
             case Admission.FULL:
-                return self._refuse(request, RejectReason.OVERLOAD, "too many channels", now_us)
+                return self._refuse(request, RejectReason.OVERLOAD, "too many channels or producers", now_us)
             case Admission.ADMIT:
                 pass
         socket_id = self._producers.reserve(int.from_bytes(self._random_bytes(4), "big"))
@@ -181,7 +193,7 @@ class SrtEndpoint:
             self.hub.release(channel)
             return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
-        self._producers.add(parameters, request.address, channel, now_us)
+        self._producers.add(parameters, request.address, channel, claim, now_us)
         return answer
 
     def _refuse(self, request: ConnectionRequest, reason: RejectReason, why: str, now_us: int) -> bytes:
@@ -190,7 +202,8 @@ class SrtEndpoint:
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
-        self._producers.handle_timer(now_us)
+        for channel, indices in self._producers.handle_timer(now_us):
+            self._subscribers.forward(channel, indices, now_us)
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
         self._finish(now_us)
@@ -216,3 +229,7 @@ class SrtEndpoint:
             for socket_id in ended:
                 self._listener.forget(socket_id, now_us)
             ended.clear()
+
+
+def _is_set(wanted: AccessRequest, key: str) -> bool:
+    return wanted.extra.get(key, "0").lower() in {"1", "true", "yes"}

@@ -110,6 +110,8 @@ class SubscriberLinks:
         if not channel.subscribers:
             return
         self._tails.restart(channel)
+        if channel.poll_backlog():
+            self._catch_ups.add_all(channel, now_us)
         entries = self._table.rows
         wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
         late = wanted[wanted < channel.forwarded_index]

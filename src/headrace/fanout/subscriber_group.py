@@ -37,6 +37,12 @@ class SubscriberGroup:
         self._behind.add(row)
         self._behind_rows = None
 
+    def fall_behind(self) -> None:
+        """Let all that get what comes catch up first."""
+        self._behind |= self._rows
+        self._rows.clear()
+        self._columns = self._behind_rows = None
+
     def remove(self, row: int) -> None:
         """Take one subscriber out."""
         if row in self._behind:

@@ -6,7 +6,8 @@ from typing import Final
 from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
-from headrace.hub.producer import Presence, Producer
+from headrace.hub.lineup import MAX_STANDBYS
+from headrace.hub.producer import Claim, Presence, Producer
 
 MAX_CHANNELS: Final = 10_000
 """An idle channel costs about 1 KiB: whoever subscribes to every name it can think of costs 10 MiB."""
@@ -50,7 +51,7 @@ class Hub:
             channel = self.channels[channel_id] = Channel(channel_id, self._table, self._backlog_us)
         return channel
 
-    def admit_producer(self, channel_id: str, now_us: int) -> Admission:
+    def admit_producer(self, channel_id: str, claim: Claim, now_us: int) -> Admission:
         """Return whether a producer may have the channel now.
 
         ``WAIT``: somebody has it who may be gone; ask again when the caller repeats itself, and meanwhile have
@@ -59,9 +60,12 @@ class Hub:
         channel = self.channels.get(channel_id)
         if channel is None:
             return Admission.ADMIT if len(self.channels) < self._max_channels else Admission.FULL
-        if channel.producer is None:
+        if len(channel.lineup.standbys) >= MAX_STANDBYS:
+            return Admission.FULL
+        holder = channel.lineup.holder
+        if holder is None or claim is not Claim.PRODUCE:
             return Admission.ADMIT
-        match channel.producer.challenge(now_us):
+        match holder.challenge(now_us):
             case Presence.ALIVE:
                 return Admission.CONFLICT
             case Presence.GONE:
@@ -69,17 +73,20 @@ class Hub:
             case Presence.UNKNOWN:
                 return Admission.WAIT
 
-    def attach_producer(self, channel: Channel, producer: Producer) -> Producer | None:
-        """Make ``producer`` the channel's; return the one that had it."""
-        return channel.attach(producer)
+    def add_producer(self, channel: Channel, producer: Producer, now_us: int) -> Producer | None:
+        """Let an admitted producer in; return the one that is gone and that it replaces, if any."""
+        gone = channel.lineup.holder if producer.claim is Claim.PRODUCE else None
+        if gone is not None:
+            channel.leave(gone)
+        channel.join(producer, now_us)
+        return gone
 
-    def detach_producer(self, channel: Channel, producer: Producer) -> None:
-        """Note that ``producer`` has ended; nothing happens if another one has the channel by now."""
-        if channel.producer is producer:
-            channel.attach(None)
+    def remove_producer(self, channel: Channel, producer: Producer) -> None:
+        """Note that ``producer`` has ended."""
+        channel.leave(producer)
         self.release(channel)
 
     def release(self, channel: Channel) -> None:
         """Forget the channel if nobody is left in it."""
-        if channel.producer is None and not channel.subscribers:
+        if not channel.lineup and not channel.subscribers:
             self.channels.pop(channel.channel_id, None)

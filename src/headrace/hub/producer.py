@@ -12,6 +12,17 @@ CHALLENGE_LIFETIME_US: Final = 3_000_000
 """Callers give up after 3 s; an older challenge was another caller's."""
 
 
+class Claim(Enum):
+    """When a producer gets on the air."""
+
+    PRODUCE = auto()
+    """When nobody else is."""
+    TAKE_OVER = auto()
+    """At its first keyframe, in place of whoever is."""
+    STAND_BY = auto()
+    """When nobody else is, or who is has fallen silent."""
+
+
 class Presence(Enum):
     """What is known of a producer whose channel another one wants."""
 
@@ -26,20 +37,22 @@ class Producer:
     Args:
         connection: Open; its receiver orders the packets, the channel's ring keeps them.
         address: The producer's, 28 bytes.
-        channel_index: Channel index of its first packet.
+        claim: What it asked for.
 
     Attributes:
         connection: As given.
         address: As given.
-        timeline: Where its packets belong in the channel.
+        claim: As given; one that has fallen silent on the air stands by.
+        timeline: Which index each of its packets has, in the channel or, while it stands by, in its own ring.
     """
 
-    __slots__ = ("_challenged_us", "address", "connection", "timeline")
+    __slots__ = ("_challenged_us", "address", "claim", "connection", "timeline")
 
-    def __init__(self, connection: Connection, address: bytes, channel_index: int) -> None:
+    def __init__(self, connection: Connection, address: bytes, claim: Claim = Claim.PRODUCE) -> None:
         self.connection = connection
         self.address = address
-        self.timeline = Timeline(producer_index=connection.parameters.receive_seqno, channel_index=channel_index)
+        self.claim = claim
+        self.timeline = Timeline(producer_index=connection.parameters.receive_seqno, channel_index=0)
         self._challenged_us: int | None = None
 
     def channel_time_us(self, timestamp_us: int) -> int:

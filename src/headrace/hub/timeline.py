@@ -43,3 +43,8 @@ class Timeline:
     def channel_index(self, producer_index: int) -> int:
         """Return what the producer's packet ``producer_index`` is in the channel."""
         return producer_index + self._index_offset
+
+    def move(self, index: int, to_index: int) -> None:
+        """Let the packet that is ``index`` so far be ``to_index`` from now on; older ones have no place."""
+        self._first_index = index - self._index_offset
+        self._index_offset += to_index - index

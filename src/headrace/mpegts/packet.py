@@ -14,9 +14,18 @@ PAT_PID: Final = 0x0000
 NULL_PID: Final = 0x1FFF
 
 MAX_PAYLOAD_BYTES: Final = TS_PACKET_BYTES - 4
+MAX_PACKETS_PER_DATAGRAM: Final = 7
+"""So many fit into SRT's 1456 bytes."""
 PCR_MODULUS_27MHZ: Final = (1 << 33) * 300
 PACKETS_TO_LOCK: Final = 3
 """Sync bytes in a row, 188 apart, before a position is believed: one or two occur in video by chance."""
+
+_ALIGNED: Final = frozenset(bytes([SYNC_BYTE]) * count for count in range(1, MAX_PACKETS_PER_DATAGRAM + 1))
+
+
+def is_transport_stream(payload: bytes) -> bool:
+    """Return whether a datagram's ``payload`` is 1 to 7 whole transport packets and nothing else."""
+    return payload[::TS_PACKET_BYTES] in _ALIGNED and len(payload) % TS_PACKET_BYTES == 0
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from headrace.mpegts.packet import MAX_PAYLOAD_BYTES
 
 PAT_TABLE_ID: Final = 0x00
 PMT_TABLE_ID: Final = 0x02
+REGISTRATION_DESCRIPTOR: Final = 0x05
 MAX_SECTION_BYTES: Final = 1024
 """A PAT or PMT section is at most 1021 bytes after its 3-byte start (2.4.4.4)."""
 

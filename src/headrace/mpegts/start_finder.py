@@ -10,16 +10,20 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from headrace.base.errors import PacketError
-from headrace.mpegts.packet import PAT_PID, SYNC_BYTE, TS_PACKET_BYTES
-from headrace.mpegts.psi import ElementaryStream, SectionAssembler, decode_pat, decode_pmt
+from headrace.mpegts.packet import PAT_PID, TS_PACKET_BYTES, is_transport_stream
+from headrace.mpegts.psi import (
+    REGISTRATION_DESCRIPTOR,
+    ElementaryStream,
+    ProgramAssociation,
+    SectionAssembler,
+    decode_pat,
+    decode_pmt,
+)
 from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+from headrace.mpegts.tables import Tables
 
-MAX_PACKETS_PER_PAYLOAD: Final = 8
-"""7 fit into 1456 bytes."""
-REGISTRATION_DESCRIPTOR: Final = 0x05
 AV1_FORMAT: Final = b"AV01"
 
-_ALIGNED: Final = frozenset(bytes([SYNC_BYTE]) * count for count in range(1, MAX_PACKETS_PER_PAYLOAD))
 _START_CODE: Final = b"\0\0\x01"
 _UNIT_START: Final = 0x40
 _TRANSPORT_ERROR: Final = 0x80
@@ -111,22 +115,28 @@ class StartFinder:
     Of several programs it follows the first, and of that the first video. The random access indicator is believed
     on the video alone, as encoders set it on every piece of sound. Where it is not set, the units in the first
     transport packet of a picture tell, for H.264, HEVC, MPEG-1 and -2, and AV1.
+
+    Attributes:
+        tables: The newest ones; None before they are whole, and where there are several programs.
+        video_pid: The PID in which keyframes are looked for, or None.
     """
 
-    __slots__ = ("_program", "_tables", "_units", "_video_pid")
+    __slots__ = ("_pat", "_program", "_tables", "_units", "tables", "video_pid")
 
     def __init__(self) -> None:
+        self.tables: Tables | None = None
+        self._pat: ProgramAssociation | None = None
         self._tables: dict[int, _TablePid] = {PAT_PID: _TablePid()}
         self._program: tuple[int, int] | None = None
-        self._video_pid: int | None = None
+        self.video_pid: int | None = None
         self._units = _NO_UNITS
 
     def feed(self, payload: bytes) -> list[Found]:
         """Return what begins in ``payload``, in order; nothing unless it is whole transport packets."""
         found: list[Found] = []
-        if payload[::TS_PACKET_BYTES] not in _ALIGNED or len(payload) % TS_PACKET_BYTES:
+        if not is_transport_stream(payload):
             return found
-        video_pid, tables = self._video_pid, self._tables
+        video_pid, tables = self.video_pid, self._tables
         for start in range(0, len(payload), TS_PACKET_BYTES):
             second = payload[start + 1]
             pid = (second & 0x1F) << 8 | payload[start + 2]
@@ -137,7 +147,7 @@ class StartFinder:
                 self._handle_table(pid, payload[start : start + TS_PACKET_BYTES])
                 if second & _UNIT_START:
                     found.append(Found(Mark.PAT if pid == PAT_PID else Mark.PMT, start // TS_PACKET_BYTES))
-                video_pid, tables = self._video_pid, self._tables
+                video_pid, tables = self.video_pid, self._tables
         return found
 
     def _handle_table(self, pid: int, packet: bytes) -> None:
@@ -158,9 +168,10 @@ class StartFinder:
         if not pat.current:
             return
         program = next((program for program in pat.program_pids if program[0]), None)
+        self._pat = pat
         if program == self._program:
             return
-        self._program, self._video_pid = program, None
+        self._program, self.video_pid, self.tables = program, None, None
         self._tables = {PAT_PID: self._tables[PAT_PID]}
         if program is not None:
             self._tables[program[1]] = _TablePid()
@@ -169,12 +180,14 @@ class StartFinder:
         pmt = decode_pmt(section)
         if not pmt.current or self._program is None or pmt.program_number != self._program[0]:
             return
+        has_one_program = self._pat is not None and sum(1 for number, _ in self._pat.program_pids if number) == 1
+        self.tables = Tables(self._pat, pmt) if self._pat is not None and has_one_program else None
         for stream in pmt.streams:
             if _is_av1(stream) or stream.stream_type in VIDEO_STREAM_TYPES:
                 units = _AV1_UNITS if _is_av1(stream) else _UNIT_TYPES.get(stream.stream_type, _NO_UNITS)
-                self._video_pid, self._units = stream.pid, units
+                self.video_pid, self._units = stream.pid, units
                 return
-        self._video_pid = None
+        self.video_pid = None
 
     def _is_keyframe(self, packet: bytes) -> bool:
         if packet[1] & _TRANSPORT_ERROR:

@@ -48,6 +48,7 @@ class BrokerConfig:
         backlog_seconds: How far back the keyframe may lie with which a new subscriber starts; 0 lets everybody
             start with the next packet.
         slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
+        takeover: Let every producer replace the one before it, as if it had asked for that.
         capabilities: Fast paths to use; None probes the machine.
     """
 
@@ -56,6 +57,7 @@ class BrokerConfig:
     latency_ms: int = 120
     backlog_seconds: float = DEFAULT_BACKLOG_SECONDS
     slate_text: str = ""
+    takeover: bool = False
     capabilities: Capabilities | None = None
 
 
@@ -82,7 +84,11 @@ class Broker:
         self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
         options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
         self._endpoint = SrtEndpoint(
-            options, self._socket, random_bytes, backlog_us=round(1e6 * self._config.backlog_seconds)
+            options,
+            self._socket,
+            random_bytes,
+            backlog_us=round(1e6 * self._config.backlog_seconds),
+            takeover=self._config.takeover,
         )
         self._pump = Pump(
             self._socket,

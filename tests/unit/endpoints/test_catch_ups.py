@@ -290,3 +290,25 @@ def test_the_backlog_stays_for_those_who_catch_up_when_the_next_keyframe_comes()
     scene.channel.ring.backlog_index = 256
     scene.channel.ring.put(256, payload(256), 9_000_000)
     assert scene.channel.ring.capacity_packets == 512
+
+
+def test_all_of_a_channel_can_be_made_to_catch_up_with_a_backlog_that_came_at_once() -> None:
+    scene = Scene(10)
+    rows = [subscribe(scene.table, number, next_index=10) for number in range(3)]
+    for row in rows:
+        scene.channel.subscribers.add(row)
+        scene.sent[row] = []
+    scene.come(100)
+    scene.catch_ups.add_all(scene.channel, START_US)
+    assert scene.channel.subscribers.behind_rows.tolist() == rows
+    (piece,) = scene.catch_ups.pop_pieces(FIRST_US)
+    assert piece.burst is not None
+    assert piece.burst.columns.rows.tolist() == rows
+    assert len(piece.burst.slots) == FIRST_WINDOW_PACKETS
+    assert scene.table.rows["next_index"][rows].tolist() == [10 + FIRST_WINDOW_PACKETS] * 3
+
+
+def test_a_channel_without_subscribers_makes_nobody_catch_up() -> None:
+    scene = Scene(10)
+    scene.catch_ups.add_all(scene.channel, START_US)
+    assert scene.catch_ups.poll_timer() is None

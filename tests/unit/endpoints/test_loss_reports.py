@@ -25,7 +25,7 @@ class Scene:
         self.reports = LossReports(self.table, self.ignored)
         self.channel = Channel("A", self.table)
         for index in range(400):
-            self.channel.put(index, payload(index), 0)
+            self.channel.stream.put(index, payload(index), 0)
         self.row = subscribe(self.table, 1, send_seqno=FIRST_SEQNO)
         self.table.rows["next_index"][self.row] = 400
 

@@ -149,7 +149,7 @@ def test_a_killed_producer_is_replaced_within_a_second() -> None:
     called_us = world.now_us
     second = world.join(PUBLISH)
     assert world.now_us - called_us < SECOND
-    assert world.channel("A").producer is not None
+    assert world.channel("A").lineup.holder is not None
     # What is left of the first is ignored from then on.
     world.inject(data(1, to=broker_id(first)), address_of(world, first))
     assert world.ignored == {"unknown_connection": 1}

@@ -104,3 +104,18 @@ def test_those_who_came_too_late_for_the_room_in_a_buffer_are_the_first_next_tim
     assert group.columns.rows.tolist() == sorted(rows)[3:] + sorted(rows)[:3]
     group.remove(rows[0])
     assert group.columns.rows.tolist() == sorted(rows[1:])
+
+
+def test_all_that_get_what_comes_can_be_made_to_catch_up() -> None:
+    table = SubscriberTable()
+    rows = [subscribe(table, number) for number in range(3)]
+    group = SubscriberGroup(table)
+    group.add_behind(rows[0])
+    for row in rows[1:]:
+        group.add(row)
+    assert len(group.columns.rows) == 2
+    group.fall_behind()
+    assert len(group.columns.rows) == 0
+    assert group.behind_rows.tolist() == sorted(rows)
+    group.add(rows[1])
+    assert group.columns.rows.tolist() == [rows[1]]

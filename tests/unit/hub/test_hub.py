@@ -9,7 +9,8 @@ from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
-from headrace.hub.producer import Producer
+from headrace.hub.lineup import MAX_STANDBYS
+from headrace.hub.producer import Claim, Producer
 from headrace.srt.connection import Connection
 from headrace.srt.packet import ControlType
 
@@ -27,13 +28,17 @@ def opened(hub: Hub, channel_id: str) -> Channel:
     return channel
 
 
-def a_producer() -> Producer:
-    return Producer(Connection(PARAMETERS), THERE, 0)
+def a_producer(claim: Claim = Claim.PRODUCE) -> Producer:
+    return Producer(Connection(PARAMETERS), THERE, claim)
+
+
+def admit(hub: Hub, channel_id: str = "A", *, now_us: int = NOW_US, claim: Claim = Claim.PRODUCE) -> Admission:
+    return hub.admit_producer(channel_id, claim, now_us)
 
 
 def with_producer(hub: Hub, channel_id: str = "A") -> tuple[Channel, Producer]:
     channel, producer = opened(hub, channel_id), a_producer()
-    assert hub.attach_producer(channel, producer) is None
+    assert hub.add_producer(channel, producer, NOW_US) is None
     return channel, producer
 
 
@@ -49,34 +54,34 @@ def test_at_the_limit_an_old_channel_opens_and_a_new_one_does_not() -> None:
     opened(hub, "B")
     assert hub.open_channel("C") is None
     assert hub.open_channel("A") is first
-    assert hub.admit_producer("C", NOW_US) is Admission.FULL
-    assert hub.admit_producer("A", NOW_US) is Admission.ADMIT
+    assert admit(hub, "C") is Admission.FULL
+    assert admit(hub) is Admission.ADMIT
     hub.release(first)
-    assert hub.admit_producer("C", NOW_US) is Admission.ADMIT
+    assert admit(hub, "C") is Admission.ADMIT
 
 
 def test_a_channel_without_a_producer_takes_one() -> None:
     hub = make_hub()
-    assert hub.admit_producer("A", NOW_US) is Admission.ADMIT
+    assert admit(hub) is Admission.ADMIT
     opened(hub, "A")
-    assert hub.admit_producer("A", NOW_US) is Admission.ADMIT
+    assert admit(hub) is Admission.ADMIT
 
 
 def test_a_producer_that_answers_keeps_its_channel() -> None:
     hub = make_hub()
     _, producer = with_producer(hub)
-    assert hub.admit_producer("A", NOW_US) is Admission.WAIT
+    assert admit(hub) is Admission.WAIT
     producer.connection.handle_datagram(control(ControlType.KEEPALIVE), NOW_US + 1000)
-    assert hub.admit_producer("A", NOW_US + 2000) is Admission.CONFLICT
+    assert admit(hub, now_us=NOW_US + 2000) is Admission.CONFLICT
 
 
 def test_a_producer_that_stays_silent_loses_its_channel() -> None:
     hub = make_hub()
     channel, producer = with_producer(hub)
-    assert hub.admit_producer("A", NOW_US) is Admission.WAIT
-    assert hub.admit_producer("A", NOW_US + SECOND) is Admission.ADMIT
+    assert admit(hub) is Admission.WAIT
+    assert admit(hub, now_us=NOW_US + SECOND) is Admission.ADMIT
     successor = a_producer()
-    assert hub.attach_producer(channel, successor) is producer
+    assert hub.add_producer(channel, successor, NOW_US + SECOND) is producer
     assert channel.producer is successor
 
 
@@ -84,11 +89,44 @@ def test_the_end_of_one_that_was_replaced_changes_nothing() -> None:
     hub = make_hub()
     channel, producer = with_producer(hub)
     successor = a_producer()
-    hub.attach_producer(channel, successor)
-    hub.detach_producer(channel, producer)
+    hub.add_producer(channel, successor, NOW_US)
+    hub.remove_producer(channel, producer)
     assert hub.channels["A"].producer is successor
-    hub.detach_producer(channel, successor)
+    hub.remove_producer(channel, successor)
     assert hub.channels == {}
+
+
+@pytest.mark.parametrize("claim", [Claim.TAKE_OVER, Claim.STAND_BY])
+def test_who_takes_over_or_stands_by_is_let_in_beside_a_live_producer(claim: Claim) -> None:
+    hub = make_hub()
+    channel, producer = with_producer(hub)
+    for _ in range(MAX_STANDBYS):
+        assert admit(hub, claim=claim) is Admission.ADMIT
+        assert hub.add_producer(channel, a_producer(claim), NOW_US) is None
+    assert admit(hub, claim=claim) is Admission.FULL
+    assert channel.producer is producer
+
+
+def test_a_standby_on_the_air_has_to_make_room() -> None:
+    hub = make_hub()
+    channel = opened(hub, "A")
+    standby = a_producer(Claim.STAND_BY)
+    hub.add_producer(channel, standby, NOW_US)
+    assert channel.producer is standby
+    assert admit(hub) is Admission.ADMIT
+    assert hub.add_producer(channel, a_producer(), NOW_US) is None
+    assert channel.producer is standby
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_channel_lives_while_somebody_stands_by(is_last: bool) -> None:
+    hub = make_hub()
+    channel, producer = with_producer(hub)
+    standby = a_producer(Claim.STAND_BY)
+    hub.add_producer(channel, standby, NOW_US)
+    for gone in (producer, standby) if is_last else (standby,):
+        hub.remove_producer(channel, gone)
+    assert ("A" in hub.channels) is not is_last
 
 
 @pytest.mark.parametrize("leaves_first", ["producer", "subscriber"])
@@ -97,7 +135,7 @@ def test_a_channel_lives_while_anybody_is_in_it(leaves_first: str) -> None:
     channel, producer = with_producer(hub)
     channel.subscribers.add(0)
     if leaves_first == "producer":
-        hub.detach_producer(channel, producer)
+        hub.remove_producer(channel, producer)
         assert hub.channels == {"A": channel}
         assert channel.producer is None
         channel.subscribers.remove(0)
@@ -106,7 +144,7 @@ def test_a_channel_lives_while_anybody_is_in_it(leaves_first: str) -> None:
         channel.subscribers.remove(0)
         hub.release(channel)
         assert hub.channels == {"A": channel}
-        hub.detach_producer(channel, producer)
+        hub.remove_producer(channel, producer)
     assert hub.channels == {}
     hub.release(channel)
 
@@ -115,5 +153,5 @@ def test_a_channel_lives_while_anybody_is_in_it(leaves_first: str) -> None:
 def test_channels_have_the_backlog_that_the_hub_was_given(backlog_us: int, starts_at: int) -> None:
     channel = opened(Hub(SubscriberTable(), backlog_us=backlog_us), "A")
     for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
-        channel.put(index, np.frombuffer(payload, np.uint8), 0)
+        channel.stream.put(index, np.frombuffer(payload, np.uint8), 0)
     assert channel.start(0) == starts_at

@@ -13,7 +13,7 @@ NOW_US = 2_000_000
 
 
 def a_producer(rtt_us: int = 100_000) -> Producer:
-    producer = Producer(Connection(PARAMETERS), THERE, 1000)
+    producer = Producer(Connection(PARAMETERS), THERE)
     producer.connection.receiver.round_trip.adopt(rtt_us, 0)
     return producer
 
@@ -56,13 +56,13 @@ def test_a_challenge_of_long_ago_was_another_callers() -> None:
     assert producer.challenge(NOW_US + CHALLENGE_LIFETIME_US + 1) is Presence.UNKNOWN
 
 
-def test_its_first_packet_has_the_channels_next_index() -> None:
-    assert a_producer().timeline.place(PARAMETERS.receive_seqno) == 1000
+def test_its_first_packet_is_its_index_0() -> None:
+    assert a_producer().timeline.place(PARAMETERS.receive_seqno) == 0
 
 
 def test_channel_time_is_the_brokers_and_goes_on_through_the_wrap_of_the_producers_clock() -> None:
     parameters = replace(PARAMETERS, peer_timestamp_us=2**32 - 500, established_us=7_000_000)
-    producer = Producer(Connection(parameters), THERE, 0)
+    producer = Producer(Connection(parameters), THERE)
     assert producer.channel_time_us(2**32 - 400) == 7_000_100
     assert producer.channel_time_us(500) == 7_001_000
     assert producer.channel_time_us(2**32 - 100) == 7_000_400

@@ -31,3 +31,14 @@ def test_a_step_past_the_limit_leaves_no_gap_and_what_was_skipped_has_no_place_a
     assert timeline.place(after) == 1001
     assert timeline.place(after - 1) is None
     assert timeline.place(after + 2) == 1003
+
+
+def test_packets_that_are_moved_continue_elsewhere_and_older_ones_have_no_place() -> None:
+    timeline = make_timeline()
+    timeline.place(100)
+    timeline.place(107)
+    timeline.move(1005, 5000)
+    assert timeline.place(105) == 5000
+    assert timeline.place(108) == 5003
+    assert timeline.place(104) is None
+    assert timeline.channel_index(110) == 5005

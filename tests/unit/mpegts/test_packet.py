@@ -9,6 +9,7 @@ from headrace.mpegts.packet import (
     PacketFinder,
     decode_packet,
     encode_packet,
+    is_transport_stream,
     split_into_packets,
 )
 
@@ -121,3 +122,18 @@ def test_what_is_kept_back_is_bounded() -> None:
     for _ in range(1000):
         finder.feed(b"\x47" + bytes(100))
         assert len(finder._buffer) < PACKETS_TO_LOCK * TS_PACKET_BYTES
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_one"),
+    [
+        (b"\x47" + bytes(187), True),
+        ((b"\x47" + bytes(187)) * 7, True),
+        ((b"\x47" + bytes(187)) * 8, False),
+        ((b"\x47" + bytes(187)) * 2 + b"\x47", False),
+        (b"\x47" + bytes(188), False),
+        (b"", False),
+    ],
+)
+def test_a_datagram_of_a_transport_stream_is_one_to_seven_whole_packets(payload: bytes, is_one: bool) -> None:
+    assert is_transport_stream(payload) is is_one

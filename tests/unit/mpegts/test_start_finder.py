@@ -279,3 +279,16 @@ def test_packets_of_adaptation_field_alone_are_passed_over() -> None:
     clock = bytearray(encode_packet(VIDEO_PID, 0, b"", pcr_27mhz=0))
     clock[1] |= 0x40
     assert marks(finder, bytes(clock)) == []
+
+
+def test_the_tables_are_known_for_one_program_alone() -> None:
+    finder = knowing(video())
+    assert finder.tables is not None
+    assert [stream.pid for stream in finder.tables.pmt.streams] == [VIDEO_PID]
+    assert finder.video_pid == VIDEO_PID
+    two = encode_pat(ProgramAssociation(1, 1, ((1, PMT_PID), (2, 0x1FF0))))
+    pmt = encode_pmt(ProgramMap(1, 1, 0x300, (), (video(pid=0x300),)))
+    for pid, section in ((PAT_PID, two), (PMT_PID, pmt)):
+        finder.feed(split_into_packets(pid, 0, sections_to_unit([section]))[0])
+    assert finder.tables is None
+    assert finder.video_pid == 0x300

@@ -123,7 +123,7 @@ def test_its_channels_have_the_backlog_of_the_configuration(backlog_seconds: flo
             channel = broker.endpoint.hub.open_channel("A")
             assert channel is not None
             for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
-                channel.put(index, np.frombuffer(payload, np.uint8), 0)
+                channel.stream.put(index, np.frombuffer(payload, np.uint8), 0)
             assert channel.start(int(1e6 * backlog_seconds) - 1) == starts_at
             assert channel.start(int(1e6 * backlog_seconds)) == 4
 

@@ -1,0 +1,99 @@
+"""The one stream that a channel's subscribers get, made of its producers' streams one after another.
+
+Source: ``docs/decisions/0011-one-timeline.md``.
+"""
+
+import numpy as np
+
+from headrace.base.datagram_batch import U8Array
+from headrace.fanout.ring import DEFAULT_BACKLOG_US, Ring
+from headrace.hub.last_counters import last_counters
+from headrace.hub.start_points import StartPoints
+from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
+from headrace.mpegts.splice import Splice
+from headrace.mpegts.tables import Tables
+
+_DATAGRAM_BYTES = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
+
+
+class ChannelStream:
+    """Puts packets into the channel's ring so that they continue what is there.
+
+    Args:
+        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+
+    Attributes:
+        ring: The packets.
+        splice: How the present producer's stream continues the one before; None while there was none before.
+    """
+
+    __slots__ = ("_backlog_us", "_counters", "_starts", "ring", "splice")
+
+    def __init__(self, backlog_us: int = DEFAULT_BACKLOG_US) -> None:
+        self.ring = Ring(backlog_us=backlog_us)
+        self.splice: Splice | None = None
+        self._backlog_us = backlog_us
+        self._starts = StartPoints()
+        self._counters: dict[int, int] = {}
+
+    @property
+    def video_pid(self) -> int | None:
+        """The PID of the pictures, or None."""
+        return self._starts.video_pid
+
+    @property
+    def keyframe_indices(self) -> tuple[int, int]:
+        """Packets in which the newest keyframe and the one before it begin; -1 where none is known."""
+        return self._starts.keyframe_indices
+
+    def put(self, index: int, payload: U8Array, time_us: int, *, is_whole: bool = True) -> bool:
+        """Keep one packet, as `Ring.put` does, and look whether a new subscriber could start with it.
+
+        Args:
+            index: Channel packet index.
+            payload: Shape ``(length,)``.
+            time_us: Channel time.
+            is_whole: As of `Splice.mend`.
+        """
+        content = payload.tobytes()
+        if self.splice is not None:
+            content = self.splice.mend(content, is_whole=is_whole)
+            payload = np.frombuffer(content, np.uint8)
+        if not self.ring.put(index, payload, time_us):
+            return False
+        self._starts.handle_payload(index, content)
+        if self._backlog_us:
+            self.ring.backlog_index = self._starts.newest_index
+        return True
+
+    def put_late(self, index: int, payload: U8Array, time_us: int, splice: Splice | None) -> bool:
+        """Keep a packet from before the last `begin`, whose ``splice`` was that of its stream."""
+        if splice is not None:
+            payload = np.frombuffer(splice.mend(payload.tobytes(), is_whole=False), np.uint8)
+        return self.ring.put(index, payload, time_us)
+
+    def begin(self, tables: Tables | None, time_us: int) -> None:
+        """Let another transport stream go on where the last one ended, and mark the place.
+
+        Args:
+            tables: The new stream's, as far as they are known.
+            time_us: Channel time of its first packet.
+        """
+        self._counters |= last_counters(self.ring)
+        splice = Splice(self._starts.tables, tables, self._counters)
+        self.end()
+        self.splice = None
+        mark = np.frombuffer(splice.mark(), np.uint8)
+        for offset in range(0, len(mark), _DATAGRAM_BYTES):
+            self.put(self.ring.next_index, mark[offset : offset + _DATAGRAM_BYTES], time_us)
+        self.splice = splice
+
+    def end(self) -> None:
+        """Let nobody start with what is here: it is not live any more."""
+        self._starts.forget()
+        self.ring.backlog_index = None
+
+    def new_since(self, index: int) -> list[int]:
+        """Return the indices of the packets held from ``index`` on."""
+        indices: list[int] = self.ring.held(np.arange(index, self.ring.next_index)).tolist()
+        return indices

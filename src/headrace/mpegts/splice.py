@@ -1,0 +1,177 @@
+"""Makes one producer's transport stream go on where another's ended.
+
+A player that has chosen its streams plays on: PIDs, tables and continuity counters continue, and the place where
+the clock jumps is marked.
+
+Source: ISO/IEC 13818-1, 2.4.3.3 (continuity counter), 2.4.3.5 (discontinuity indicator), 2.4.4 (tables);
+``docs/decisions/0011-one-timeline.md``.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from headrace.base.errors import PacketError
+from headrace.mpegts.packet import (
+    MAX_PAYLOAD_BYTES,
+    NULL_PID,
+    PAT_PID,
+    SYNC_BYTE,
+    TS_PACKET_BYTES,
+    encode_packet,
+    is_transport_stream,
+)
+from headrace.mpegts.psi import decode_pmt, encode_pat, encode_pmt, sections_to_unit
+from headrace.mpegts.tables import Tables, continue_tables
+
+_NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
+_UNIT_START: Final = 0x40
+_HAS_ADAPTATION: Final = 0x20
+_HAS_PAYLOAD: Final = 0x10
+_DISCONTINUITY: Final = bytes([MAX_PAYLOAD_BYTES - 1, 0x80]) + b"\xff" * (MAX_PAYLOAD_BYTES - 2)
+
+
+def unit_start(payload: bytes, pid: int) -> int | None:
+    """Return the offset in bytes of the first packet in which a unit of ``pid`` begins, or None."""
+    high, low = _UNIT_START | pid >> 8, pid & 0xFF
+    for start in range(0, len(payload) - 2, TS_PACKET_BYTES):
+        if payload[start + 1] & 0x5F == high and payload[start + 2] == low:
+            return start
+    return None
+
+
+def blank(payload: bytes, begin: int, end: int) -> bytes:
+    """Return ``payload`` with null packets from offset ``begin`` to ``end``, in bytes."""
+    out = bytearray(payload)
+    for start in range(begin, end, TS_PACKET_BYTES):
+        out[start : start + 4] = _NULL_HEADER
+    return bytes(out)
+
+
+class _Route:
+    """What becomes of one PID: its new one, and what is added to its continuity counter."""
+
+    __slots__ = ("counter_step", "pid")
+
+    def __init__(self, pid: int, counter_step: int) -> None:
+        self.pid = pid
+        self.counter_step = counter_step
+
+
+class Splice:
+    """A stream that continues another one.
+
+    Where either has several programs, or its tables are not known, PIDs and tables stay as they are.
+
+    Args:
+        before: Tables of what was sent so far.
+        after: Tables of the stream that goes on.
+        counters: Last continuity counter of each PID that was sent so far.
+    """
+
+    __slots__ = ("_after", "_before", "_counters", "_pids", "_pmt_body", "_routes", "_tables", "_units")
+
+    def __init__(self, before: Tables | None, after: Tables | None, counters: Mapping[int, int]) -> None:
+        self._before = before
+        self._after = after
+        self._counters = counters
+        self._routes: dict[int, _Route] = {}
+        self._pids: dict[int, int] = {}
+        self._tables = after
+        self._units: dict[int, bytes] = {}
+        self._pmt_body = b""
+        if before is not None and after is not None:
+            self._continue(before, after)
+
+    def _continue(self, before: Tables, after: Tables) -> None:
+        tables, pids = continue_tables(before, after)
+        pmt_unit = sections_to_unit([encode_pmt(tables.pmt)])
+        if len(pmt_unit) > MAX_PAYLOAD_BYTES:
+            return
+        self._tables, self._pids = tables, {**pids, after.pmt_pid: tables.pmt_pid}
+        self._routes = {pid: route for pid, route in self._routes.items() if self._pids.get(pid, pid) == route.pid}
+        self._units = {PAT_PID: sections_to_unit([encode_pat(tables.pat)]), after.pmt_pid: pmt_unit}
+
+    def mark(self) -> bytes:
+        """Return packets, to be sent before the first one, that announce the jump of clock and counters."""
+        if self._tables is None:
+            return b""
+        packets = b""
+        for pid in sorted(self._tables.pids - {NULL_PID}):
+            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, _HAS_ADAPTATION | self._counters.get(pid, 15)])
+            packets += header + _DISCONTINUITY
+        return packets
+
+    def mend(self, payload: bytes, *, is_whole: bool) -> bytes:
+        """Return ``payload`` as it continues what was sent.
+
+        Args:
+            payload: Whole transport packets; anything else is returned as it is.
+            is_whole: Nothing is missing between the first packet of the stream and this one: what comes on a PID
+                before its first unit begins belongs to one that will never be whole, and is blanked.
+        """
+        if not is_transport_stream(payload):
+            return payload
+        out = bytearray(payload)
+        for start in range(0, len(out), TS_PACKET_BYTES):
+            pid = (out[start + 1] & 0x1F) << 8 | out[start + 2]
+            if pid == NULL_PID:
+                continue
+            route = self._routes.get(pid) or self._open(pid, out[start : start + 4], is_whole=is_whole)
+            if route is None:
+                out[start : start + 4] = _NULL_HEADER
+            elif pid in self._units:
+                self._put_table(out, start, pid, route)
+            else:
+                out[start + 1] = out[start + 1] & 0xE0 | route.pid >> 8
+                out[start + 2] = route.pid & 0xFF
+                out[start + 3] = out[start + 3] & 0xF0 | (out[start + 3] + route.counter_step) & 0x0F
+        return bytes(out)
+
+    def _open(self, pid: int, header: bytearray, *, is_whole: bool) -> _Route | None:
+        """Return the route of a PID that comes for the first time, or None while it is to be blanked."""
+        new_pid = self._pids.get(pid, pid)
+        if pid not in self._pids and pid in self._pids.values():
+            return None  # in no table, and its PID is another's now
+        has_payload = bool(header[3] & _HAS_PAYLOAD)
+        if has_payload and is_whole and not header[1] & _UNIT_START:
+            return None
+        last = self._counters.get(new_pid)
+        step = 0 if last is None else last + has_payload - (header[3] & 0x0F)
+        route = _Route(new_pid, step & 0x0F)
+        if has_payload:
+            self._routes[pid] = route
+        return route
+
+    def _put_table(self, out: bytearray, start: int, pid: int, route: _Route) -> None:
+        packet = bytes(out[start : start + TS_PACKET_BYTES])
+        if pid != PAT_PID:
+            self._watch_pmt(packet)
+        counter = (packet[3] + route.counter_step) & 0x0F
+        if packet[1] & _UNIT_START:
+            unit = self._units[pid]
+            out[start : start + TS_PACKET_BYTES] = encode_packet(route.pid, counter, unit, payload_unit_start=True)
+        else:
+            # The rest of a long section, of which the packet before had all that is left of it.
+            out[start : start + TS_PACKET_BYTES] = _padding(route.pid, counter)
+
+    def _watch_pmt(self, packet: bytes) -> None:
+        """Continue the tables anew when the stream changes its PMT."""
+        offset = 5 + packet[4] if packet[3] & _HAS_ADAPTATION else 4
+        body = packet[offset:]
+        if body == self._pmt_body or not packet[1] & _UNIT_START or not body:
+            return
+        self._pmt_body = body
+        section = body[1 + body[0] :]
+        try:
+            pmt = decode_pmt(section[: 3 + ((section[1] & 0x0F) << 8 | section[2])])
+        except (PacketError, IndexError):
+            return
+        if self._before is None or self._after is None or self._tables is None or pmt == self._after.pmt:
+            return
+        self._after = Tables(self._after.pat, pmt)
+        self._continue(self._tables, self._after)
+
+
+def _padding(pid: int, counter: int) -> bytes:
+    """Return a packet of a table's PID that holds no section."""
+    return encode_packet(pid, counter, b"\xff" * MAX_PAYLOAD_BYTES)

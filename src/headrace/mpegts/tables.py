@@ -1,0 +1,78 @@
+"""The tables of a transport stream with one program, and how one such stream takes the PIDs of another.
+
+Source: ISO/IEC 13818-1, 2.4.4.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, ElementaryStream, ProgramAssociation, ProgramMap
+from headrace.mpegts.stream_type import StreamType
+
+FIRST_FREE_PID: Final = 0x0100
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A PAT with one program, and that program's PMT.
+
+    Attributes:
+        pat: As decoded.
+        pmt: As decoded.
+    """
+
+    pat: ProgramAssociation
+    pmt: ProgramMap
+
+    @property
+    def pmt_pid(self) -> int:
+        """The PID that carries the PMT."""
+        return next(pid for program, pid in self.pat.program_pids if program == self.pmt.program_number)
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The PIDs of the elementary streams and of the clock reference."""
+        return frozenset({stream.pid for stream in self.pmt.streams} | {self.pmt.pcr_pid})
+
+
+def continue_tables(before: Tables, after: Tables) -> tuple[Tables, dict[int, int]]:
+    """Return the tables with which the stream of ``after`` goes on as that of ``before``, and its new PIDs.
+
+    A stream takes the PID of one of its type, so that a player which has chosen its streams plays on. Others keep
+    their PID, or get one that nothing had. The version changes if anything else does.
+    """
+    pids = _match(before.pmt.streams, after.pmt.streams)
+    taken = set(before.pids) | {before.pmt_pid} | set(pids.values())
+    for pid in sorted(after.pids - pids.keys()):
+        pids[pid] = pid if pid not in taken else next(free for free in count(FIRST_FREE_PID) if free not in taken)
+        taken.add(pids[pid])
+    pmt = replace(
+        after.pmt,
+        program_number=before.pmt.program_number,
+        version=before.pmt.version,
+        pcr_pid=pids[after.pmt.pcr_pid],
+        streams=tuple(replace(stream, pid=pids[stream.pid]) for stream in after.pmt.streams),
+    )
+    if pmt != before.pmt:
+        pmt = replace(pmt, version=(before.pmt.version + 1) % 32)
+    return Tables(before.pat, pmt), pids
+
+
+def _match(before: tuple[ElementaryStream, ...], after: tuple[ElementaryStream, ...]) -> dict[int, int]:
+    free = list(before)
+    pids: dict[int, int] = {}
+    for stream in after:
+        twin = next((other for other in free if _kind(other) == _kind(stream)), None)
+        if twin is not None:
+            free.remove(twin)
+            pids[stream.pid] = twin.pid
+    return pids
+
+
+def _kind(stream: ElementaryStream) -> tuple[object, ...]:
+    """Return what two streams must share to be decoded alike; for private data the descriptors tell what it is."""
+    if stream.stream_type != StreamType.PRIVATE_DATA:
+        return (stream.stream_type,)
+    formats = [d.content[:4] for d in stream.descriptors if d.tag == REGISTRATION_DESCRIPTOR]
+    return stream.stream_type, *sorted({d.tag for d in stream.descriptors}), *formats

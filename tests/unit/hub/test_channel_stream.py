@@ -1,0 +1,93 @@
+"""One stream made of several, one after another."""
+
+import numpy as np
+from tests.support.groups import VIDEO_PID, Groups, pictures
+
+from headrace.hub.channel_stream import ChannelStream
+from headrace.mpegts.continuity import ContinuityCounters
+from headrace.mpegts.packet import packet_pid
+from headrace.mpegts.start_finder import StartFinder
+from headrace.mpegts.tables import Tables
+
+
+def put(stream: ChannelStream, payloads: list[bytes], time_us: int = 0) -> None:
+    for payload in payloads:
+        assert stream.put(stream.ring.next_index, np.frombuffer(payload, np.uint8), time_us)
+
+
+def held(stream: ChannelStream) -> list[bytes]:
+    slots = stream.ring.slots(np.array(stream.new_since(0), np.int64)).tolist()
+    return [stream.ring.store[slot, : stream.ring.lengths[slot]].tobytes() for slot in slots]
+
+
+def tables_of(payload: bytes) -> Tables:
+    finder = StartFinder()
+    finder.feed(payload)
+    assert finder.tables is not None
+    return finder.tables
+
+
+def test_the_first_stream_is_kept_as_it_is_and_has_a_start() -> None:
+    stream, sent = ChannelStream(), Groups().next_frame()
+    put(stream, sent)
+    assert held(stream) == sent
+    assert stream.ring.backlog_index == 0
+    assert stream.video_pid == VIDEO_PID
+
+
+def test_without_a_backlog_nobody_may_start_in_it() -> None:
+    stream = ChannelStream(backlog_us=0)
+    put(stream, Groups().next_frame())
+    assert stream.ring.backlog_index is None
+
+
+def test_what_is_here_already_is_not_looked_at_again() -> None:
+    stream = ChannelStream()
+    stream.ring.put(0, np.zeros(188, np.uint8), 0)
+    assert not stream.put(0, np.frombuffer(Groups().next_frame()[0], np.uint8), 0)
+    assert stream.ring.backlog_index is None
+
+
+def test_another_stream_begins_with_a_mark_and_its_counters_go_on() -> None:
+    stream, first, second = ChannelStream(), Groups(), Groups(seed=2)
+    put(stream, first.next_frame() + first.next_frame())
+    begin = stream.ring.next_index
+    sent = second.next_frame()
+    stream.begin(tables_of(sent[0]), 77)
+    assert stream.ring.backlog_index is None
+    put(stream, sent)
+    mark, *rest = held(stream)[begin:]
+    assert (packet_pid(mark), mark[5]) == (VIDEO_PID, 0x80)
+    assert stream.ring.times_us[begin] == 77
+    assert pictures(rest) == pictures(sent)
+    assert stream.ring.backlog_index == begin + 1
+    packets = np.frombuffer(b"".join(held(stream)), np.uint8).reshape(-1, 188)
+    assert ContinuityCounters().feed(packets) == 0
+
+
+def test_a_late_packet_of_the_stream_before_is_mended_as_that_was() -> None:
+    stream = ChannelStream()
+    old, new = (Groups(seed=seed) for seed in (1, 2))
+    first, lost, last = old.next_frame(), *old.next_frame()[:1], old.next_frame()
+    put(stream, first)
+    stream.put(stream.ring.next_index + 1, np.frombuffer(last[0], np.uint8), 0)
+    splice = stream.splice
+    stream.begin(tables_of(new.next_frame()[0]), 0)
+    assert stream.put_late(len(first), np.frombuffer(lost, np.uint8), 0, splice)
+    assert held(stream)[len(first)] == lost
+
+
+def test_after_the_end_nobody_starts_with_what_is_here() -> None:
+    stream = ChannelStream()
+    put(stream, Groups().next_frame())
+    stream.end()
+    assert stream.ring.backlog_index is None
+
+
+def test_the_newest_two_keyframes_are_known() -> None:
+    stream, groups = ChannelStream(), Groups(2)
+    begins = []
+    for _ in range(6):
+        begins.append(stream.ring.next_index)
+        put(stream, groups.next_frame())
+    assert stream.keyframe_indices == (begins[4], begins[2])

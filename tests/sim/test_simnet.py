@@ -210,3 +210,16 @@ def test_settings_can_change_under_a_running_link() -> None:
     assert running.arrivals_us(10, 100) == (105,)
     running.link = SimLink(latency_us=50)
     assert running.arrivals_us(10, 200) == (250,)
+
+
+def test_a_test_may_lose_double_and_delay_single_datagrams() -> None:
+    extra_us = [(), (0,), (0, 10_000), (5_000,)]
+    network = SimNetwork(1, default_link=SimLink(latency_us=1_000))
+    network.meddle = lambda datagram, sender, receiver: extra_us[datagram[3]]
+    listener = Talker()
+    network.add_endpoint(Talker(THERE, 1, 4), HERE)
+    network.add_endpoint(listener, THERE)
+    network.run_for(1_000_000)
+    assert listener.numbers == [1, 2, 3, 2]
+    first_us = listener.received[0][0]
+    assert [at_us - first_us for at_us, _, _ in listener.received] == [0, 1, 5_002, 10_001]

@@ -62,6 +62,8 @@ class SimNetwork:
         trace: Deliveries as ``(time_us, sender, receiver, datagram)``, if recorded.
         events: Events played so far.
         unroutable: Datagrams to an address that nobody has, or without a link.
+        meddle: Called with each datagram that is sent, its sender and its receiver; returns by how much more each of
+            its copies is delayed: none loses it, ``(0,)`` lets it be.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class SimNetwork:
         self.trace: list[tuple[int, bytes, bytes, bytes]] = []
         self.events = 0
         self.unroutable = 0
+        self.meddle: Callable[[bytes, bytes, bytes], tuple[int, ...]] | None = None
         self._seed = seed
         self._default_link = default_link
         self._is_recording = is_recording
@@ -198,6 +201,8 @@ class SimNetwork:
                 self.unroutable += 1
                 return
             running = self.link(sender, receiver, self._default_link)
+        delays_us = (0,) if self.meddle is None else self.meddle(datagram, sender, receiver)
         for arrival_us in running.arrivals_us(len(datagram), self.clock.now_us):
-            self._order += 1
-            heappush(self._heap, (arrival_us, self._order, receiver, datagram, sender))
+            for delay_us in delays_us:
+                self._order += 1
+                heappush(self._heap, (arrival_us + delay_us, self._order, receiver, datagram, sender))

@@ -1,4 +1,4 @@
-"""Handshake packets lost, doubled, overtaken and repeated after the end, in every combination, at every distance."""
+"""Handshake packets lost, doubled, overtaken and repeated after the end, in every combination, near and far."""
 
 from collections.abc import Iterator
 from itertools import product

@@ -62,8 +62,8 @@ class SimNetwork:
         trace: Deliveries as ``(time_us, sender, receiver, datagram)``, if recorded.
         events: Events played so far.
         unroutable: Datagrams to an address that nobody has, or without a link.
-        meddle: Called with each datagram that is sent, its sender and its receiver; returns by how much more each of
-            its copies is delayed: none loses it, ``(0,)`` lets it be.
+        meddle: Called with each datagram that is sent, its sender and its receiver; returns by how much more each
+            of its copies is delayed: none loses it, ``(0,)`` lets it be.
     """
 
     def __init__(

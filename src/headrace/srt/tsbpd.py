@@ -7,8 +7,11 @@ from typing import Final
 
 from headrace.base.seqno import unwrap_timestamp_us
 
-DRIFT_SAMPLES: Final = 1000
-"""About 10 s of acknowledgements: the span over which jitter averages out (libsrt uses the same)."""
+DRIFT_SPAN_US: Final = 10_000_000
+"""The span over which jitter averages out. libsrt counts 1000 samples, the same at an ACK each 10 ms, but where
+few are answered, as by this broker, these take minutes, in which a clock of 100 ppm goes 20 ms wrong."""
+MIN_DRIFT_SAMPLES: Final = 10
+"""Where little is sent the span is longer: fewer samples say more of jitter than of drift."""
 MAX_DRIFT_US: Final = 5_000
 """Drift beyond this moves the time base (4.7)."""
 
@@ -17,27 +20,30 @@ class DriftTracer:
     """Averages how far the peer's clock has moved against ours.
 
     Attributes:
-        drift_us: Mean of the last full run of samples, less what was moved into the time base.
+        drift_us: Mean of the samples of the last full span, less what was moved into the time base.
     """
 
-    __slots__ = ("_count", "_first_rtt_us", "_sum_us", "drift_us")
+    __slots__ = ("_begin_us", "_count", "_first_rtt_us", "_sum_us", "drift_us")
 
     def __init__(self) -> None:
         self.drift_us = 0
         self._sum_us = 0
         self._count = 0
         self._first_rtt_us: int | None = None
+        self._begin_us = 0
 
-    def add_sample(self, deviation_us: int, rtt_us: int) -> int:
+    def add_sample(self, deviation_us: int, rtt_us: int, now_us: int) -> int:
         """Take one deviation of arrival from expectation; return by how much to move the time base now.
 
         Half of what the round trip has changed since the first sample is path, not clock, and is taken off.
         """
         if self._first_rtt_us is None:
             self._first_rtt_us = rtt_us
+        if not self._count:
+            self._begin_us = now_us
         self._sum_us += deviation_us - (rtt_us - self._first_rtt_us) // 2
         self._count += 1
-        if self._count < DRIFT_SAMPLES:
+        if self._count < MIN_DRIFT_SAMPLES or now_us - self._begin_us < DRIFT_SPAN_US:
             return 0
         self.drift_us = self._sum_us // self._count
         self._sum_us = self._count = 0
@@ -90,4 +96,4 @@ class DeliveryClock:
         """Take the peer's clock reading in an ACKACK as a drift sample."""
         self.handle_arrival(now_us)
         expected_us = self._base_us + unwrap_timestamp_us(timestamp_us, self._peer_now_us)
-        self._base_us += self._drift.add_sample(now_us - expected_us, rtt_us)
+        self._base_us += self._drift.add_sample(now_us - expected_us, rtt_us, now_us)

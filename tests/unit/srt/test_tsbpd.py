@@ -2,19 +2,22 @@
 
 import pytest
 
-from headrace.srt.tsbpd import DRIFT_SAMPLES, MAX_DRIFT_US, DeliveryClock, DriftTracer
+from headrace.srt.tsbpd import DRIFT_SPAN_US, MAX_DRIFT_US, MIN_DRIFT_SAMPLES, DeliveryClock, DriftTracer
 
 WRAP_US = 1 << 32
 HOUR_US = 3_600_000_000
 RTT_US = 40_000
+INTERVAL_US = 10_000
+SAMPLES = DRIFT_SPAN_US // INTERVAL_US + 1
+"""From the first to the last of these lies one span."""
 
 
-def fill(clock: DeliveryClock, deviation_us: int, *, samples: int = DRIFT_SAMPLES, start_us: int = 0) -> int:
+def fill(clock: DeliveryClock, deviation_us: int, *, samples: int = SAMPLES, start_us: int = 0) -> int:
     """Give the clock ACKACKs that come ``deviation_us`` late, 10 ms apart; return the time of the last."""
     for number in range(samples):
-        peer_us = start_us + 10_000 * number
+        peer_us = start_us + INTERVAL_US * number
         clock.handle_ackack(peer_us % WRAP_US, RTT_US, peer_us + deviation_us)
-    return start_us + 10_000 * samples
+    return start_us + INTERVAL_US * samples
 
 
 def test_a_packet_is_due_one_latency_after_its_origin_on_our_clock() -> None:
@@ -66,11 +69,11 @@ def test_a_clock_that_does_not_drift_moves_nothing() -> None:
     assert clock.origin_us(end_us) == end_us
 
 
-def test_small_drift_shifts_deliveries_after_a_full_run_of_samples() -> None:
+def test_small_drift_shifts_deliveries_after_a_full_span() -> None:
     clock = DeliveryClock(0, 0, 0)
-    fill(clock, 3_000, samples=DRIFT_SAMPLES - 1)
+    fill(clock, 3_000, samples=SAMPLES - 1)
     assert clock.drift_us == 0
-    fill(clock, 3_000, samples=1)
+    fill(clock, 3_000, samples=1, start_us=DRIFT_SPAN_US)
     assert clock.drift_us == 3_000
     assert clock.origin_us(20_000) == 23_000
 
@@ -92,29 +95,42 @@ def test_drift_backwards_moves_the_time_base_too() -> None:
 def test_a_drift_of_exactly_5_ms_does_not_move_the_time_base() -> None:
     for drift_us in (MAX_DRIFT_US, -MAX_DRIFT_US):
         tracer = DriftTracer()
-        assert [tracer.add_sample(drift_us, RTT_US) for _ in range(DRIFT_SAMPLES)] == [0] * DRIFT_SAMPLES
+        assert [tracer.add_sample(drift_us, RTT_US, INTERVAL_US * n) for n in range(SAMPLES)] == [0] * SAMPLES
         assert tracer.drift_us == drift_us
 
 
 def test_steady_drift_is_followed_without_end() -> None:
     clock = DeliveryClock(0, 0, 0)
     for run in range(20):  # 100 us more in every run of 10 s: 10 ppm
-        fill(clock, 1_000 * run, start_us=run * DRIFT_SAMPLES * 10_000)
+        fill(clock, 1_000 * run, start_us=run * SAMPLES * INTERVAL_US)
         assert abs(clock.origin_us(0) - 1_000 * run) <= 1
 
 
 def test_a_longer_path_is_not_taken_for_drift() -> None:
     tracer = DriftTracer()
-    tracer.add_sample(0, RTT_US)
-    for _ in range(DRIFT_SAMPLES - 1):
-        tracer.add_sample(10_000, RTT_US + 20_000)
+    tracer.add_sample(0, RTT_US, 0)
+    for number in range(1, SAMPLES):
+        tracer.add_sample(10_000, RTT_US + 20_000, INTERVAL_US * number)
     assert tracer.drift_us == 0
+
+
+def test_where_few_are_acknowledged_a_span_is_as_long_in_time_but_has_enough_samples() -> None:
+    tracer = DriftTracer()
+    for number in range(8):  # one in 2 s: 10 s have gone by after 6
+        tracer.add_sample(3_000, RTT_US, 2_000_000 * number)
+    assert tracer.drift_us == 0
+    for number in range(8, MIN_DRIFT_SAMPLES):
+        tracer.add_sample(3_000, RTT_US, 2_000_000 * number)
+    assert tracer.drift_us == 3_000
+    for number in range(81):  # 8 a second
+        tracer.add_sample(1_000, RTT_US, 100_000_000 + 125_000 * number)
+    assert tracer.drift_us == 1_000
 
 
 def test_ackacks_are_read_through_the_wrap() -> None:
     clock = DeliveryClock(WRAP_US - 5_000_000, 0, 0)
     fill_from_us = WRAP_US - 5_000_000
-    for number in range(DRIFT_SAMPLES):
-        peer_us = fill_from_us + 10_000 * number
-        clock.handle_ackack(peer_us % WRAP_US, RTT_US, 10_000 * number + 2_000)
+    for number in range(SAMPLES):
+        peer_us = fill_from_us + INTERVAL_US * number
+        clock.handle_ackack(peer_us % WRAP_US, RTT_US, INTERVAL_US * number + 2_000)
     assert clock.drift_us == 2_000

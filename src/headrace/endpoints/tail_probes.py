@@ -11,8 +11,10 @@ from headrace.hub.channel import Channel
 
 TAIL_PROBE_US: Final = 60_000
 """A channel that is silent for longer may have lost its last packet on the way: two frames at 30 a second."""
-MAX_TAIL_PROBES: Final = 4
-"""At 60, 120, 240 and 480 ms; a receiver's latency is over by then."""
+TAIL_PROBE_TIMES_US: Final = (TAIL_PROBE_US, *range(120_000, 1_080_001, 120_000))
+"""After so much silence each. Losses come in bursts, which last while little is sent: four were often lost whole.
+The last is still in time for a receiver with a latency of a second."""
+MAX_TAIL_PROBES: Final = len(TAIL_PROBE_TIMES_US)
 
 
 class TailProbes:
@@ -39,7 +41,7 @@ class TailProbes:
         due = [
             channel
             for channel, probes in self._probes.items()
-            if now_us - channel.forwarded_us >= TAIL_PROBE_US << probes
+            if now_us - channel.forwarded_us >= TAIL_PROBE_TIMES_US[probes]
         ]
         for channel in due:
             self._probes[channel] += 1

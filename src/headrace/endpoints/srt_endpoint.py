@@ -18,12 +18,14 @@ from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
+from headrace.endpoints.slate_shows import SlateShows
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.ring import DEFAULT_BACKLOG_US
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
 from headrace.hub.producer import Claim
+from headrace.mpegts.slate_player import Slate
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import HEADER_BYTES, ControlType
@@ -72,6 +74,7 @@ class SrtEndpoint:
         self._queue = DatagramQueue(outbox)
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets, self.events)
         self._refusals = RefusalLog(self.events)
+        self._slates = SlateShows(self.hub, self.events)
         self._subscribers = SubscriberLinks(
             self.hub, self.table, outbox, self._queue, self.ignored_packets, events=self.events
         )
@@ -89,6 +92,10 @@ class SrtEndpoint:
     def use_lines(self, lines: Lines) -> None:
         """Let ``lines`` give each producer a socket of its own from now on."""
         self._producers.lines = lines
+
+    def use_slate(self, slate: Slate, now_us: int) -> None:
+        """Show ``slate`` in channels whose producer has gone; the pump is to look at the timer again."""
+        self._slates.use(slate, now_us)
 
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
         """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""
@@ -204,6 +211,8 @@ class SrtEndpoint:
         """Do what is due."""
         for channel, indices in self._producers.handle_timer(now_us):
             self._subscribers.forward(channel, indices, now_us)
+        for channel, indices in self._slates.handle_timer(now_us):
+            self._subscribers.forward(channel, indices, now_us)
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
         self._finish(now_us)
@@ -211,7 +220,7 @@ class SrtEndpoint:
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
         due_us: int | None = None
-        for part in (self._producers, self._subscribers, self._refusals):
+        for part in (self._producers, self._subscribers, self._refusals, self._slates):
             part_us = part.poll_timer()
             if part_us is not None and (due_us is None or part_us < due_us):
                 due_us = part_us

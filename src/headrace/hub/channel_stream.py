@@ -37,6 +37,11 @@ class ChannelStream:
         self._counters: dict[int, int] = {}
 
     @property
+    def tables(self) -> Tables | None:
+        """What subscribers were told last; None before the first tables, and for several programs."""
+        return self._starts.tables
+
+    @property
     def video_pid(self) -> int | None:
         """The PID of the pictures, or None."""
         return self._starts.video_pid
@@ -80,13 +85,19 @@ class ChannelStream:
             time_us: Channel time of its first packet.
         """
         self._counters |= last_counters(self.ring)
-        splice = Splice(self._starts.tables, tables, self._counters)
+        splice = Splice(self.tables, tables, self._counters)
         self.end()
         self.splice = None
-        mark = np.frombuffer(splice.mark(), np.uint8)
-        for offset in range(0, len(mark), _DATAGRAM_BYTES):
-            self.put(self.ring.next_index, mark[offset : offset + _DATAGRAM_BYTES], time_us)
+        mark = splice.mark()
+        self.append([mark[at : at + _DATAGRAM_BYTES] for at in range(0, len(mark), _DATAGRAM_BYTES)], time_us)
         self.splice = splice
+
+    def append(self, payloads: list[bytes], time_us: int) -> list[int]:
+        """Put in packets that nobody else numbers; return their indices."""
+        first_index = self.ring.next_index
+        for payload in payloads:
+            self.put(self.ring.next_index, np.frombuffer(payload, np.uint8), time_us)
+        return self.new_since(first_index)
 
     def end(self) -> None:
         """Let nobody start with what is here: it is not live any more."""

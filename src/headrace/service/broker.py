@@ -67,16 +67,12 @@ class Broker:
     Args:
         config: How it is to be.
 
-    Attributes:
-        slate: The still picture, some tenths of a second after the start if one is wanted.
-
     Raises:
         OSError: On entry, if the address cannot be listened on.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
-        self.slate: Slate | None = None
         self._slate_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -111,10 +107,12 @@ class Broker:
 
     async def _make_slate(self) -> None:
         try:
-            self.slate = await asyncio.to_thread(_encode_slate, self._config.slate_text)
+            slate = await asyncio.to_thread(_encode_slate, self._config.slate_text)
         except (HeadraceError, ImportError, MemoryError, OSError) as error:
             _log.error("the slate could not be made; the broker goes on without", reason=str(error))
         else:
+            self._endpoint.use_slate(slate, now_us())
+            self._pump.reschedule()
             _log.info("slate made", text=self._config.slate_text)
 
     @property

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from collections.abc import MutableSequence
 
 import numpy as np
 import pytest
 import structlog
 from bench.srt_peer import SrtPeer
+from structlog.typing import EventDict
 from tests.support.groups import Groups
 
 from headrace.media.errors import MediaError
@@ -130,18 +132,17 @@ def test_its_channels_have_the_backlog_of_the_configuration(backlog_seconds: flo
     asyncio.run(run())
 
 
-def test_a_slate_is_made_after_it_listens() -> None:
-    async def run() -> None:
+def test_a_slate_is_made_after_it_listens_and_given_to_the_endpoint() -> None:
+    async def run(lines: MutableSequence[EventDict]) -> None:
         async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")) as broker:
-            assert broker.slate is None
+            assert broker.endpoint.poll_timer() is None
             async with asyncio.timeout(60):
-                while broker.slate is None:
+                while "slate made" not in [line["event"] for line in lines]:
                     await asyncio.sleep(0.01)
-            assert broker.slate.pictures
-            assert broker.slate.sound
+            assert broker.endpoint.poll_timer() is not None
 
     with structlog.testing.capture_logs() as lines:
-        asyncio.run(run())
+        asyncio.run(run(lines))
     assert [line["event"] for line in lines] == ["listening", "slate made", "stopped"]
 
 
@@ -149,7 +150,7 @@ def test_without_a_text_there_is_no_slate() -> None:
     async def run() -> None:
         async with Broker(BrokerConfig(LOOPBACK, 0)) as broker:
             await asyncio.sleep(0)
-            assert broker.slate is None
+            assert broker.endpoint.poll_timer() is None
 
     with structlog.testing.capture_logs() as lines:
         asyncio.run(run())
@@ -163,7 +164,6 @@ def test_a_slate_that_cannot_be_made_is_told_and_the_broker_goes_on(monkeypatch:
     async def run() -> None:
         async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")) as broker:
             assert await asyncio.to_thread(exchange, LOOPBACK, broker.port, [b"payload"]) == [b"payload"]
-            assert broker.slate is None
 
     monkeypatch.setattr("headrace.media.slate.make_slate", fail)
     with structlog.testing.capture_logs() as lines:

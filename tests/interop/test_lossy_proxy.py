@@ -100,6 +100,33 @@ def test_a_cut_cable_drops_everything_until_it_is_mended(server: socket.socket, 
         assert receive_until_quiet(server) == [b"through"]
 
 
+def test_a_client_gets_another_port_and_the_old_one_is_dead(server: socket.socket, client: socket.socket) -> None:
+    with LossyProxy(server.getsockname()) as proxy:
+        client.sendto(b"before", proxy.address)
+        old = server.recvfrom(100)[1]
+        proxy.change_ports()
+        new = old
+        for _ in range(100):
+            client.sendto(b"after", proxy.address)
+            new = server.recvfrom(100)[1]
+            if new != old:
+                break
+            time.sleep(0.01)
+        assert new != old
+        server.sendto(b"to the old port", old)
+        server.sendto(b"to the new port", new)
+        assert receive_until_quiet(client) == [b"to the new port"]
+
+
+def test_the_last_handshake_is_repeated_and_nothing_else(server: socket.socket, client: socket.socket) -> None:
+    with LossyProxy(server.getsockname()) as proxy:
+        for datagram in (b"\x80\0\0\0induction", b"\x80\0\0\0conclusion", b"\x80\0\0\x01keepalive", b"data"):
+            client.sendto(datagram, proxy.address)
+        assert len(receive_until_quiet(server)) == 4
+        proxy.repeat_handshakes()
+        assert receive_until_quiet(server) == [b"\x80\0\0\0conclusion"]
+
+
 def test_ten_megabits_a_second_pass_both_ways_without_unwanted_loss(
     server: socket.socket, client: socket.socket
 ) -> None:

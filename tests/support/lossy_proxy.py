@@ -24,6 +24,8 @@ MAX_CLIENTS = 512
 _MAX_DATAGRAMS_A_TURN = 64
 _BUFFER_BYTES = 4 << 20
 _IDLE_SECONDS = 1.0
+_HANDSHAKE = b"\x80\0\0\0"
+_STOP, _CHANGE_PORTS, _REPEAT_HANDSHAKES = b"s", b"p", b"h"
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class _Client:
     to_target: RunningLink
     to_client: RunningLink
     address: tuple[str, int]
+    handshake: bytes = b""
 
 
 _Due = tuple[int, int, socket.socket, bytes, tuple[str, int], ProxyCounters]
@@ -87,6 +90,7 @@ class LossyProxy:
         self._wake_read, self._wake_write = socket.socketpair()
         self._by_address: dict[tuple[str, int], _Client] = {}
         self._by_socket: dict[socket.socket, _Client] = {}
+        self._forgotten: list[socket.socket] = []
         self._heap: list[_Due] = []
         self._order = 0
         self._start_ns = time.monotonic_ns()
@@ -104,10 +108,21 @@ class LossyProxy:
 
     def stop(self) -> None:
         """Stop forwarding, drop what is under way and close every socket."""
-        self._wake_write.send(b"x")
+        self._wake_write.send(_STOP)
         self._thread.join()
-        for opened in (self._front, self._wake_read, self._wake_write, *self._by_socket):
+        for opened in (self._front, self._wake_read, self._wake_write, *self._by_socket, *self._forgotten):
             opened.close()
+
+    def change_ports(self) -> None:
+        """Give every client another port towards the target, as a NAT that has forgotten them does.
+
+        What comes to the old ports is lost.
+        """
+        self._wake_write.send(_CHANGE_PORTS)
+
+    def repeat_handshakes(self) -> None:
+        """Send the last SRT handshake packet of every client to the target once more, as a late double."""
+        self._wake_write.send(_REPEAT_HANDSHAKES)
 
     def __enter__(self) -> Self:
         self.start()
@@ -128,10 +143,24 @@ class LossyProxy:
                 wait_seconds = max(0, self._heap[0][0] - self._now_us()) / 1e6
             readable, _, _ = select.select([self._wake_read, self._front, *self._by_socket], [], [], wait_seconds)
             if self._wake_read in readable:
-                return
+                readable.remove(self._wake_read)
+                if not self._handle_wish(self._wake_read.recv(1)):
+                    return
             for udp in readable:
                 self._read(udp)
             self._send_due()
+
+    def _handle_wish(self, wish: bytes) -> bool:
+        """Do what another thread asks for; return whether to go on."""
+        for client in list(self._by_socket.values()) if wish != _STOP else ():
+            if wish == _CHANGE_PORTS:
+                self._forgotten.append(client.upstream)
+                del self._by_socket[client.upstream]
+                client.upstream = _open_loopback(0)
+                self._by_socket[client.upstream] = client
+            elif client.handshake:
+                self._take(client.handshake, client.to_target, client.upstream, self._target, self.to_target)
+        return wish != _STOP
 
     def _read(self, udp: socket.socket) -> None:
         for _ in range(_MAX_DATAGRAMS_A_TURN):
@@ -143,8 +172,7 @@ class LossyProxy:
                 continue
             if udp is self._front:
                 self._from_client(datagram, sender)
-            else:
-                client = self._by_socket[udp]
+            elif client := self._by_socket.get(udp):
                 self._take(datagram, client.to_client, self._front, client.address, self.to_client)
 
     def _from_client(self, datagram: bytes, sender: tuple[str, int]) -> None:
@@ -154,6 +182,8 @@ class LossyProxy:
                 self.to_target.dropped += 1
                 return
             client = self._add_client(sender)
+        if datagram.startswith(_HANDSHAKE):
+            client.handshake = datagram
         self._take(datagram, client.to_target, client.upstream, self._target, self.to_target)
 
     def _add_client(self, address: tuple[str, int]) -> _Client:

@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.support.processes import BrokerProgram, Program
@@ -11,8 +12,14 @@ from tests.support.programs import find_program
 PACKET_BYTES = 1316
 PACKETS_PER_SECOND = 190
 """2 Mbit/s."""
-UNSENT_BYTES = 8192
-"""``srt-live-transmit`` reads its input through a buffer: so much at the end may not have been sent."""
+UNSENT_BYTES = 10 * PACKET_BYTES
+"""``srt-live-transmit`` 1.5 sends when it has read ten packets: so much at the end may not have been sent."""
+
+
+def numbered_payloads() -> Iterator[bytes]:
+    """Yield payloads each of which says its number all over, without end."""
+    for number in itertools.count():
+        yield number.to_bytes(4, "big") * (PACKET_BYTES // 4)
 
 
 class PacedPublisher(Program):
@@ -24,6 +31,8 @@ class PacedPublisher(Program):
         stream_id: As what.
         port: Of a proxy before the broker.
         latency_ms: Its SRT latency.
+        payloads: What to send, of `PACKET_BYTES` each; numbered packets without end by default.
+        waits: Whether to feed it only after `begin`: what it reads before it is connected, it throws away.
 
     Attributes:
         sent: What has been written so far.
@@ -38,22 +47,29 @@ class PacedPublisher(Program):
         port: int | None = None,
         latency_ms: int = 120,
         name: str = "publisher",
+        payloads: Iterable[bytes] | None = None,
+        waits: bool = False,
     ) -> None:
         url = broker.url(stream_id, port=port, latency_ms=latency_ms)
         command = [find_program("srt-live-transmit"), "-q", "-a:no", f"-chunk:{PACKET_BYTES}", "file://con", url]
         super().__init__(command, folder, name, has_stdin=True)
         self.sent = bytearray()
+        self._payloads = numbered_payloads() if payloads is None else payloads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._feed, name="paced-publisher", daemon=True)
+        if not waits:
+            self.begin()
+
+    def begin(self) -> None:
+        """Begin to feed it."""
         self._thread.start()
 
     def _feed(self) -> None:
         started = time.monotonic()
-        for number in itertools.count():
+        for number, packet in enumerate(self._payloads):
             wait_seconds = started + number / PACKETS_PER_SECOND - time.monotonic()
             if self._stopped.wait(max(0.0, wait_seconds)):
                 return
-            packet = number.to_bytes(4, "big") * (PACKET_BYTES // 4)
             try:
                 self.write(packet)
             except OSError:  # it has ended, which the test finds out by other means
@@ -72,7 +88,8 @@ class PacedPublisher(Program):
 
     def stop(self, *arguments: object) -> None:
         self._stopped.set()
-        self._thread.join(5)
+        if self._thread.ident is not None:
+            self._thread.join(5)
         super().stop()
 
 
@@ -107,9 +124,10 @@ class FileSubscriber(Program):
         return self.output.read_bytes()
 
 
-def ffmpeg_url(broker: BrokerProgram, stream_id: str) -> str:
-    """Return an SRT URL for ffmpeg, whose latency is in microseconds and stays at libsrt's default here."""
-    return f"srt://{broker.host}:{broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
+def ffmpeg_url(broker: BrokerProgram, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
+    """Return an SRT URL for ffmpeg, whose latency is in microseconds."""
+    url = f"srt://{broker.host}:{port or broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
+    return f"{url}&latency={latency_ms * 1000}"
 
 
 def make_clip(path: Path, seconds: float, *, keyframe_interval_frames: int = 25) -> Path:
@@ -161,8 +179,11 @@ class FfmpegSubscriber(Program):
         name: str = "ffmpeg_subscriber",
         *,
         log_level: str = "warning",
+        port: int | None = None,
+        latency_ms: int = 120,
     ) -> None:
-        command = [find_program("ffmpeg"), "-v", log_level, "-i", ffmpeg_url(broker, "A")]
+        url = ffmpeg_url(broker, "A", port=port, latency_ms=latency_ms)
+        command = [find_program("ffmpeg"), "-v", log_level, "-i", url]
         command += ["-c", "copy", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
         super().__init__(command, folder, name)
 

@@ -10,7 +10,13 @@ from headrace.base.errors import HeadraceError
 from headrace.cli.hostport import parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
-from headrace.service.broker import DEFAULT_BACKLOG_SECONDS, DEFAULT_PORT, Broker, BrokerConfig
+from headrace.service.broker import (
+    DEFAULT_BACKLOG_MEGABYTES,
+    DEFAULT_BACKLOG_SECONDS,
+    DEFAULT_PORT,
+    Broker,
+    BrokerConfig,
+)
 
 
 class ListenError(HeadraceError):
@@ -49,6 +55,17 @@ def serve(
             help="A new subscriber starts at the newest keyframe that is not older; 0: at the next packet.",
         ),
     ] = DEFAULT_BACKLOG_SECONDS,
+    backlog_megabytes: Annotated[
+        float,
+        typer.Option(
+            "--backlog-size",
+            metavar="MB",
+            envvar="BACKLOG_SIZE",
+            min=0.1,
+            max=40,
+            help="And if no more than this lies between the keyframe and now.",
+        ),
+    ] = DEFAULT_BACKLOG_MEGABYTES,
     slate_text: Annotated[
         str,
         typer.Option(
@@ -74,7 +91,15 @@ def serve(
     """Run the broker until SIGINT or SIGTERM."""
     configure_logs(log_level, json=log_json)
     host, port = parse_host_port(listen, default_port=DEFAULT_PORT)
-    config = BrokerConfig(host or None, port, latency_ms, backlog_seconds, slate_text.strip(), takeover)
+    config = BrokerConfig(
+        host or None,
+        port,
+        latency_ms,
+        backlog_seconds,
+        backlog_megabytes,
+        slate_text=slate_text.strip(),
+        takeover=takeover,
+    )
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:

@@ -20,7 +20,7 @@ from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLi
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.slate_shows import SlateShows
 from headrace.endpoints.subscriber_links import SubscriberLinks
-from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
@@ -44,7 +44,7 @@ class SrtEndpoint:
         options: What the listener offers.
         outbox: Takes what is to be sent.
         random_bytes: Source of secrets and socket ids.
-        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+        backlog: How much a new subscriber may be sent of what there was before it came.
         takeover: Let every producer replace the one before it, as if it had asked for that.
 
     Attributes:
@@ -59,13 +59,13 @@ class SrtEndpoint:
         options: ListenerOptions,
         outbox: Outbox,
         random_bytes: Callable[[int], bytes],
-        backlog_us: int = DEFAULT_BACKLOG_US,
+        backlog: BacklogLimit = DEFAULT_BACKLOG,
         *,
         takeover: bool = False,
     ) -> None:
         self._everybody_takes_over = takeover
         self.table = SubscriberTable()
-        self.hub = Hub(self.table, backlog_us=backlog_us)
+        self.hub = Hub(self.table, backlog=backlog)
         self.ignored_packets: Counter[str] = Counter()
         self.events = EventLog()
         self._random_bytes = random_bytes

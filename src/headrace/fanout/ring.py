@@ -3,7 +3,7 @@
 Source: ``docs/internals/architecture.md``, "one copy of the payload".
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,13 +16,36 @@ DEFAULT_RETENTION_US: Final = 4_000_000
 """How long a packet can be asked for again: more than twice the largest latency in common use (2 s)."""
 DEFAULT_MAX_PACKETS: Final = 32_768
 """46 MiB: 3.8 s at 100 Mbit/s."""
-DEFAULT_BACKLOG_US: Final = 10_000_000
+DEFAULT_BACKLOG_AGE_US: Final = 10_000_000
 """How far back a new subscriber may start: the longest keyframe interval in common use (x264: 250 frames)."""
-MAX_BACKLOG_PACKETS: Final = 7168
-"""9 MiB. libsrt's receivers hold 8192 packets by default; the rest is for what comes while they hold these."""
+DEFAULT_BACKLOG_BYTES: Final = 9_000_000
+"""libsrt's receivers hold 8192 packets by default, which are 10.8 MB; the rest is for what comes meanwhile."""
+PACKET_BYTES: Final = 1316
+"""What all encoders put into a packet: seven transport packets."""
 GROW_AGAIN_US: Final = 10_000_000
 """Where there was no memory to grow, it is asked for again after so long: asking at each packet takes time."""
 EMPTY: Final = -1
+
+
+class BacklogLimit(NamedTuple):
+    """How much a new subscriber may be sent of what there was before it came.
+
+    Attributes:
+        age_us: How far back it may start; 0 lets everybody start with the next packet.
+        size_bytes: How much may lie between, in full packets.
+    """
+
+    age_us: int = DEFAULT_BACKLOG_AGE_US
+    size_bytes: int = DEFAULT_BACKLOG_BYTES
+
+    @property
+    def packets(self) -> int:
+        """The size in packets."""
+        return self.size_bytes // PACKET_BYTES
+
+
+DEFAULT_BACKLOG: Final = BacklogLimit()
+NO_BACKLOG: Final = BacklogLimit(0)
 
 
 class Ring:
@@ -34,7 +57,7 @@ class Ring:
     Args:
         retention_us: Age below which a packet is kept if at all possible.
         max_packets: Most slots, a power of two.
-        backlog_us: Age below which the backlog is kept; 0 keeps none.
+        backlog: Limits below which the backlog is kept.
 
     Attributes:
         store: Payloads, a slot a row; shape ``(capacity, 1456)``, C-contiguous.
@@ -48,7 +71,7 @@ class Ring:
     """
 
     __slots__ = (
-        "_backlog_us",
+        "_backlog",
         "_grow_again_us",
         "_lent_index",
         "_lent_until_us",
@@ -68,11 +91,11 @@ class Ring:
         self,
         retention_us: int = DEFAULT_RETENTION_US,
         max_packets: int = DEFAULT_MAX_PACKETS,
-        backlog_us: int = DEFAULT_BACKLOG_US,
+        backlog: BacklogLimit = DEFAULT_BACKLOG,
     ) -> None:
         self._retention_us = retention_us
         self._max_packets = max_packets
-        self._backlog_us = backlog_us
+        self._backlog = backlog
         self._lent_index = 0
         self._lent_until_us = 0
         self._grow_again_us: int | None = None
@@ -152,12 +175,12 @@ class Ring:
         if age_us < self._retention_us:
             return True
         begin = self.backlog_index
-        if begin is not None and index >= begin and self.next_index - begin <= MAX_BACKLOG_PACKETS:
-            is_backlog = age_us < self._backlog_us
+        if begin is not None and index >= begin and self.next_index - begin <= self._backlog.packets:
+            is_backlog = age_us < self._backlog.age_us
         else:
             is_backlog = False
         is_lent = index >= self._lent_index and time_us < self._lent_until_us
-        return is_backlog or (is_lent and age_us < self._backlog_us + self._retention_us)
+        return is_backlog or (is_lent and age_us < self._backlog.age_us + self._retention_us)
 
     def start_index(self, time_us: int) -> int:
         """Return with which packet a subscriber that joins at channel time ``time_us`` starts.
@@ -165,10 +188,10 @@ class Ring:
         It is the beginning of the backlog, if all of it is young and small enough, else the next packet to come.
         """
         begin = self.backlog_index
-        if begin is None or self.next_index - begin > MAX_BACKLOG_PACKETS:
+        if begin is None or self.next_index - begin > self._backlog.packets:
             return self.next_index
         slot = begin & (self.capacity_packets - 1)
-        is_young = self.indices[slot] == begin and time_us - int(self.times_us[slot]) < self._backlog_us
+        is_young = self.indices[slot] == begin and time_us - int(self.times_us[slot]) < self._backlog.age_us
         return begin if is_young else self.next_index
 
     def lend(self, index: int, time_us: int) -> None:

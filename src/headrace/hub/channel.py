@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from headrace.base.datagram_batch import U8Array
-from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel_stream import ChannelStream
@@ -58,7 +58,7 @@ class Channel:
     Args:
         channel_id: As `headrace.base.channel_id.check_channel_id` allows it.
         table: The broker's subscribers.
-        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+        backlog: How much a new subscriber may be sent of what there was before it came.
 
     Attributes:
         channel_id: As given.
@@ -92,9 +92,9 @@ class Channel:
         "switches",
     )
 
-    def __init__(self, channel_id: str, table: SubscriberTable, backlog_us: int = DEFAULT_BACKLOG_US) -> None:
+    def __init__(self, channel_id: str, table: SubscriberTable, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
         self.channel_id = channel_id
-        self.stream = ChannelStream(backlog_us)
+        self.stream = ChannelStream(backlog)
         self.ring = self.stream.ring
         self.subscribers = SubscriberGroup(table)
         self.lineup = Lineup()

@@ -6,7 +6,7 @@ Source: ``docs/decisions/0011-one-timeline.md``.
 import numpy as np
 
 from headrace.base.datagram_batch import U8Array
-from headrace.fanout.ring import DEFAULT_BACKLOG_US, Ring
+from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit, Ring
 from headrace.hub.last_counters import last_counters
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
@@ -20,19 +20,19 @@ class ChannelStream:
     """Puts packets into the channel's ring so that they continue what is there.
 
     Args:
-        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+        backlog: How much a new subscriber may be sent of what there was before it came.
 
     Attributes:
         ring: The packets.
         splice: How the present producer's stream continues the one before; None while there was none before.
     """
 
-    __slots__ = ("_backlog_us", "_counters", "_starts", "ring", "splice")
+    __slots__ = ("_backlog", "_counters", "_starts", "ring", "splice")
 
-    def __init__(self, backlog_us: int = DEFAULT_BACKLOG_US) -> None:
-        self.ring = Ring(backlog_us=backlog_us)
+    def __init__(self, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
+        self.ring = Ring(backlog=backlog)
         self.splice: Splice | None = None
-        self._backlog_us = backlog_us
+        self._backlog = backlog
         self._starts = StartPoints()
         self._counters: dict[int, int] = {}
 
@@ -67,7 +67,7 @@ class ChannelStream:
         if not self.ring.put(index, payload, time_us):
             return False
         self._starts.handle_payload(index, content)
-        if self._backlog_us:
+        if self._backlog.age_us:
             self.ring.backlog_index = self._starts.newest_index
         return True
 

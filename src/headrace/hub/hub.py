@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import Final
 
-from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.lineup import MAX_STANDBYS
@@ -28,27 +28,27 @@ class Hub:
     Args:
         table: The broker's subscribers.
         max_channels: Most channels at a time.
-        backlog_us: How far back a new subscriber may start; 0 lets everybody start with the next packet.
+        backlog: How much a new subscriber may be sent of what there was before it came.
 
     Attributes:
         channels: By channel id.
     """
 
-    __slots__ = ("_backlog_us", "_max_channels", "_table", "channels")
+    __slots__ = ("_backlog", "_max_channels", "_table", "channels")
 
     def __init__(
-        self, table: SubscriberTable, max_channels: int = MAX_CHANNELS, backlog_us: int = DEFAULT_BACKLOG_US
+        self, table: SubscriberTable, max_channels: int = MAX_CHANNELS, backlog: BacklogLimit = DEFAULT_BACKLOG
     ) -> None:
         self._table = table
         self._max_channels = max_channels
-        self._backlog_us = backlog_us
+        self._backlog = backlog
         self.channels: dict[str, Channel] = {}
 
     def open_channel(self, channel_id: str) -> Channel | None:
         """Return the channel, a new one if need be, or None when there are too many."""
         channel = self.channels.get(channel_id)
         if channel is None and len(self.channels) < self._max_channels:
-            channel = self.channels[channel_id] = Channel(channel_id, self._table, self._backlog_us)
+            channel = self.channels[channel_id] = Channel(channel_id, self._table, self._backlog)
         return channel
 
     def admit_producer(self, channel_id: str, claim: Claim, now_us: int) -> Admission:

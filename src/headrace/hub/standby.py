@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from headrace.base.datagram_batch import U8Array
-from headrace.fanout.ring import DEFAULT_BACKLOG_US, EMPTY, Ring
+from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, EMPTY, Ring
 from headrace.hub.producer import Producer
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import is_transport_stream
 
-KEYFRAME_PATIENCE_US: Final = DEFAULT_BACKLOG_US
+KEYFRAME_PATIENCE_US: Final = DEFAULT_BACKLOG_AGE_US
 """Nobody waits longer for a first keyframe: with the longest interval in common use there has been one by then."""
 SILENCE_US: Final = 300_000
 """A producer with nothing to say for so long has fallen silent: nine pictures at 30 a second, three at 10. A

@@ -16,7 +16,7 @@ import structlog
 from headrace.base.errors import HeadraceError
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
-from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -27,7 +27,8 @@ from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.listener import ListenerOptions
 
 DEFAULT_PORT: Final = 8890
-DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_US / 1e6
+DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_AGE_US / 1e6
+DEFAULT_BACKLOG_MEGABYTES: Final = DEFAULT_BACKLOG_BYTES / 1e6
 COALESCE_US: Final = 5_000
 """How long subscribers' acknowledgements and loss reports gather, half a receiver's ACK interval: settling a batch
 costs 80 us and 0.3 us for each ACK in it, and 300 subscribers send 20,000 a second."""
@@ -47,6 +48,7 @@ class BrokerConfig:
         latency_ms: Least SRT latency between producers and the broker.
         backlog_seconds: How far back the keyframe may lie with which a new subscriber starts; 0 lets everybody
             start with the next packet.
+        backlog_megabytes: How much may lie between; more lets a new subscriber start with the next packet.
         slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
         takeover: Let every producer replace the one before it, as if it had asked for that.
         capabilities: Fast paths to use; None probes the machine.
@@ -56,6 +58,7 @@ class BrokerConfig:
     port: int = DEFAULT_PORT
     latency_ms: int = 120
     backlog_seconds: float = DEFAULT_BACKLOG_SECONDS
+    backlog_megabytes: float = DEFAULT_BACKLOG_MEGABYTES
     slate_text: str = ""
     takeover: bool = False
     capabilities: Capabilities | None = None
@@ -83,7 +86,9 @@ class Broker:
             options,
             self._socket,
             random_bytes,
-            backlog_us=round(1e6 * self._config.backlog_seconds),
+            backlog=BacklogLimit(
+                round(1e6 * self._config.backlog_seconds), round(1e6 * self._config.backlog_megabytes)
+            ),
             takeover=self._config.takeover,
         )
         self._pump = Pump(

@@ -6,10 +6,12 @@ from tests.support.fanout_tables import payload, ring_with
 from tests.support.scarce_memory import ScarceMemory
 
 from headrace.fanout.ring import (
+    DEFAULT_BACKLOG,
+    DEFAULT_BACKLOG_BYTES,
     DEFAULT_MAX_PACKETS,
     FIRST_CAPACITY_PACKETS,
     GROW_AGAIN_US,
-    MAX_BACKLOG_PACKETS,
+    BacklogLimit,
     Ring,
 )
 from headrace.srt.packet import MAX_PAYLOAD_BYTES
@@ -143,9 +145,16 @@ def test_rows_of_the_store_lie_one_after_another() -> None:
     assert ring_with(range(1)).store.flags.c_contiguous
 
 
-def backlog_ring(packets: int, *, begin: int = 0, backlog_us: int = 10_000_000, interval_us: int = 1_000) -> Ring:
+def backlog_ring(
+    packets: int,
+    *,
+    begin: int = 0,
+    backlog_us: int = 10_000_000,
+    interval_us: int = 1_000,
+    backlog_bytes: int = DEFAULT_BACKLOG_BYTES,
+) -> Ring:
     """Return a ring of ``packets`` with a retention of 1 s, whose backlog begins with packet ``begin``."""
-    ring = Ring(retention_us=1_000_000, backlog_us=backlog_us)
+    ring = Ring(retention_us=1_000_000, backlog=BacklogLimit(backlog_us, backlog_bytes))
     for index in range(packets):
         ring.put(index, payload(index), index * interval_us)
         if index == begin:
@@ -167,10 +176,15 @@ def test_a_backlog_as_old_as_the_limit_is_too_old(age_us: int, start: int) -> No
     assert backlog_ring(30, begin=4).start_index(4_000 + age_us) == start
 
 
-@pytest.mark.parametrize(("packets", "start"), [(MAX_BACKLOG_PACKETS, 5), (MAX_BACKLOG_PACKETS + 1, None)])
+@pytest.mark.parametrize(("packets", "start"), [(DEFAULT_BACKLOG.packets, 5), (DEFAULT_BACKLOG.packets + 1, None)])
 def test_a_backlog_of_more_packets_than_the_limit_is_too_long(packets: int, start: int | None) -> None:
     ring = backlog_ring(5 + packets, begin=5, interval_us=100)
     assert ring.start_index(5 + packets) == (ring.next_index if start is None else start)
+
+
+def test_the_size_of_the_backlog_is_limited_in_bytes_of_full_packets() -> None:
+    assert backlog_ring(20, begin=10, backlog_bytes=10 * 1316).start_index(20_000) == 10
+    assert backlog_ring(20, begin=10, backlog_bytes=10 * 1316 - 1).start_index(20_000) == 20
 
 
 def test_a_backlog_of_nothing_is_never_old_enough() -> None:
@@ -192,7 +206,7 @@ def test_the_backlog_is_kept_beyond_the_retention_and_what_is_before_it_is_not()
 def test_a_backlog_that_is_too_old_or_too_long_makes_the_ring_grow_no_further() -> None:
     assert backlog_ring(5_000, interval_us=10_000).capacity_packets == 1024
     # 10 s of these are 10,000 packets, a retention 1000.
-    assert backlog_ring(MAX_BACKLOG_PACKETS + 2_000).capacity_packets == 8192
+    assert backlog_ring(DEFAULT_BACKLOG.packets + 2_000).capacity_packets == 8192
 
 
 def test_growing_keeps_the_backlog() -> None:
@@ -242,7 +256,7 @@ def test_two_loans_keep_what_the_longer_one_needs() -> None:
 
 
 def test_a_loan_that_is_renewed_for_ever_keeps_nothing_for_ever() -> None:
-    ring = Ring(retention_us=1_000_000, backlog_us=2_000_000)
+    ring = Ring(retention_us=1_000_000, backlog=BacklogLimit(2_000_000))
     for index in range(5_000):
         ring.lend(0, index * 10_000)
         ring.put(index, payload(index), index * 10_000)

@@ -8,6 +8,7 @@ import pytest
 from tests.support.groups import VIDEO_PID, Groups, pictures
 from tests.support.srt_datagrams import PARAMETERS, THERE, data
 
+from headrace.fanout.ring import BacklogLimit
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import MAX_HELD_AT_ONCE_PACKETS, MAX_PATIENCE_US, MAX_PICTURE_US, Channel
 from headrace.hub.producer import Claim, Producer
@@ -56,7 +57,7 @@ class Sender:
 
 
 def make_channel(backlog_us: int = 10_000_000) -> Channel:
-    return Channel("A", SubscriberTable(), backlog_us)
+    return Channel("A", SubscriberTable(), BacklogLimit(backlog_us))
 
 
 def content(channel: Channel) -> list[bytes]:

@@ -3,6 +3,7 @@
 import numpy as np
 from tests.support.groups import VIDEO_PID, Groups, pictures
 
+from headrace.fanout.ring import NO_BACKLOG
 from headrace.hub.channel_stream import ChannelStream
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import packet_pid
@@ -36,7 +37,7 @@ def test_the_first_stream_is_kept_as_it_is_and_has_a_start() -> None:
 
 
 def test_without_a_backlog_nobody_may_start_in_it() -> None:
-    stream = ChannelStream(backlog_us=0)
+    stream = ChannelStream(NO_BACKLOG)
     put(stream, Groups().next_frame())
     assert stream.ring.backlog_index is None
 

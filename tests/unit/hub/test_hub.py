@@ -5,7 +5,7 @@ import pytest
 from tests.support.groups import Groups
 from tests.support.srt_datagrams import PARAMETERS, THERE, control
 
-from headrace.fanout.ring import DEFAULT_BACKLOG_US
+from headrace.fanout.ring import DEFAULT_BACKLOG, NO_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
@@ -149,9 +149,9 @@ def test_a_channel_lives_while_anybody_is_in_it(leaves_first: str) -> None:
     hub.release(channel)
 
 
-@pytest.mark.parametrize(("backlog_us", "starts_at"), [(DEFAULT_BACKLOG_US, 0), (0, 4)])
-def test_channels_have_the_backlog_that_the_hub_was_given(backlog_us: int, starts_at: int) -> None:
-    channel = opened(Hub(SubscriberTable(), backlog_us=backlog_us), "A")
+@pytest.mark.parametrize(("backlog", "starts_at"), [(DEFAULT_BACKLOG, 0), (NO_BACKLOG, 4)])
+def test_channels_have_the_backlog_that_the_hub_was_given(backlog: BacklogLimit, starts_at: int) -> None:
+    channel = opened(Hub(SubscriberTable(), backlog=backlog), "A")
     for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
         channel.stream.put(index, np.frombuffer(payload, np.uint8), 0)
     assert channel.start(0) == starts_at

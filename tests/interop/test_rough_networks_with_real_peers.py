@@ -18,7 +18,7 @@ of time, 5 % each way and four tries in 600 ms, one packet in 200,000 would, and
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -76,26 +76,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Sequence[bytes]:
     return [ts[at : at + PACKET_BYTES] for at in range(0, len(ts) - PACKET_BYTES, PACKET_BYTES)]
 
 
-@contextmanager
-def publisher_at_work(
-    broker: BrokerProgram,
-    folder: Path,
-    port: int,
-    *,
-    latency_ms: int = LATENCY_MS,
-    payloads: Iterable[bytes] | None = None,
-) -> Iterator[PacedPublisher]:
-    """``srt-live-transmit`` that is connected before it gets its first packet."""
-    with PacedPublisher(
-        broker, folder, port=port, latency_ms=latency_ms, payloads=payloads, waits=True
-    ) as publisher:
-        broker.wait_for("producer connected")
-        # The answer is on its way to the publisher, and may be lost and asked for again, twice.
-        time.sleep(1)
-        publisher.begin()
-        yield publisher
-
-
 def play(publisher: PacedPublisher, seconds: float) -> None:
     goal_bytes = len(publisher.sent) + seconds * PACKETS_PER_SECOND * PACKET_BYTES
     wait_until(lambda: len(publisher.sent) >= goal_bytes, f"{seconds} s of packets", seconds=seconds + 15)
@@ -138,7 +118,9 @@ def test_every_byte_comes_through_bursts_of_loss_and_reordering_on_both_hops(
             FfmpegSubscriber(broker, tmp_path, port=proxy.port, latency_ms=LATENCY_MS) as ffmpeg,
         ):
             broker.wait_for("subscriber connected", count=3)
-            with publisher_at_work(broker, tmp_path, proxy.port, payloads=clip) as publisher:
+            with PacedPublisher(
+                broker, tmp_path, port=proxy.port, latency_ms=LATENCY_MS, payloads=clip
+            ) as publisher:
                 wait_until(lambda: len(publisher.sent) == len(clip) * PACKET_BYTES, "the whole clip", seconds=40)
                 sent = publisher.finish()
                 for subscriber in transmit, gstreamer:
@@ -177,7 +159,7 @@ def test_every_byte_comes_through_duplication_and_asymmetric_paths(
         FileSubscriber(broker, tmp_path, "subscriber", port=proxy.port, latency_ms=LATENCY_MS) as subscriber,
     ):
         broker.wait_for("subscriber connected")
-        with publisher_at_work(broker, tmp_path, proxy.port) as publisher:
+        with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=LATENCY_MS) as publisher:
             play(publisher, 5)
             assert_every_byte_came(subscriber, publisher.finish())
 
@@ -191,7 +173,7 @@ def test_connections_live_through_two_seconds_without_any_packet(hop: str, tmp_p
             broker, tmp_path, "subscriber", port=ports["subscriber"], latency_ms=200
         ) as subscriber:
             broker.wait_for("subscriber connected")
-            with publisher_at_work(broker, tmp_path, ports["producer"], latency_ms=200) as publisher:
+            with PacedPublisher(broker, tmp_path, port=ports["producer"], latency_ms=200) as publisher:
                 play(publisher, 1.5)
                 proxy.is_cut = True
                 time.sleep(2)
@@ -217,7 +199,7 @@ def test_every_byte_comes_through_a_change_of_port_in_mid_stream(tmp_path: Path)
         FileSubscriber(broker, tmp_path, "subscriber", port=proxy.port, latency_ms=2_000) as subscriber,
     ):
         broker.wait_for("subscriber connected")
-        with publisher_at_work(broker, tmp_path, proxy.port, latency_ms=2_000) as publisher:
+        with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=2_000) as publisher:
             play(publisher, 1.5)
             proxy.change_ports()
             play(publisher, 3)
@@ -233,7 +215,7 @@ def test_a_conclusion_that_is_repeated_after_data_changes_nothing(tmp_path: Path
         FileSubscriber(broker, tmp_path, "subscriber", port=proxy.port) as subscriber,
     ):
         broker.wait_for("subscriber connected")
-        with publisher_at_work(broker, tmp_path, proxy.port) as publisher:
+        with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=LATENCY_MS) as publisher:
             for _ in range(3):
                 play(publisher, 1)
                 forwarded = proxy.to_target.forwarded

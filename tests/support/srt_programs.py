@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.support.processes import BrokerProgram, Program
+from tests.support.processes import POLL_SECONDS, BrokerProgram, Program
 from tests.support.programs import find_program
 
 PACKET_BYTES = 1316
@@ -32,7 +32,6 @@ class PacedPublisher(Program):
         port: Of a proxy before the broker.
         latency_ms: Its SRT latency.
         payloads: What to send, of `PACKET_BYTES` each; numbered packets without end by default.
-        waits: Whether to feed it only after `begin`: what it reads before it is connected, it throws away.
 
     Attributes:
         sent: What has been written so far.
@@ -48,23 +47,22 @@ class PacedPublisher(Program):
         latency_ms: int = 120,
         name: str = "publisher",
         payloads: Iterable[bytes] | None = None,
-        waits: bool = False,
     ) -> None:
         url = broker.url(stream_id, port=port, latency_ms=latency_ms)
-        command = [find_program("srt-live-transmit"), "-q", "-a:no", f"-chunk:{PACKET_BYTES}", "file://con", url]
+        command = [find_program("srt-live-transmit"), "-a:no", "-loglevel", "fatal", f"-chunk:{PACKET_BYTES}"]
+        command += ["file://con", url]
         super().__init__(command, folder, name, has_stdin=True)
         self.sent = bytearray()
         self._payloads = numbered_payloads() if payloads is None else payloads
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._feed, name="paced-publisher", daemon=True)
-        if not waits:
-            self.begin()
-
-    def begin(self) -> None:
-        """Begin to feed it."""
         self._thread.start()
 
     def _feed(self) -> None:
+        # What it reads before it is connected, it throws away.
+        while "SRT target connected" not in self.log:
+            if self._stopped.wait(POLL_SECONDS):
+                return
         started = time.monotonic()
         for number, packet in enumerate(self._payloads):
             wait_seconds = started + number / PACKETS_PER_SECOND - time.monotonic()
@@ -88,8 +86,7 @@ class PacedPublisher(Program):
 
     def stop(self, *arguments: object) -> None:
         self._stopped.set()
-        if self._thread.ident is not None:
-            self._thread.join(5)
+        self._thread.join(5)
         super().stop()
 
 

@@ -221,7 +221,7 @@ class Channel:
         if replaced is not None:
             self._replace(replaced, now_us, is_demoted=cause == "silence")
         start = self.ring.next_index
-        self.stream.begin(standby.starts.tables, packets[0][2] if packets else now_us)
+        self.stream.begin(standby.starts.tables, now_us)
         shift = self.ring.next_index - begin
         producer.timeline.move(begin, self.ring.next_index)
         self._put_on_air(producer, now_us)
@@ -230,7 +230,8 @@ class Channel:
             is_whole = is_whole and place == index
             tables_at = unit_start(content, PAT_PID) if index == begin else 0
             payload = np.frombuffer(blank(content, 0, tables_at or 0), np.uint8)
-            self.stream.put(index + shift, payload, time_us, is_whole=is_whole)
+            # What was held may be due already; stamped as of now it can be recovered if it is lost.
+            self.stream.put(index + shift, payload, max(time_us, now_us), is_whole=is_whole)
         self._has_backlog = len(packets) > MAX_HELD_AT_ONCE_PACKETS
         self._note(Switch(producer, replaced, cause, len(packets)))
         return self.stream.new_since(start)

@@ -332,6 +332,20 @@ def test_a_long_backlog_is_told_once(frames: int, is_much: bool) -> None:
     assert channel.poll_backlog() is False
 
 
+def test_what_was_held_is_stamped_as_of_the_switch() -> None:
+    channel = make_channel()
+    first = Sender(channel).join()
+    second = Sender(channel, Claim.STAND_BY, seed=2, frames=100).join()
+    for number in range(10):
+        first.frames(1, START_US + number * FRAME_US)
+        second.frames(1, START_US + number * FRAME_US)
+    begin = channel.ring.next_index
+    channel.leave(first.producer)
+    fresh = channel.handle_timer(START_US + SECOND_US)
+    assert fresh == list(range(begin, begin + 1 + len(second.sent)))
+    assert set(channel.ring.times_us[channel.ring.slots(np.array(fresh))].tolist()) == {START_US + SECOND_US}
+
+
 def test_a_producer_that_leaves_before_its_turn_is_forgotten() -> None:
     channel = make_channel()
     first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()

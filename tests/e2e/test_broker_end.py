@@ -1,0 +1,46 @@
+"""How a broker ends: everybody is told, and at once."""
+
+import asyncio
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from tests.support.processes import BrokerProgram
+
+from headrace import srt_connect
+from headrace.client.srt_socket import SrtSocket
+
+SUBSCRIBERS = 100
+
+
+async def reason_of_end(peer: SrtSocket) -> str | None:
+    async with asyncio.timeout(10):
+        while peer.close_reason is None:
+            await asyncio.sleep(0.01)
+    return peer.close_reason
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_broker_that_is_stopped_says_goodbye_to_every_peer_and_ends_within_a_second(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    async def main(broker: BrokerProgram) -> None:
+        async with AsyncExitStack() as stack:
+            peers = [
+                await stack.enter_async_context(await srt_connect("127.0.0.1", broker.port, stream_id=stream_id))
+                for stream_id in ["publish:A", *["A"] * SUBSCRIBERS]
+            ]
+            for _ in range(50):
+                await peers[0].send(bytes(1316))
+                await asyncio.sleep(0.002)
+            stopped = time.monotonic()
+            broker.process.send_signal(number)
+            await asyncio.to_thread(broker.process.wait, 10)
+            assert time.monotonic() - stopped < 1
+            assert set(await asyncio.gather(*map(reason_of_end, peers))) == {"peer_shutdown"}
+
+    with BrokerProgram(tmp_path) as broker:
+        asyncio.run(main(broker))
+        assert "stopped" in broker.log

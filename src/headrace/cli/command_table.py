@@ -22,6 +22,7 @@ SUMMARIES: Final = {
     "produce": "Encode (H.264 and AAC) and send one channel, in real time, reconnecting by itself.",
     "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
     "demo": "Show everything on this machine: a broker, three producers, and a client's shell.",
+    "status": "Show what a broker of this machine is doing: channels, producers, subscribers, losses, events.",
     "check": "Exit with 0 if a broker answers, with 1 if none does.",
 }
 """What ``headrace --help`` says of each command: the first line of its docstring."""

@@ -10,8 +10,8 @@ from headrace.client.broker_address import BrokerAddress
 DEFAULT_BROKER: Final = "127.0.0.1:8890"
 
 ENVIRONMENT_NAMES: Final = (
-    "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS", "DELAY", "FILE", "FRAMES", "INPUT", "LATENCY",
-    "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "PRODUCER_ID", "RATE", "RECORD", "SIZE", "SLATE",
+    "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS", "CONTROL", "DELAY", "FILE", "FRAMES", "INPUT",
+    "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "PRODUCER_ID", "RATE", "RECORD", "SIZE", "SLATE",
     "STANDBY", "TAKEOVER", "TITLE",
 )  # fmt: skip
 """Every name that a command takes an option from, so that a command which starts others can leave them out."""

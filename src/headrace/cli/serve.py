@@ -17,6 +17,7 @@ from headrace.service.broker import (
     Broker,
     BrokerConfig,
 )
+from headrace.service.control_service import CONTROL_AUTO
 
 
 class ListenError(HeadraceError):
@@ -83,6 +84,14 @@ def serve(
             help="Let a second producer of a channel replace the first at its next keyframe, asked for or not.",
         ),
     ] = False,
+    control: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            envvar="CONTROL",
+            help="Where 'headrace status' asks: a socket at this path; auto: in your own folder; off: nowhere.",
+        ),
+    ] = CONTROL_AUTO,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -99,6 +108,7 @@ def serve(
         backlog_megabytes,
         slate_text=slate_text.strip(),
         takeover=takeover,
+        control=control,
     )
     try:
         asyncio.run(run_until_stopped(_run(config)))

@@ -85,6 +85,11 @@ class SrtEndpoint:
         return self._refusals.by_code
 
     @property
+    def producer_count(self) -> int:
+        """Producers that are connected, on the air or not."""
+        return len(self._producers)
+
+    @property
     def dropped_subscribers(self) -> Counter[str]:
         """How many subscribers the broker gave up: ``timeout``, ``acknowledges_nothing``, ``beyond_recovery``."""
         return self._subscribers.dropped

@@ -24,6 +24,7 @@ from headrace.netio.entropy import random_bytes
 from headrace.netio.peer_lines import PeerLines
 from headrace.netio.pump import Pump
 from headrace.netio.udp_socket import UdpSocket
+from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.srt.listener import ListenerOptions
 
 DEFAULT_PORT: Final = 8890
@@ -51,6 +52,7 @@ class BrokerConfig:
         backlog_megabytes: How much may lie between; more lets a new subscriber start with the next packet.
         slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
         takeover: Let every producer replace the one before it, as if it had asked for that.
+        control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
         capabilities: Fast paths to use; None probes the machine.
     """
 
@@ -61,6 +63,7 @@ class BrokerConfig:
     backlog_megabytes: float = DEFAULT_BACKLOG_MEGABYTES
     slate_text: str = ""
     takeover: bool = False
+    control: str = CONTROL_OFF
     capabilities: Capabilities | None = None
 
 
@@ -106,6 +109,8 @@ class Broker:
             fast_paths=capabilities.describe(),
             receive_buffer_bytes=self._socket.receive_buffer_bytes,
         )
+        self._control = ControlService(self._endpoint, self._socket, self._config.control)
+        await self._control.start()
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
         return self
@@ -135,6 +140,7 @@ class Broker:
     ) -> None:
         if self._slate_task is not None:
             self._slate_task.cancel()
+        await self._control.stop()
         self._pump.stop()
         self._endpoint.close(now_us())
         self._lines.close_all()

@@ -1,0 +1,143 @@
+"""A broker's status as people see it."""
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from headrace.cli.status_table import MAX_EVENT_LINES, MAX_SUBSCRIBER_LINES, duration, event_line, status_view
+
+PRODUCER = {
+    "address": "[2001:db8:1234:5678:9abc:def0:1234:5678]:50123",
+    "rtt_ms": 100.1,
+    "lost_packets": 12_345,
+    "recovered_packets": 12_300,
+    "dropped_packets": 45,
+    "received_bps": 12_345_678,
+    "buffer_ms": 123,
+}
+GROUP = {"count": 1234, "catching_up": 7, "resent_packets": 98_765, "rtt_max_ms": 250.5}
+CHANNEL = {
+    "id": "1AAA99",
+    "state": "live",
+    "state_seconds": 7384.2,
+    "keyframe_interval_ms": 2000,
+    "continuity_errors": 6,
+    "ring": {"held_ms": 9300},
+    "producer": PRODUCER,
+    "standbys": [PRODUCER],
+    "switches": {"first": 1, "takeover": 2},
+    "subscribers": GROUP,
+}
+WAITING = {**CHANNEL, "id": "2BBB99", "state": "waiting", "state_seconds": None, "producer": None,
+           "keyframe_interval_ms": None}  # fmt: skip
+SUBSCRIBER = {
+    "channel": "1AAA99",
+    "socket_id": "17a00000",
+    "address": "127.0.0.1:57561",
+    "state": "catching_up",
+    "connected_seconds": 65.0,
+    "rtt_ms": 2.5,
+    "latency_ms": 120,
+    "sent_payload_bytes": 1_500_000,
+    "resent_packets": 3,
+    "naks_packets": 2,
+    "unacknowledged_packets": 4,
+}
+EVENT = {"number": 1, "unix_ms": 1_700_000_000_000, "event": "producer gone", "channel": "A", "reason": "timeout"}
+BROKER = {
+    "headrace_version": "0.1.0",
+    "listen": "[::]:8890",
+    "uptime_seconds": 93_784.0,
+    "resident_bytes": 63_000_000,
+    "producers": 1,
+    "subscribers": 1234,
+    "received_bps": 12_345_678,
+    "sent_bps": 987_654_321,
+    "dropped_subscribers": {},
+    "refused_connections": {},
+    "ignored_packets": {},
+}
+
+
+def shown(columns: int = 80, channel_id: str | None = None, *, with_events: bool = False, **changes: Any) -> str:
+    document = {"broker": BROKER, "channels": [CHANNEL, WAITING], "subscribers": [], "events": [], **changes}
+    console = Console(width=columns, color_system=None)
+    with console.capture() as captured:
+        console.print(status_view(document, channel_id, wide=columns >= 120, with_events=with_events))
+    return captured.get()
+
+
+def test_the_broker_is_in_two_lines() -> None:
+    first, second, *_ = shown().splitlines()
+    assert first == "headrace 0.1.0 on [::]:8890, up 1d 2h, 63 MB"
+    assert second == "1 producer, 1234 subscribers, in 12.35, out 987.65 Mbit/s"
+    assert shown(broker={**BROKER, "resident_bytes": None}).splitlines()[0].endswith("up 1d 2h")
+
+
+def test_what_went_wrong_has_lines_of_its_own() -> None:
+    broker = {**BROKER, "dropped_subscribers": {"timeout": 2}, "refused_connections": {"2409": 1, "2400": 3}}
+    lines = shown(broker=broker).splitlines()
+    assert lines[2:4] == ["dropped: timeout 2", "refused: 2409 1, 2400 3"]
+
+
+def test_a_channel_is_one_line_of_80_columns() -> None:
+    lines = shown(80).splitlines()
+    assert max(map(len, lines)) <= 80
+    figures = "1AAA99 live 2h 3m 12.35 100.1 12345 12300 45 6 1234 98765"
+    assert [line for line in lines if line.split() == figures.split()]
+    waiting = ["2BBB99", "waiting", *5 * ["-"], "6", "1234", "98765"]
+    assert [line for line in lines if line.split() == waiting]
+
+
+def test_wide_terminals_show_more() -> None:
+    text = shown(140)
+    assert max(map(len, text.splitlines())) <= 140
+    line = next(line for line in text.splitlines() if line.startswith("1AAA99"))
+    assert line.split()[-8:-1] == ["2.0", "123", "9.3", "250.5", "7", "1", "3"]
+    assert "".join(text.split()).count("2001:db8") == 1
+
+
+def test_without_channels_it_says_so() -> None:
+    assert "no channels: nobody produces or subscribes" in shown(channels=[])
+
+
+def test_the_subscribers_of_one_channel_are_shown_one_by_one() -> None:
+    text = shown(80, "1AAA99", subscribers=[SUBSCRIBER])
+    assert "2BBB99" not in text
+    assert text.splitlines()[-1].split() == ["127.0.0.1:57561", "1m", "5s", "2.5", "120", "1.5", "3", "2", "4"]
+    wide = shown(140, "1AAA99", subscribers=[SUBSCRIBER]).splitlines()[-1]
+    assert wide.split()[:4] == ["127.0.0.1:57561", "17a00000", "catching", "up"]
+
+
+def test_more_subscribers_than_anybody_reads_are_left_out() -> None:
+    text = shown(80, "1AAA99", subscribers=[SUBSCRIBER] * (MAX_SUBSCRIBER_LINES + 5))
+    assert text.count("127.0.0.1:57561") == MAX_SUBSCRIBER_LINES
+    assert "... and 5 more: --json shows all" in text
+
+
+def test_the_newest_events_are_at_the_foot() -> None:
+    events = [{**EVENT, "channel": f"C{number}"} for number in range(MAX_EVENT_LINES + 3)]
+    lines = shown(with_events=True, events=events).splitlines()
+    assert lines[-1].endswith("producer gone  channel=C12  reason=timeout")
+    assert sum("producer gone" in line for line in lines) == MAX_EVENT_LINES
+    assert "producer gone" not in shown(events=events)
+
+
+def test_an_event_has_the_time_of_day() -> None:
+    time, _, rest = event_line(EVENT).partition(" ")
+    assert [len(part) for part in time.split(":")] == [2, 2, 2]
+    assert rest == "producer gone  channel=A  reason=timeout"
+
+
+def test_nothing_that_a_peer_says_can_move_the_cursor_or_is_markup() -> None:
+    event = {**EVENT, "channel": "\x1b[2J[red]x"}
+    assert "channel=?[2J[red]x" in shown(with_events=True, events=[event])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0s"), (59.9, "59s"), (60, "1m 0s"), (3599, "59m 59s"), (3600, "1h 0m"), (90_061, "1d 1h")],
+)
+def test_durations_have_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,79 @@
+"""Asking a broker from another process, here another thread."""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from headrace.service.broker import Broker, BrokerConfig
+from headrace.service.control_client import ControlClient, NoBrokerError
+from headrace.service.control_path import control_path, make_control_folder
+from headrace.service.control_service import CONTROL_AUTO
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+def test_a_broker_is_found_by_its_port_and_asked_again_and_again() -> None:
+    def ask(port: int) -> list[float]:
+        with ControlClient(port) as client:
+            return [client.status()["broker"]["uptime_seconds"] for _ in range(3)]
+
+    async def run() -> None:
+        async with Broker(BrokerConfig("127.0.0.1", 0, control=CONTROL_AUTO)) as broker:
+            first, *_, last = await asyncio.to_thread(ask, broker.port)
+            assert first <= last
+            with pytest.raises(NoBrokerError, match=f"there is one on port {broker.port}"):
+                await asyncio.to_thread(ask, broker.port % 65535 + 1)
+
+    asyncio.run(run())
+
+
+def test_without_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NoBrokerError) as raised:
+        ControlClient(8890)
+    assert str(raised.value) == (
+        "no broker of yours runs on port 8890: start one with 'headrace serve', "
+        "or name another with --port PORT or --control PATH"
+    )
+    with pytest.raises(NoBrokerError, match=f"no broker of yours runs at {tmp_path}/x: start"):
+        ControlClient(8890, tmp_path / "x")
+
+
+def test_what_a_dead_broker_left_is_no_broker() -> None:
+    make_control_folder()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(control_path(7)))
+    for port in (7, 8):
+        with pytest.raises(NoBrokerError, match=f"runs on port {port}: start"):
+            ControlClient(port)
+
+
+def test_a_socket_of_another_user_is_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(NoBrokerError, match="another user: run headrace status as the user that runs the broker"):
+        ControlClient(8890)
+
+
+def test_a_broker_that_ends_meanwhile_is_said_to_have_ended(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def end_at_once() -> None:
+            peer, _ = listener.accept()
+            peer.recv(4096)
+            peer.close()
+
+        thread = threading.Thread(target=end_at_once)
+        thread.start()
+        with ControlClient(8890, tmp_path / "s") as client, pytest.raises(NoBrokerError, match="has ended"):
+            client.status()
+        thread.join(10)

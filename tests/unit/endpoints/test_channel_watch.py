@@ -94,7 +94,7 @@ def test_a_ring_that_has_gone_round_meanwhile_is_looked_at_as_far_as_it_reaches(
 
 
 @pytest.mark.parametrize(
-    "payload", [b"G" * 100, b"no transport stream".ljust(188), b"G" + bytes(187) + bytes(188)]
+    "payload", [b"G" * 100, b"no transport stream".ljust(188), b"G\x01\x00\x10" + bytes(184 + 188)]
 )
 def test_what_is_no_whole_transport_packets_is_passed_over(payload: bytes) -> None:
     channel, watch = Channel("A", SubscriberTable()), ChannelWatch()

@@ -1,17 +1,20 @@
 """What peers can make the broker keep: nothing, or a known number of bytes; and what it does without memory."""
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import structlog
+from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.fanout_tables import address
 from tests.support.footprint import footprint_bytes
 from tests.support.mute import DATA, Mute
 from tests.support.scarce_memory import ScarceMemory
-from tests.support.srt_datagrams import control, data
+from tests.support.srt_datagrams import control, data, of_kind, words
 
+from headrace.base.sockaddr import encode_sockaddr
 from headrace.fanout.ring import DEFAULT_MAX_PACKETS, FIRST_CAPACITY_PACKETS
 from headrace.srt.handshake import Handshake, HandshakeType, decode_handshake, encode_handshake
 from headrace.srt.listener import COOKIE_LIFETIME_US, COOKIE_MINUTE_US
@@ -99,6 +102,50 @@ def test_ten_thousand_channel_names_tried_leave_nothing_behind() -> None:
     crowd.world.run(COOKIE_LIFETIME_US)
     try_names(crowd, 20_000, 1)
     assert len(endpoint._listener._ended) == 1
+
+
+def come_and_go(crowd: Crowd, producer: CallerPort, first: int, count: int) -> None:
+    """Have subscribers come, report a loss and leave; forget what the test itself keeps, and ended connections."""
+    world = crowd.world
+    lost = control(ControlType.NAK, words(crowd.model.initial_seqno))
+    for caller in range(first, first + count):
+        answers = crowd.conclude(caller, "A")
+        world.send(producer, interval_us=20 * MS)
+        socket_id = answers[0][16 + 24 : 16 + 28]
+        resent = [answer for answer, _ in world.inject(lost[:12] + socket_id + lost[16:], address(caller))]
+        assert len(of_kind(resent, DATA)) == 1
+        crowd.leave(caller, answers)
+    world.run(COOKIE_LIFETIME_US)
+    last = first + count
+    crowd.leave(last, crowd.conclude(last, "A"))
+    assert len(world.endpoint._listener._ended) == 1
+    producer.datagrams.clear()
+    world.port.outbox.calls.clear()
+    encode_sockaddr.cache_clear()
+
+
+def allocated_bytes() -> int:
+    """Return what Headrace's own code has allocated and not freed, caches of functions among it."""
+    ours = [tracemalloc.Filter(inclusive=True, filename_pattern="*/src/headrace/*")]
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces)
+
+
+def test_subscribers_that_came_and_went_leave_no_more_behind_than_as_many_before_them() -> None:
+    world = World()
+    crowd = Crowd(world)
+    producer = world.join("publish:A")
+    world.run(SECOND)
+    tracemalloc.start()
+    try:
+        with structlog.testing.capture_logs() as lines:
+            come_and_go(crowd, producer, 0, 400)
+            lines.clear()
+            before_bytes = allocated_bytes()
+            come_and_go(crowd, producer, 10_000, 400)
+            lines.clear()
+            assert allocated_bytes() < before_bytes + SOME_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_hundred_thousand_half_open_handshakes_keep_no_state() -> None:

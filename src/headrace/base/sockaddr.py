@@ -16,6 +16,7 @@ SOCKADDR_IN_BYTES: Final = 16
 PORT_BYTES: Final = slice(2, 4)
 LINUX_AF_INET: Final = 2
 LINUX_AF_INET6: Final = 10
+_IPV4_PREFIX: Final = bytes(10) + b"\xff\xff"
 
 
 @lru_cache(maxsize=4096)
@@ -36,7 +37,6 @@ def encode_sockaddr(host: str, port: int, scope_id: int = 0) -> bytes:
     return family + port_bytes + bytes(4) + address.packed + scope_id.to_bytes(4, sys.byteorder)
 
 
-@lru_cache(maxsize=4096)
 def decode_sockaddr(sockaddr: bytes) -> tuple[str, int, int]:
     """Return ``(host, port, scope_id)`` of 28 bytes made by `encode_sockaddr` or by the Linux kernel."""
     family = int.from_bytes(sockaddr[:2], sys.byteorder)
@@ -49,16 +49,20 @@ def decode_sockaddr(sockaddr: bytes) -> tuple[str, int, int]:
 
 
 def format_sockaddr(sockaddr: bytes) -> str:
-    """Return ``host:port`` for people: IPv6 in brackets, IPv4 mapped into IPv6 as plain IPv4."""
+    """Return ``host:port`` for people: IPv6 in brackets, IPv4 mapped into IPv6 as plain IPv4.
+
+    Nothing is remembered: a broker is told a new address by every subscriber that comes.
+    """
+    packed = sockaddr_host(sockaddr)
+    if packed.startswith(_IPV4_PREFIX):
+        host = ".".join(map(str, packed[len(_IPV4_PREFIX) :]))
+        return f"{host}:{int.from_bytes(sockaddr[PORT_BYTES], 'big')}"
     host, port, _ = decode_sockaddr(sockaddr)
-    address = ip_address(host)
-    if isinstance(address, IPv6Address):
-        return f"{address.ipv4_mapped}:{port}" if address.ipv4_mapped else f"[{host}]:{port}"
-    return f"{host}:{port}"
+    return f"[{host}]:{port}"
 
 
 def sockaddr_host(sockaddr: bytes) -> bytes:
     """Return the address of a sockaddr without its port, as 16 bytes of IPv6 (IPv4 mapped)."""
     if int.from_bytes(sockaddr[:2], sys.byteorder) == LINUX_AF_INET:
-        return bytes(10) + b"\xff\xff" + sockaddr[4:8]
+        return _IPV4_PREFIX + sockaddr[4:8]
     return sockaddr[8:24]

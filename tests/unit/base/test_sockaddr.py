@@ -1,6 +1,7 @@
 """Addresses as 28 bytes."""
 
 import sys
+import tracemalloc
 
 import pytest
 
@@ -70,3 +71,17 @@ def test_the_host_of_ipv4_is_the_same_however_it_came() -> None:
     assert sockaddr_host(encode_sockaddr("10.0.0.1", 80)) == mapped
     assert sockaddr_host(encode_sockaddr("::ffff:10.0.0.1", 81)) == mapped
     assert sockaddr_host(encode_sockaddr("::1", 81)) == bytes(15) + b"\1"
+
+
+def test_an_address_that_people_have_read_is_not_remembered() -> None:
+    peers = [
+        encode_sockaddr.__wrapped__(host, port) for host in ("10.0.0.1", "2001:db8::1") for port in range(500)
+    ]
+    tracemalloc.start()
+    try:
+        for peer in peers:
+            format_sockaddr(peer)
+            decode_sockaddr(peer)
+        assert tracemalloc.get_traced_memory()[0] < 10_000
+    finally:
+        tracemalloc.stop()

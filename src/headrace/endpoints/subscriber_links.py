@@ -18,11 +18,11 @@ from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts, make_resends
 from headrace.fanout.headers import control_packets
-from headrace.fanout.rebinding import MAX_REBIND_CHECKS_PER_BATCH, may_rebind
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -75,6 +75,7 @@ class SubscriberLinks:
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
+        self._moves = SubscriberMoves(table, self._channels)
         self._loss_reports = LossReports(table, ignored)
         self._lost_causes = LostCauses(table)
         self._departures = DepartureLog(events)
@@ -160,43 +161,12 @@ class SubscriberLinks:
     def _find(self, packets: PacketColumns, now_us: int) -> Rows:
         rows = self._table.find(packets.dst_socket_id, packets.addresses)
         known = rows >= 0
-        if not known.all() and self._follow_moved(packets, np.flatnonzero(~known), now_us):
+        if not known.all() and self._moves.follow(packets, np.flatnonzero(~known), now_us):
             rows = self._table.find(packets.dst_socket_id, packets.addresses)
             known = rows >= 0
         self._ignored["unknown_connection"] += int(len(rows) - known.sum())
         self._table.rows["heard_us"][rows[known]] = now_us
         return rows
-
-    def _follow_moved(self, packets: PacketColumns, positions: Rows, now_us: int) -> bool:
-        """Follow those subscribers whose port has changed; return whether there are any.
-
-        Args:
-            packets: A batch.
-            positions: Where in it the packets are that are nobody's; shape ``(n,)``.
-            now_us: The time.
-        """
-        rows = self._table.find_on_host(packets.dst_socket_id[positions], packets.addresses[positions])
-        has_moved = False
-        for place in np.flatnonzero(rows >= 0)[:MAX_REBIND_CHECKS_PER_BATCH].tolist():
-            position, row = int(positions[place]), int(rows[place])
-            kind = int(packets.control_type[position])
-            if may_rebind(self._table, row, kind, packets.body(position), now_us):
-                self._move(row, packets.address(position), now_us)
-                has_moved = True
-        return has_moved
-
-    def _move(self, row: int, address: bytes, now_us: int) -> None:
-        entry = self._table.rows[row]
-        channel = self._channels[row]
-        _log.info(
-            "subscriber moved",
-            channel=channel.channel_id,
-            address=format_sockaddr(address),
-            old_address=format_sockaddr(bytes(entry["address"])),
-        )
-        entry["address"] = np.frombuffer(address, np.uint8)
-        entry["heard_us"] = now_us
-        channel.subscribers.refresh()
 
     def _handle_acks(self, packets: PacketColumns, rows: Rows, positions: Rows, now_us: int) -> None:
         if not len(positions):

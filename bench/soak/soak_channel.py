@@ -55,8 +55,13 @@ class SoakChannel:
         return encode_packet(NULL_PID, 0, stamp.ljust(_NULL_PAYLOAD_BYTES, b"\xff")) + video
 
 
-def read_stamp(payload: bytes) -> tuple[int, int]:
-    """Return a payload's number, and when it was sent in microseconds since 1970."""
+def read_stamp(payload: bytes) -> tuple[int, int] | None:
+    """Return a payload's number, and when it was sent in microseconds since 1970.
+
+    None is for the broker's own packets, which announce that another producer's follow.
+    """
+    if (payload[1] & 0x1F) << 8 | payload[2] != NULL_PID:
+        return None
     number, sent_us = _STAMP.unpack_from(payload, _HEADER_BYTES)
     return number, sent_us
 

@@ -134,7 +134,10 @@ class SoakSubscriber:
                 self._time(datagram[HEADER_BYTES:], arrived_us)
 
     def _time(self, payload: bytes, arrived_us: int) -> None:
-        number, sent_us = read_stamp(payload)
+        stamp = read_stamp(payload)
+        if stamp is None:
+            return
+        number, sent_us = stamp
         if number <= self._newest_number:
             self._tally.faults["payload out of order"] += 1
         self._newest_number = number

@@ -17,6 +17,9 @@ from bench.soak.verdict import Verdict, Window, comparison_windows, judge, media
 from bench.soak.visit import STAY_US, make_visit
 
 from headrace.mpegts.packet import TS_PACKET_BYTES, decode_packet
+from headrace.mpegts.psi import ProgramAssociation, ProgramMap
+from headrace.mpegts.splice import Splice
+from headrace.mpegts.tables import Tables
 
 MIB = 1 << 20
 VIDEO = bytes(6 * TS_PACKET_BYTES)
@@ -199,12 +202,21 @@ def test_what_is_given_up_is_counted_once_by_who_gave_it_up() -> None:
 def test_a_stamped_payload_is_a_transport_stream_that_players_can_read() -> None:
     channel = SoakChannel("A", [])
     payload = channel.stamp(VIDEO)
-    number, sent_us = read_stamp(channel.stamp(VIDEO))
-    assert read_stamp(payload)[0] == 0
-    assert (number, sent_us >= read_stamp(payload)[1] > 0) == (1, True)
+    first, second = read_stamp(payload), read_stamp(channel.stamp(VIDEO))
+    assert first is not None
+    assert second is not None
+    assert (first[0], second[0]) == (0, 1)
+    assert second[1] >= first[1] > 0
     assert len(payload) == 7 * TS_PACKET_BYTES
     assert decode_packet(payload[:TS_PACKET_BYTES]).pid == 0x1FFF
     assert payload[TS_PACKET_BYTES:] == VIDEO
+
+
+def test_what_the_broker_says_between_two_producers_carries_no_stamp() -> None:
+    tables = Tables(ProgramAssociation(1, 0, ((1, 0x1000),)), ProgramMap(1, 0, 0x100, (), ()))
+    mark = Splice(None, tables, {}).mark()
+    assert len(mark) >= TS_PACKET_BYTES
+    assert read_stamp(mark) is None
 
 
 def test_the_crowd_is_spread_over_channels_links_and_ways_to_leave() -> None:

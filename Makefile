@@ -44,7 +44,7 @@ format: .venv ## format the code and mend what can be mended
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
 
-bench: .venv ## sending cost, 300 subscribers, first pictures and a rush of joins, measured on this machine
+bench: .venv ## sending cost, 300 subscribers, added latency, first pictures, a rush of joins, on this machine
 	$(RUN) python -m bench
 
 soak: .venv ## a broker for an hour with 200 subscribers that come and go, and loss (MINUTES=3: shorter; JSON=FILE: results)

@@ -1,9 +1,10 @@
-"""``make bench``: what packets and subscribers cost, the wait for a first picture, and many who join at once."""
+"""``make bench``: what packets and subscribers cost, what a broker adds to a packet's way, how joining goes."""
 
 import sys
 import tempfile
 from pathlib import Path
 
+from bench.added_latency import LatencyPlan, measure_added_latency, print_added_latency
 from bench.fanout_load import LoadPlan, measure_fanout_load, print_fanout_load
 from bench.first_frame import JoinPlan, encode_group, free_port, measure_first_frames, print_first_frames
 from bench.join_storm import measure_join_storm, print_join_storm
@@ -12,13 +13,16 @@ from bench.send_cost import measure_send_cost, print_send_cost
 
 def main() -> None:
     """Run all, or those that are named."""
-    wanted = sys.argv[1:] or ["send_cost", "fanout_load", "first_frame", "join_storm"]
+    wanted = sys.argv[1:] or ["send_cost", "fanout_load", "added_latency", "first_frame", "join_storm"]
     if "send_cost" in wanted:
         print_send_cost(measure_send_cost())
         print()
     if "fanout_load" in wanted:
         with tempfile.TemporaryDirectory() as scratch:
             print_fanout_load(measure_fanout_load(free_port(), Path(scratch), LoadPlan()))
+        print()
+    if "added_latency" in wanted:
+        print_added_latency(measure_added_latency(LatencyPlan()))
         print()
     if "first_frame" in wanted:
         units = encode_group()

@@ -14,7 +14,7 @@ import select
 import socket
 import sys
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -42,13 +42,23 @@ _ACK_WORDS: Final = 11
 _WIRE: Final = np.dtype(">u4")
 
 
+class BatchReceiver(Protocol):
+    """Reads a subscriber's socket; of each datagram the first 8 bytes are needed."""
+
+    def receive_batch(self, batch: DatagramBatch) -> int:
+        """Fill ``batch`` with what has come and return how many datagrams that are."""
+
+    def close(self) -> None:
+        """Close the socket."""
+
+
 @dataclass(slots=True)
 class LightSubscriber:
     """What one subscriber knows.
 
     Attributes:
         udp: Its socket, connected to the broker.
-        receiver: The same socket, for reading in bulk.
+        receiver: Reads the same socket in bulk; may be exchanged.
         parameters: What its handshake agreed on.
         next_index: One past the newest packet that came.
         received_packets: Different data packets that came.
@@ -56,7 +66,7 @@ class LightSubscriber:
     """
 
     udp: socket.socket
-    receiver: UdpSocket
+    receiver: BatchReceiver
     parameters: ConnectionParameters
     next_index: int
     received_packets: int
@@ -93,18 +103,22 @@ class LightSubscribers:
         host: Numeric address of the broker.
         port: Its UDP port.
         stream_id: What all of them ask for.
+
+    Attributes:
+        all: Those that are connected.
     """
 
     def __init__(self, host: str, port: int, stream_id: str) -> None:
         self._address = host, port
         self._options = CallerOptions(stream_id=stream_id)
-        self._all: list[LightSubscriber] = []
+        self.all: list[LightSubscriber] = []
         self._by_descriptor: dict[int, int] = {}
         self._poll = select.epoll()
         self._batch = DatagramBatch(128)
         self._recovered = self._acks = self._ackacks = 0
         self._first_us = self._newest_us = 0
         self._phase = 0
+        self._tick_us = now_us()
 
     def connect(self, count: int) -> None:
         """Open ``count`` connections.
@@ -113,10 +127,10 @@ class LightSubscribers:
             HeadraceError: The broker refused, or did not answer.
         """
         allow_open_files(count + 100)
-        while len(self._all) < count:
-            self._connect_some(min(CALLERS_AT_ONCE, count - len(self._all)))
-        peers = [subscriber.parameters for subscriber in self._all]
-        self._next = np.array([subscriber.next_index for subscriber in self._all], np.int64)
+        while len(self.all) < count:
+            self._connect_some(min(CALLERS_AT_ONCE, count - len(self.all)))
+        peers = [subscriber.parameters for subscriber in self.all]
+        self._next = np.array([subscriber.next_index for subscriber in self.all], np.int64)
         self._acked = self._next.copy()
         self._settled = self._next.copy()
         self._sent_us = np.full(count, now_us(), np.int64)
@@ -148,34 +162,39 @@ class LightSubscribers:
 
     def _admit(self, udp: socket.socket, parameters: ConnectionParameters) -> None:
         receiver = UdpSocket(udp, probe_capabilities())
-        self._by_descriptor[udp.fileno()] = len(self._all)
+        self._by_descriptor[udp.fileno()] = len(self.all)
         self._poll.register(udp, select.EPOLLIN)
         first = parameters.receive_seqno
-        self._all.append(LightSubscriber(udp, receiver, parameters, first, 0, set()))
+        self.all.append(LightSubscriber(udp, receiver, parameters, first, 0, set()))
 
     def run(self) -> None:
         """Receive and acknowledge until a line comes on standard input and no data has come for a while."""
         self._poll.register(sys.stdin, select.EPOLLIN)
         is_ending = False
-        tick_us = now_us()
         while not is_ending or now_us() - self._newest_us < QUIET_US:
-            for descriptor, _ in self._poll.poll(0.001, len(self._all) + 1):
-                if descriptor == sys.stdin.fileno():
-                    self._poll.unregister(sys.stdin)
-                    is_ending = True
-                else:
-                    self._read(self._by_descriptor[descriptor])
-                if now_us() >= tick_us:
-                    tick_us = self._tick(tick_us)
-            if now_us() >= tick_us:
-                tick_us = self._tick(tick_us)
+            if self.turn():
+                self._poll.unregister(sys.stdin)
+                is_ending = True
 
-    def _tick(self, due_us: int) -> int:
-        self._acknowledge(now_us())
-        return max(due_us + ACK_INTERVAL_US // ACK_PHASES, now_us() - ACK_INTERVAL_US)
+    def turn(self, wait_seconds: float = 0.001) -> bool:
+        """Wait for datagrams, take them, do what is due; return whether standard input has a line, if watched."""
+        has_line = False
+        for descriptor, _ in self._poll.poll(wait_seconds, len(self.all) + 1):
+            if descriptor in self._by_descriptor:
+                self._read(self._by_descriptor[descriptor])
+            else:
+                has_line = True
+            self._acknowledge_if_due()
+        self._acknowledge_if_due()
+        return has_line
+
+    def _acknowledge_if_due(self) -> None:
+        if now_us() >= self._tick_us:
+            self._acknowledge(now_us())
+            self._tick_us = max(self._tick_us + ACK_INTERVAL_US // ACK_PHASES, now_us() - ACK_INTERVAL_US)
 
     def _read(self, number: int) -> None:
-        subscriber = self._all[number]
+        subscriber = self.all[number]
         batch = self._batch
         while count := subscriber.receiver.receive_batch(batch):
             words = np.ascontiguousarray(batch.data[:count, :8]).view(_WIRE)
@@ -235,7 +254,7 @@ class LightSubscribers:
     def _acknowledge(self, time_us: int) -> None:
         """Send the full ACKs of the subscribers whose tick it is, and the keepalives of those that say nothing."""
         self._phase = (self._phase + 1) % ACK_PHASES
-        group = np.arange(self._phase, len(self._all), ACK_PHASES)
+        group = np.arange(self._phase, len(self.all), ACK_PHASES)
         waited_us = time_us - self._sent_us[group]
         is_open = (self._settled[group] < self._acked[group]) & (waited_us >= ACK_REPEAT_US)
         due = group[(self._next[group] > self._acked[group]) | is_open]
@@ -254,15 +273,15 @@ class LightSubscribers:
         packets[:, 4] = self._next[numbers] & SEQNO_MASK
         packets[:, 5:] = (1000, 500, 8192, 240, 1000, 312_000)
         for number, packet in zip(numbers.tolist(), packets[:, :words], strict=True):
-            send(self._all[number].udp, packet.tobytes())
+            send(self.all[number].udp, packet.tobytes())
         self._sent_us[numbers] = time_us
 
     def report(self) -> LightReport:
         """Return what was seen."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return LightReport(
-            received_packets=[subscriber.received_packets for subscriber in self._all],
-            missing_packets=[len(subscriber.missing) for subscriber in self._all],
+            received_packets=[subscriber.received_packets for subscriber in self.all],
+            missing_packets=[len(subscriber.missing) for subscriber in self.all],
             recovered_packets=self._recovered,
             acks_sent_packets=self._acks,
             ackacks_received_packets=self._ackacks,
@@ -272,9 +291,9 @@ class LightSubscribers:
 
     def close(self) -> None:
         """Say goodbye and close every socket."""
-        if self._all:
-            self._send(np.arange(len(self._all)), ControlType.SHUTDOWN, HEADER_BYTES // 4 + 1, now_us())
-        for subscriber in self._all:
+        if self.all:
+            self._send(np.arange(len(self.all)), ControlType.SHUTDOWN, HEADER_BYTES // 4 + 1, now_us())
+        for subscriber in self.all:
             subscriber.receiver.close()
         self._poll.close()
 

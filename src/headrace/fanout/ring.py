@@ -24,7 +24,18 @@ PACKET_BYTES: Final = 1316
 """What all encoders put into a packet: seven transport packets."""
 GROW_AGAIN_US: Final = 10_000_000
 """Where there was no memory to grow, it is asked for again after so long: asking at each packet takes time."""
+LOANS_PER_RETENTION: Final = 8
+"""Loans of an eighth of a retention are one: a single loan for all would never end where somebody joins every
+moment, and the ring be twice as large."""
 EMPTY: Final = -1
+
+
+class _Loan(NamedTuple):
+    """Packets from ``begin`` on are needed until ``until_us`` by who was sent them since ``since_us``."""
+
+    begin: int
+    since_us: int
+    until_us: int
 
 
 class BacklogLimit(NamedTuple):
@@ -73,8 +84,7 @@ class Ring:
     __slots__ = (
         "_backlog",
         "_grow_again_us",
-        "_lent_index",
-        "_lent_until_us",
+        "_loans",
         "_max_packets",
         "_retention_us",
         "backlog_index",
@@ -96,8 +106,7 @@ class Ring:
         self._retention_us = retention_us
         self._max_packets = max_packets
         self._backlog = backlog
-        self._lent_index = 0
-        self._lent_until_us = 0
+        self._loans: list[_Loan] = []
         self._grow_again_us: int | None = None
         self.failed_growths = 0
         self.backlog_index: int | None = None
@@ -179,7 +188,7 @@ class Ring:
             is_backlog = age_us < self._backlog.age_us
         else:
             is_backlog = False
-        is_lent = index >= self._lent_index and time_us < self._lent_until_us
+        is_lent = any(index >= loan.begin and time_us < loan.until_us for loan in self._loans)
         return is_backlog or (is_lent and age_us < self._backlog.age_us + self._retention_us)
 
     def start_index(self, time_us: int) -> int:
@@ -199,9 +208,12 @@ class Ring:
 
         Without this they would be the backlog's no more as soon as the next keyframe comes.
         """
-        is_over = time_us >= self._lent_until_us
-        self._lent_index = index if is_over else min(self._lent_index, index)
-        self._lent_until_us = time_us + self._retention_us
+        loans = [loan for loan in self._loans if time_us < loan.until_us]
+        since_us = time_us
+        if loans and time_us - loans[-1].since_us < self._retention_us // LOANS_PER_RETENTION:
+            newest = loans.pop()
+            index, since_us = min(index, newest.begin), newest.since_us
+        self._loans = [*loans, _Loan(index, since_us, time_us + self._retention_us)]
 
     def _try_to_grow(self, capacity: int, time_us: int) -> bool:
         """Have ``capacity`` slots, and say whether that went well; after a failure try no more for a while."""

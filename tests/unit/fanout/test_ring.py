@@ -238,21 +238,15 @@ def test_what_is_lent_is_kept_for_a_retention_although_it_is_no_backlog_any_more
     assert ring.capacity_packets == capacity
 
 
-def test_two_loans_keep_what_the_longer_one_needs() -> None:
+@pytest.mark.parametrize(("time_us", "kept"), [(1_499_999, [0, 1]), (1_500_000, [1])])
+def test_two_loans_keep_each_what_it_needs(time_us: int, kept: list[int]) -> None:
     ring = Ring(retention_us=1_000_000)
     for index in range(256):
         ring.put(index, payload(index), 0)
     ring.lend(0, 500_000)
     ring.lend(200, 1_200_000)
-    ring.put(256, payload(256), 2_000_000)
-    assert held(ring, range(2)) == [0, 1]
-    ring = Ring(retention_us=1_000_000)
-    for index in range(256):
-        ring.put(index, payload(index), 0)
-    ring.lend(0, 100_000)
-    ring.lend(200, 1_200_000)
-    ring.put(256, payload(256), 2_000_000)
-    assert held(ring, range(2)) == [1]
+    ring.put(256, payload(256), time_us)
+    assert held(ring, range(2)) == kept
 
 
 def test_a_loan_that_is_renewed_for_ever_keeps_nothing_for_ever() -> None:
@@ -261,6 +255,18 @@ def test_a_loan_that_is_renewed_for_ever_keeps_nothing_for_ever() -> None:
         ring.lend(0, index * 10_000)
         ring.put(index, payload(index), index * 10_000)
     assert ring.capacity_packets == 512
+
+
+def test_where_somebody_joins_every_moment_no_more_is_kept_than_each_may_ask_for_again() -> None:
+    ring = Ring(retention_us=1_000_000, backlog=BacklogLimit(10_000_000))
+    for index in range(3_000):
+        keyframe = index // 100 * 100
+        ring.put(index, payload(index), index * 10_000)
+        ring.backlog_index = keyframe
+        ring.lend(keyframe, index * 10_000)
+        oldest_lent = max(0, index - 100) // 100 * 100
+        assert ring.holds(np.arange(oldest_lent, index + 1)).all()
+    assert ring.capacity_packets == 256
 
 
 def test_without_memory_to_grow_the_newest_packets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.simnet.link import SimLink
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.processes import BrokerProgram, wait_until
+from tests.support.recordings import without_last_units
 from tests.support.srt_programs import (
     PACKET_BYTES,
     FfmpegDecoder,
@@ -36,12 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_whole_frames(ts: bytes, path: Path) -> Path:
-    """Write a recording without the frame of each stream that was not over when it ended."""
-    packets = packets_of(ts[: len(ts) // 188 * 188])
-    decoded = [decode_packet(packet) for packet in packets]
-    last = {packet.pid: at for at, packet in enumerate(decoded) if packet.payload_unit_start}
-    whole = (packet for at, packet in enumerate(packets) if at < last.get(decoded[at].pid, -1))
-    path.write_bytes(b"".join(whole))
+    path.write_bytes(without_last_units(ts))
     return path
 
 

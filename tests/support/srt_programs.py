@@ -188,8 +188,17 @@ class FfmpegSubscriber(Program):
 class FfmpegDecoder(Program):
     """``ffmpeg`` that subscribes and writes a line for each picture that it has decoded to its standard output."""
 
-    def __init__(self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_decoder") -> None:
-        command = [find_program("ffmpeg"), "-v", "error", "-i", ffmpeg_url(broker, "A"), "-map", "0:v"]
+    def __init__(
+        self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_decoder", *, analyze_seconds: float = 5
+    ) -> None:
+        command = [
+            find_program("ffmpeg"),
+            "-v",
+            "error",
+            "-analyzeduration",
+            str(int(analyze_seconds * 1_000_000)),
+        ]
+        command += ["-i", ffmpeg_url(broker, "A"), "-map", "0:v"]
         super().__init__([*command, "-flush_packets", "1", "-f", "framemd5", "pipe:1"], folder, name)
 
     @property

@@ -7,7 +7,8 @@ import argparse
 import socket
 from typing import Final
 
-SUBSCRIBE: Final = b"subscribe"
+SUBSCRIBE: Final = b"\xff" * 16
+"""For those who read it as an SRT header, a control packet."""
 BUFFER_BYTES: Final = 8 << 20
 
 

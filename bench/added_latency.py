@@ -36,6 +36,7 @@ WARM_UP_FRAMES: Final = 15
 """After a pause, caches and the core's clock are cold."""
 SETTLE_US: Final = 200_000
 """After a window's last packet; what has not come by then counts as missing."""
+TURN_SECONDS: Final = 0.001
 SAMPLED_AT_MOST: Final = 100
 BUSY_SHARE: Final = 0.9
 """Of its core: a load that needs more may send frames late and together."""
@@ -135,7 +136,10 @@ def measure_added_latency(plan: LatencyPlan) -> AddedLatency:
                 closing(SrtLoad(ports[0], plan.subscribers, sampled)) as srt_load,
             ):
                 pairs = [
-                    (_run_window(broker, srt_load, plan), _run_window(relay, plain_load, plan))
+                    (
+                        _run_window(broker, srt_load, plain_load, plan),
+                        _run_window(relay, plain_load, srt_load, plan),
+                    )
                     for _ in range(plan.windows)
                 ]
         finally:
@@ -162,12 +166,12 @@ def _own_cores() -> Iterator[int]:
         os.sched_setaffinity(0, cores)
 
 
-def _run_window(process: MeasuredProcess, load: Load, plan: LatencyPlan) -> LatencyWindow:
-    _send_frames(load, WARM_UP_FRAMES)
+def _run_window(process: MeasuredProcess, load: Load, idle: Load, plan: LatencyPlan) -> LatencyWindow:
+    _send_frames(load, idle, WARM_UP_FRAMES)
     load.take_arrivals_us(0, 0)
     started_us, first_packet = now_us(), load.sent_packets
     before, load_before = process.core_time, read_core_time(os.getpid())
-    sent_us = _send_frames(load, round(plan.window_seconds * FRAMES_PER_SECOND))
+    sent_us = _send_frames(load, idle, round(plan.window_seconds * FRAMES_PER_SECOND))
     elapsed_seconds = (now_us() - started_us) / 1e6
     after, load_after = process.core_time, read_core_time(os.getpid())
     arrivals_us = load.take_arrivals_us(first_packet, len(sent_us))
@@ -181,17 +185,21 @@ def _run_window(process: MeasuredProcess, load: Load, plan: LatencyPlan) -> Late
     )
 
 
-def _send_frames(load: Load, frames: int) -> list[int]:
-    """Send so many on time and receive until all have come; return the times just before each packet."""
+def _send_frames(load: Load, idle: Load, frames: int) -> list[int]:
+    """Send so many on time and receive until all have come; return the times just before each packet.
+
+    The idle load's connections are kept alive meanwhile.
+    """
     start_us = now_us()
     sent_us: list[int] = []
     for number in range(frames):
         while now_us() < start_us + number * 1_000_000 // FRAMES_PER_SECOND:
-            load.turn()
+            load.turn(TURN_SECONDS)
+        idle.turn(0)
         sent_us += load.send_frame()
     end_us = now_us() + SETTLE_US
     while now_us() < end_us:
-        load.turn()
+        load.turn(TURN_SECONDS)
     return sent_us
 
 

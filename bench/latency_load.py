@@ -91,8 +91,8 @@ class Load(Protocol):
     def send_frame(self) -> list[int]:
         """Send the packets of one frame; return the times just before each, microseconds since 1970."""
 
-    def turn(self) -> None:
-        """Receive and do what is due, for a millisecond or more."""
+    def turn(self, wait_seconds: float) -> None:
+        """Wait so long for datagrams, take them, do what is due; every few seconds, or the other side goes."""
 
     def take_arrivals_us(self, first_packet: int, packets: int) -> NDArray[np.float64]:
         """Return when packets came, as of `StampedReceiver`; shape ``(packets, sampled)``, in table order."""
@@ -136,10 +136,10 @@ class SrtLoad:
         self.sent_packets += PACKETS_PER_FRAME
         return send_stamped(self._peer.udp, self._peer.connection.poll_datagrams())
 
-    def turn(self) -> None:
+    def turn(self, wait_seconds: float) -> None:
         """See `Load`."""
         self._peer.turn(now_us())
-        self._light.turn()
+        self._light.turn(wait_seconds)
 
     def take_arrivals_us(self, first_packet: int, packets: int) -> NDArray[np.float64]:
         """See `Load`."""
@@ -193,9 +193,9 @@ class PlainLoad:
         rest = bytes(HEADER_BYTES - 4 + PAYLOAD_BYTES)
         return send_stamped(self._udp, [n.to_bytes(4, "big") + rest for n in range(first, self.sent_packets)])
 
-    def turn(self) -> None:
+    def turn(self, wait_seconds: float) -> None:
         """See `Load`."""
-        for descriptor, _ in self._poll.poll(0.001, len(self._receivers)):
+        for descriptor, _ in self._poll.poll(wait_seconds, len(self._receivers)):
             self._receivers[descriptor].receive_batch(self._batch)
 
     def take_arrivals_us(self, first_packet: int, packets: int) -> NDArray[np.float64]:

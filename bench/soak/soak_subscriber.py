@@ -197,7 +197,9 @@ class SoakSubscriber:
             self._tally.faults["packet given up by the broker"] += gone
 
     def handle_tick(self, time_us: int) -> None:
-        """Do what is due, every 10 ms."""
+        """Do what is due, every 10 ms; nothing is once it is over."""
+        if self.is_over:
+            return
         if self.is_mute:
             self._handle_mute_tick(time_us)
         elif self._parameters is None:

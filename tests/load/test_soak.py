@@ -12,10 +12,12 @@ from bench.soak.gaps import GIVE_UP_US, Gaps
 from bench.soak.reading import BrokerLog, Reading
 from bench.soak.report import print_verdict, reading_line, to_json
 from bench.soak.soak_channel import SoakChannel, read_stamp
+from bench.soak.soak_subscriber import SoakSubscriber
 from bench.soak.tally import Tally
 from bench.soak.verdict import Verdict, Window, comparison_windows, judge, median_in
 from bench.soak.visit import STAY_US, make_visit
 
+from headrace.base.datagram_batch import DatagramBatch
 from headrace.mpegts.packet import TS_PACKET_BYTES, decode_packet
 from headrace.mpegts.psi import ProgramAssociation, ProgramMap
 from headrace.mpegts.splice import Splice
@@ -217,6 +219,14 @@ def test_what_the_broker_says_between_two_producers_carries_no_stamp() -> None:
     mark = Splice(None, tables, {}).mark()
     assert len(mark) >= TS_PACKET_BYTES
     assert read_stamp(mark) is None
+
+
+def test_a_subscriber_that_was_cut_off_before_its_turn_does_nothing_more() -> None:
+    visit = make_visit(0, [SoakChannel("A", [])], Random(1))
+    subscriber = SoakSubscriber(9, visit, Tally(), Random(1), DatagramBatch(1))
+    subscriber.close()
+    subscriber.handle_tick(0)
+    assert subscriber.is_over
 
 
 def test_the_crowd_is_spread_over_channels_links_and_ways_to_leave() -> None:

@@ -59,8 +59,7 @@ class Crowd:
         for place in range(self._phase, len(self._seats), ACK_PHASES):
             subscriber = self._seats[place]
             if subscriber is not None:
-                if not subscriber.is_over:
-                    subscriber.handle_tick(time_us)
+                subscriber.handle_tick(time_us)
                 if subscriber.is_over or subscriber.is_mute:
                     self._leave_seat(place, subscriber)
             elif joins < MAX_JOINS_PER_TICK:

@@ -153,7 +153,7 @@ def test_streams_go_on_when_the_next_producer_is_of_another_make(
         assert min(widths.values()) >= GROUP
 
 
-@pytest.mark.xdist_group("one_timeline_2")
+@pytest.mark.xdist_group("one_timeline_1")
 def test_a_takeover_loses_no_picture_and_shows_none_twice(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:

@@ -79,7 +79,8 @@ class Crowd:
 
     def _leave_seat(self, place: int, subscriber: SoakSubscriber) -> None:
         self._seats[place] = None
-        del self._by_descriptor[subscriber.descriptor]
+        if self._by_descriptor[subscriber.descriptor] is subscriber:  # or another one has its descriptor by now
+            del self._by_descriptor[subscriber.descriptor]
         if subscriber.is_mute:
             self._poll.unregister(subscriber.descriptor)
             self._mute.append(subscriber)

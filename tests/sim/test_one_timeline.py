@@ -132,10 +132,10 @@ def test_a_standby_on_the_air_makes_room_for_the_first_when_that_comes_back() ->
     play(world, 60, standby)
     again = Encoder(world, PUBLISH, seed=3)
     play(world, 60, standby, again)
-    assert world.channel("A").switches == {"first": 1, "silence": 1, "takeover": 1}
+    assert world.channel("A").succession.switches == {"first": 1, "silence": 1, "takeover": 1}
     again.port.is_dead = True
     play(world, 60, standby)
-    assert world.channel("A").switches["silence"] == 2
+    assert world.channel("A").succession.switches["silence"] == 2
     world.run(SECOND)
     assert standby.port.connection.close_reason is None
     assert errors(subscriber) == 0
@@ -171,4 +171,4 @@ def test_two_producers_that_fall_silent_in_turn_end_no_subscription() -> None:
     assert errors(subscriber) == 0
     assert lost_packets(subscriber) == 0
     assert subscriber.connection.close_reason is None
-    assert sum(world.channel("A").switches.values()) >= 3
+    assert sum(world.channel("A").succession.switches.values()) >= 3

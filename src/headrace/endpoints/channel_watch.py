@@ -68,7 +68,7 @@ class ChannelWatch:
 
     def count_continuity(self, channel: Channel) -> Iterator[None]:
         """Count the errors in what has come since the last look; give way after each piece of it."""
-        end_index = channel.hopeless_index
+        end_index = channel.succession.hopeless_index
         self._next_index = max(self._next_index, channel.ring.next_index - channel.ring.capacity_packets)
         while self._next_index < end_index:
             piece_end = min(end_index, self._next_index + PIECE_PACKETS)

@@ -57,7 +57,7 @@ class LossReports:
             seqno_offset=int(entry["seqno_offset"]),
             start_index=int(entry["start_index"]),
             next_index=int(entry["next_index"]),
-            hopeless_index=channel.hopeless_index,
+            hopeless_index=channel.succession.hopeless_index,
             ring=channel.ring,
         )
         return self._within_limits(answer, row, channel, now_us)

@@ -127,13 +127,13 @@ class ProducerLinks:
         except PacketError as error:
             self._ignored[error.reason] += 1
             return None
-        fresh = link.channel.handle_payload(link.producer, index, payload, header.timestamp_us, now_us)
+        fresh = link.channel.succession.handle_payload(link.producer, index, payload, header.timestamp_us, now_us)
         self._follow(link.channel, now_us)
         return (link.channel, fresh) if fresh else None
 
     def _follow(self, channel: Channel, now_us: int) -> None:
         """Tell who has gone on the air, close whom others have replaced, and look again soon if need be."""
-        for switch in channel.poll_switches():
+        for switch in channel.succession.poll_switches():
             self._events.note(
                 "producer on the air",
                 channel=channel.channel_id,
@@ -141,9 +141,9 @@ class ProducerLinks:
                 cause=switch.cause,
                 held_packets=switch.held_packets,
             )
-        for producer in channel.poll_closing():
+        for producer in channel.succession.poll_closing():
             self._close(producer, now_us)
-        if channel.needs_timer and channel not in self._watched:
+        if channel.succession.needs_timer and channel not in self._watched:
             self._watched.add(channel)
             if self._watch_us is None:
                 self._watch_us = now_us + WATCH_INTERVAL_US
@@ -227,7 +227,7 @@ class ProducerLinks:
         watched, self._watched, self._watch_us = self._watched, set(), None
         fresh = []
         for channel in watched:
-            indices = channel.handle_timer(now_us)
+            indices = channel.succession.handle_timer(now_us)
             self._follow(channel, now_us)
             if indices:
                 fresh.append((channel, indices))

@@ -78,7 +78,7 @@ def channel_facts(channel: Channel, watch: ChannelWatch, table: SubscriberTable,
         "keyframe_starts": channel.keyframe_starts,
         "live_starts": channel.live_starts,
         "ring": _ring_facts(channel.ring),
-        "switches": dict(channel.switches),
+        "switches": dict(channel.succession.switches),
         "producer": None
         if producer is None
         else producer_facts(producer, channel.ring, watch.received.bps, now_us),

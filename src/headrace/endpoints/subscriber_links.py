@@ -89,7 +89,7 @@ class SubscriberLinks:
         start_index = channel.start(now_us)
         backlog_packets = channel.ring.next_index - start_index
         row = self._table.add(parameters, address, start_index)
-        channel.allow_latency(parameters.send_latency_us)
+        channel.succession.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
         if backlog_packets:
             self._catch_ups.add(row, channel, now_us)
@@ -111,7 +111,7 @@ class SubscriberLinks:
         if not channel.subscribers:
             return
         self._tails.restart(channel)
-        if channel.poll_backlog():
+        if channel.succession.poll_backlog():
             self._catch_ups.add_all(channel, now_us)
         entries = self._table.rows
         wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))

@@ -1,55 +1,12 @@
 """A channel: what its producers stream under one id, one after another, for as long as the id exists."""
 
-from collections import Counter
-from typing import Final, Literal, NamedTuple
-
-import numpy as np
-
-from headrace.base.datagram_batch import U8Array
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel_stream import ChannelStream
 from headrace.hub.lineup import Lineup
-from headrace.hub.producer import Claim, Producer
-from headrace.hub.standby import Standby
-from headrace.mpegts.packet import PAT_PID
-from headrace.mpegts.splice import Splice, blank, unit_start
-
-MAX_PATIENCE_US: Final = 1_000_000
-"""So long a libsrt sender keeps a packet at least. While one is missing, none after it is acknowledged either."""
-MAX_PICTURE_US: Final = 100_000
-"""A take-over waits for the end of the picture that is being sent, and not longer than this."""
-MAX_HELD_AT_ONCE_PACKETS: Final = 64
-"""A keyframe of 84 kB: what a link for the channel bears at once."""
-
-SwitchCause = Literal["first", "return", "takeover", "silence"]
-
-
-class Switch(NamedTuple):
-    """Another producer's packets go on the air.
-
-    Attributes:
-        producer: Whose.
-        replaced: Who was on the air until now, or None.
-        cause: ``first`` in the channel's life; ``return``, nobody was on the air; ``takeover``; ``silence`` of the
-            one before.
-        held_packets: So many are sent that came earlier.
-    """
-
-    producer: Producer
-    replaced: Producer | None
-    cause: SwitchCause
-    held_packets: int
-
-
-class _Retired(NamedTuple):
-    """Who was on the air: what is missing before ``end_index`` is still taken from it until ``until_us``."""
-
-    producer: Producer
-    splice: Splice | None
-    end_index: int
-    until_us: int
+from headrace.hub.producer import Producer
+from headrace.hub.succession import Succession
 
 
 class Channel:
@@ -64,222 +21,46 @@ class Channel:
         channel_id: As given.
         stream: What subscribers get.
         ring: Its packets.
+        succession: Lets its producers follow each other.
         subscribers: Who gets them.
-        lineup: Who makes them, and who stands by.
         forwarded_us: When packets were last sent on.
         forwarded_index: One past the newest packet sent on.
         keyframe_starts: Subscribers that started with a keyframe.
         live_starts: Subscribers that had to start with the next packet: no producer, no keyframe within the limit.
-        switches: How often another producer went on the air, by cause.
     """
 
     __slots__ = (
-        "_closing",
-        "_has_backlog",
-        "_longest_latency_us",
-        "_retired",
-        "_successor",
-        "_switches",
         "channel_id",
         "forwarded_index",
         "forwarded_us",
         "keyframe_starts",
-        "lineup",
         "live_starts",
         "ring",
         "stream",
         "subscribers",
-        "switches",
+        "succession",
     )
 
     def __init__(self, channel_id: str, table: SubscriberTable, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
         self.channel_id = channel_id
         self.stream = ChannelStream(backlog)
         self.ring = self.stream.ring
+        self.succession = Succession(self.stream)
         self.subscribers = SubscriberGroup(table)
-        self.lineup = Lineup()
         self.forwarded_us = 0
         self.forwarded_index = 0
         self.keyframe_starts = 0
         self.live_starts = 0
-        self.switches: Counter[SwitchCause] = Counter()
-        self._longest_latency_us = 0
-        self._successor: tuple[Standby, int] | None = None
-        self._retired: _Retired | None = None
-        self._closing: list[Producer] = []
-        self._has_backlog = False
-        self._switches: list[Switch] = []
+
+    @property
+    def lineup(self) -> Lineup:
+        """Who makes the packets, and who stands by."""
+        return self.succession.lineup
 
     @property
     def producer(self) -> Producer | None:
         """Who is on the air, or None."""
-        return self.lineup.on_air
-
-    @property
-    def needs_timer(self) -> bool:
-        """Whether `handle_timer` is to be called every few milliseconds."""
-        return bool(self.lineup.standbys) or self._retired is not None
-
-    def join(self, producer: Producer, now_us: int) -> None:
-        """Let a producer in: on the air at once if the channel has never had a packet, else in its turn."""
-        if self.ring.next_index == 0 and not self.lineup:
-            self._put_on_air(producer, now_us)
-            self._note(Switch(producer, None, "first", 0))
-        else:
-            self.lineup.stand_by(producer, now_us)
-
-    def leave(self, producer: Producer) -> None:
-        """Forget a producer; what it sent stays, but nobody starts there, as that would not be live."""
-        if producer is self.lineup.on_air:
-            self.stream.end()
-        if self._retired is not None and self._retired.producer is producer:
-            self._retired = None
-        if self._successor is not None and self._successor[0].producer is producer:
-            self._successor = None
-        self.lineup.remove(producer)
-
-    def handle_payload(
-        self, producer: Producer, index: int, payload: U8Array, timestamp_us: int, now_us: int
-    ) -> list[int]:
-        """Take one packet of one of its producers; return the indices of packets that are new in the ring.
-
-        Args:
-            producer: Has joined.
-            index: The packet's in the producer's connection, unbounded.
-            payload: Shape ``(length,)``.
-            timestamp_us: The producer's, 32 bits.
-            now_us: The time.
-        """
-        place = producer.timeline.place(index)
-        if place is None:
-            return []
-        time_us = producer.channel_time_us(timestamp_us)
-        standby = self.lineup.standby_of(producer) if self.lineup.standbys else None
-        if standby is not None:
-            standby.put(place, payload, time_us, now_us)
-            return self._switch_if_due(now_us)
-        if producer is not self.lineup.on_air:
-            return self._handle_retired(place, payload, time_us)
-        self.lineup.heard_us = now_us
-        if self._successor is not None:
-            return self._handle_last(place, payload, time_us, now_us)
-        is_whole = not producer.connection.receiver.losses
-        return [place] if self.stream.put(place, payload, time_us, is_whole=is_whole) else []
-
-    def _handle_last(self, place: int, payload: U8Array, time_us: int, now_us: int) -> list[int]:
-        """Take a packet of who is to be replaced, up to where the next picture begins."""
-        pid = self.stream.video_pid
-        content = payload.tobytes()
-        end = None if pid is None else unit_start(content, pid)
-        if end is None:
-            fresh = [place] if self.stream.put(place, payload, time_us) else []
-            return fresh + self._switch_if_due(now_us)
-        fresh = []
-        if end and self.stream.put(place, np.frombuffer(blank(content, end, len(content)), np.uint8), time_us):
-            fresh = [place]
-        return fresh + self._switch_to_successor(now_us)
-
-    def _handle_retired(self, place: int, payload: U8Array, time_us: int) -> list[int]:
-        retired = self._retired
-        if retired is None or place >= retired.end_index:
-            return []
-        return [place] if self.stream.put_late(place, payload, time_us, retired.splice) else []
-
-    def handle_timer(self, now_us: int) -> list[int]:
-        """Switch to another producer if it is due; return the indices of packets that are new in the ring."""
-        if self._retired is not None and now_us >= self._retired.until_us:
-            self._dismiss_retired()
-        return self._switch_if_due(now_us)
-
-    def _switch_if_due(self, now_us: int) -> list[int]:
-        if self._successor is not None:
-            return self._switch_to_successor(now_us) if now_us >= self._successor[1] else []
-        standby = self.lineup.next_up(now_us)
-        if standby is None:
-            return []
-        is_speaking = self.lineup.on_air is not None and not self.lineup.is_silent(now_us)
-        if is_speaking and self.stream.video_pid is not None:
-            self._successor = standby, now_us + MAX_PICTURE_US
-            return []
-        return self._switch_to(standby, now_us)
-
-    def _switch_to_successor(self, now_us: int) -> list[int]:
-        if self._successor is None:
-            raise AssertionError("called only when somebody is to go on the air")
-        standby, self._successor = self._successor[0], None
-        return self._switch_to(standby, now_us)
-
-    def _switch_to(self, standby: Standby, now_us: int) -> list[int]:
-        begin = standby.start_index(now_us)
-        if begin is None:
-            return []
-        replaced, producer = self.lineup.on_air, standby.producer
-        packets = standby.packets(begin)
-        cause: SwitchCause = "return" if replaced is None else "takeover"
-        if replaced is not None and producer.claim is Claim.STAND_BY:
-            cause = "silence"
-        if replaced is not None:
-            self._replace(replaced, now_us, is_demoted=cause == "silence")
-        start = self.ring.next_index
-        self.stream.begin(standby.starts.tables, now_us)
-        shift = self.ring.next_index - begin
-        producer.timeline.move(begin, self.ring.next_index)
-        self._put_on_air(producer, now_us)
-        is_whole = True
-        for place, (index, content, time_us) in enumerate(packets, begin):
-            is_whole = is_whole and place == index
-            tables_at = unit_start(content, PAT_PID) if index == begin else 0
-            payload = np.frombuffer(blank(content, 0, tables_at or 0), np.uint8)
-            # What was held may be due already; stamped as of now it can be recovered if it is lost.
-            self.stream.put(index + shift, payload, max(time_us, now_us), is_whole=is_whole)
-        self._has_backlog = len(packets) > MAX_HELD_AT_ONCE_PACKETS
-        self._note(Switch(producer, replaced, cause, len(packets)))
-        return self.stream.new_since(start)
-
-    def _put_on_air(self, producer: Producer, now_us: int) -> None:
-        self.lineup.put_on_air(producer, now_us)
-        self.allow_latency(0)
-
-    def _replace(self, producer: Producer, now_us: int, *, is_demoted: bool) -> None:
-        """Take ``producer`` off the air: it stands by from now on, or may only send what is still missing."""
-        if is_demoted or producer.claim is Claim.STAND_BY:
-            producer.claim = Claim.STAND_BY
-            self.lineup.stand_by(producer, now_us)
-            return
-        self._dismiss_retired()
-        until_us = now_us + producer.connection.receiver.clock.latency_us
-        self._retired = _Retired(producer, self.stream.splice, self.ring.next_index, until_us)
-
-    def _dismiss_retired(self) -> None:
-        if self._retired is not None:
-            self._closing.append(self._retired.producer)
-            self._retired = None
-
-    def _note(self, switch: Switch) -> None:
-        self.switches[switch.cause] += 1
-        self._switches.append(switch)
-
-    def poll_switches(self) -> list[Switch]:
-        """Return who has gone on the air, once."""
-        switches, self._switches = self._switches, []
-        return switches
-
-    def poll_backlog(self) -> bool:
-        """Return, once, whether a switch has brought more packets than can be sent to everybody at once."""
-        has_backlog, self._has_backlog = self._has_backlog, False
-        return has_backlog
-
-    def poll_closing(self) -> list[Producer]:
-        """Return the producers whose connections are to be closed, once: others have replaced them."""
-        closing, self._closing = self._closing, []
-        return closing
-
-    def allow_latency(self, latency_us: int) -> None:
-        """Ask the producer for a missing packet as long as a subscriber with this latency can still use it."""
-        self._longest_latency_us = max(self._longest_latency_us, min(latency_us, MAX_PATIENCE_US))
-        if self.producer is not None:
-            own_us = self.producer.connection.parameters.receive_latency_us
-            self.producer.connection.receiver.clock.latency_us = max(own_us, self._longest_latency_us)
+        return self.succession.lineup.on_air
 
     def start(self, now_us: int) -> int:
         """Return the index of the packet with which a subscriber that joins now starts, and count how."""
@@ -289,19 +70,3 @@ class Channel:
         else:
             self.live_starts += 1
         return start_index
-
-    @property
-    def hopeless_index(self) -> int:
-        """What is older than this and not in the ring will never come."""
-        if self.producer is None:
-            return self.ring.next_index
-        hopeless_index = _hopeless_index(self.producer)
-        return (
-            hopeless_index
-            if self._retired is None
-            else min(hopeless_index, _hopeless_index(self._retired.producer))
-        )
-
-
-def _hopeless_index(producer: Producer) -> int:
-    return producer.timeline.channel_index(producer.connection.receiver.delivery_index)

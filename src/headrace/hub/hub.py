@@ -77,13 +77,13 @@ class Hub:
         """Let an admitted producer in; return the one that is gone and that it replaces, if any."""
         gone = channel.lineup.holder if producer.claim is Claim.PRODUCE else None
         if gone is not None:
-            channel.leave(gone)
-        channel.join(producer, now_us)
+            channel.succession.leave(gone)
+        channel.succession.join(producer, now_us)
         return gone
 
     def remove_producer(self, channel: Channel, producer: Producer) -> None:
         """Note that ``producer`` has ended."""
-        channel.leave(producer)
+        channel.succession.leave(producer)
         self.release(channel)
 
     def release(self, channel: Channel) -> None:

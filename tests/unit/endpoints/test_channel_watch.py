@@ -69,10 +69,10 @@ def test_what_is_still_waited_for_is_not_counted_yet() -> None:
         producer.send(payload, world.now_us)
         world.run(0)
     channel = world.channel("A")
-    assert channel.hopeless_index < channel.ring.next_index
+    assert channel.succession.hopeless_index < channel.ring.next_index
     pieces = exhaust(watch.count_continuity(channel))
     world.run(SECOND)
-    assert channel.hopeless_index == channel.ring.next_index
+    assert channel.succession.hopeless_index == channel.ring.next_index
     assert (pieces, exhaust(watch.count_continuity(channel))) == (0, 1)
 
 
@@ -146,7 +146,7 @@ def test_the_rate_is_of_the_producer_there_is_now() -> None:
         producer.connection.receiver.statistics.received_payload_bytes = 125
         watch.note_producer(channel, (number * 10 + 1) * SECOND)
         assert watch.received.bps == 1000
-    channel.leave(producer)
+    channel.succession.leave(producer)
     watch.note_producer(channel, 30 * SECOND)
     assert watch.received.bps == 0
 

@@ -12,6 +12,7 @@ from bench.soak.gaps import GIVE_UP_US, Gaps
 from bench.soak.reading import BrokerLog, Reading
 from bench.soak.report import print_verdict, reading_line, to_json
 from bench.soak.soak_channel import SoakChannel, read_stamp
+from bench.soak.soak_load import Crowd
 from bench.soak.soak_subscriber import SoakSubscriber
 from bench.soak.tally import Tally
 from bench.soak.verdict import Verdict, Window, comparison_windows, judge, median_in
@@ -227,6 +228,21 @@ def test_a_subscriber_that_was_cut_off_before_its_turn_does_nothing_more() -> No
     subscriber.close()
     subscriber.handle_tick(0)
     assert subscriber.is_over
+
+
+def test_one_that_gets_the_descriptor_of_one_that_has_left_keeps_it() -> None:
+    crowd = Crowd(9, 2, [SoakChannel("A", [])], Tally(), Random(1))
+    crowd._take_seat(0)
+    first = crowd._seats[0]
+    assert first is not None
+    first.close()
+    crowd._take_seat(1)
+    second = crowd._seats[1]
+    assert second is not None
+    assert second.descriptor == first.descriptor
+    crowd._leave_seat(0, first)
+    assert crowd._by_descriptor == {second.descriptor: second}
+    crowd.close()
 
 
 def test_the_crowd_is_spread_over_channels_links_and_ways_to_leave() -> None:

@@ -3,8 +3,11 @@
 Both run in one thread, so that no subscriber is scheduled between the time before a send and the send itself.
 """
 
+import itertools
 import select
 import socket
+from collections.abc import Iterator
+from random import Random
 from typing import Final, Protocol
 
 import numpy as np
@@ -17,6 +20,9 @@ from numpy.typing import NDArray
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.seqno import SEQNO_MASK
 from headrace.fanout.subscriber_table import MAX_SUBSCRIBERS
+from headrace.mpegts.muxer import Muxer
+from headrace.mpegts.packet import TS_PACKET_BYTES
+from headrace.mpegts.stream_type import StreamType
 from headrace.netio.capabilities import probe_capabilities
 from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.udp_socket import UdpSocket
@@ -26,9 +32,14 @@ from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES
 CHANNEL_ID: Final = "ADDED"
 PAYLOAD_BYTES: Final = 1316
 PACKETS_PER_FRAME: Final = 8
+PICTURE_BYTES: Final = 9_700
+"""With the program tables of a keyframe it takes 55 of a frame's 56 transport packets."""
+KEYFRAME_INTERVAL_FRAMES: Final = 60
 SUBSCRIBE_ATTEMPTS: Final = 200
 SUBSCRIBE_RETRY_SECONDS: Final = 0.1
 
+_SLICE: Final = bytes.fromhex("00000001 41")
+_NULL_PACKET: Final = bytes.fromhex("471fff10").ljust(TS_PACKET_BYTES, b"\xff")
 _READ_BYTES: Final = 16
 """Of a datagram; nobody needs more."""
 
@@ -115,11 +126,12 @@ class SrtLoad:
 
     def __init__(self, port: int, subscribers: int, sampled: int) -> None:
         self.sent_packets = 0
-        # First the producer's handshake: it waits until the broker has started.
-        self._peer = SrtPeer("127.0.0.1", port, CallerOptions(stream_id=f"publish:{CHANNEL_ID}"))
-        self._peer.connect()
+        self._frames = frames()
         self._light = LightSubscribers("127.0.0.1", port, CHANNEL_ID)
         self._light.connect(subscribers)
+        # The producer comes last: nobody keeps its connection alive while a thousand others shake hands.
+        self._peer = SrtPeer("127.0.0.1", port, CallerOptions(stream_id=f"publish:{CHANNEL_ID}"))
+        self._peer.connect()
         in_order = sorted(self._light.all, key=lambda one: one.parameters.peer_socket_id % MAX_SUBSCRIBERS)
         self._sampled: list[tuple[int, StampedReceiver]] = []
         for number in spread_over(subscribers, sampled):
@@ -131,8 +143,8 @@ class SrtLoad:
     def send_frame(self) -> list[int]:
         """See `Load`."""
         self._peer.flush()
-        for _ in range(PACKETS_PER_FRAME):
-            self._peer.connection.send(bytes(PAYLOAD_BYTES), now_us())
+        for payload in next(self._frames):
+            self._peer.connection.send(payload, now_us())
         self.sent_packets += PACKETS_PER_FRAME
         return send_stamped(self._peer.udp, self._peer.connection.poll_datagrams())
 
@@ -169,6 +181,7 @@ class PlainLoad:
 
     def __init__(self, port: int, subscribers: int, sampled: int) -> None:
         self.sent_packets = 0
+        self._frames = frames()
         allow_open_files(2 * subscribers + 200)
         self._udp = open_connected(("127.0.0.1", port))
         self._poll = select.epoll()
@@ -190,8 +203,9 @@ class PlainLoad:
         """See `Load`."""
         first = self.sent_packets
         self.sent_packets += PACKETS_PER_FRAME
-        rest = bytes(HEADER_BYTES - 4 + PAYLOAD_BYTES)
-        return send_stamped(self._udp, [n.to_bytes(4, "big") + rest for n in range(first, self.sent_packets)])
+        numbered = enumerate(next(self._frames), first)
+        datagrams = [number.to_bytes(4, "big") + bytes(HEADER_BYTES - 4) + payload for number, payload in numbered]
+        return send_stamped(self._udp, datagrams)
 
     def turn(self, wait_seconds: float) -> None:
         """See `Load`."""
@@ -208,6 +222,18 @@ class PlainLoad:
         for receiver in self._receivers.values():
             receiver.close()
         self._udp.close()
+
+
+def frames() -> Iterator[list[bytes]]:
+    """Yield the payloads of a stream's frames, all of the same size: null packets fill the last payload."""
+    muxer = Muxer([StreamType.H264])
+    picture = _SLICE + Random(1).randbytes(PICTURE_BYTES)
+    for number in itertools.count():
+        is_key = number % KEYFRAME_INTERVAL_FRAMES == 0
+        ts = muxer.write(0, picture, 90_000 + 3000 * number, random_access=is_key)
+        missing_packets = (PACKETS_PER_FRAME * PAYLOAD_BYTES - len(ts)) // TS_PACKET_BYTES
+        ts += _NULL_PACKET * missing_packets
+        yield [ts[at : at + PAYLOAD_BYTES] for at in range(0, len(ts), PAYLOAD_BYTES)]
 
 
 def send_stamped(udp: socket.socket, datagrams: list[bytes]) -> list[int]:

@@ -1,5 +1,6 @@
 """The bench of added latency, short: its figures are the machine's as much as ours, so none is asserted."""
 
+import itertools
 import json
 import math
 import os
@@ -18,10 +19,11 @@ from bench.added_latency import (
     print_added_latency,
     to_json,
 )
-from bench.latency_load import StampedReceiver, spread_over
+from bench.latency_load import PACKETS_PER_FRAME, PAYLOAD_BYTES, StampedReceiver, frames, spread_over
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.seqno import SEQNO_MASK
+from headrace.mpegts.packet import decode_packet
 
 QUIET = LatencyWindow(
     packets=Spread(1, 2, 3, 4),
@@ -84,6 +86,14 @@ def test_those_who_are_sampled_are_spread_from_the_first_to_the_last(
     count: int, sampled: int, places: list[int]
 ) -> None:
     assert spread_over(count, sampled) == places
+
+
+def test_every_frame_is_whole_transport_packets_in_as_many_full_payloads() -> None:
+    for payloads in itertools.islice(frames(), 130):
+        assert [len(payload) for payload in payloads] == [PAYLOAD_BYTES] * PACKETS_PER_FRAME
+        pids = [decode_packet(p[at : at + 188]).pid for p in payloads for at in range(0, PAYLOAD_BYTES, 188)]
+        assert len(pids) == 7 * PACKETS_PER_FRAME
+        assert 1 <= pids.count(0x1FFF) <= 4
 
 
 def test_the_first_arrival_of_a_packet_counts_across_the_wrap() -> None:

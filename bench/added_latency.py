@@ -243,16 +243,25 @@ def complaints(latency: AddedLatency) -> list[str]:
     """Return what makes the figures those of something else than the broker."""
     found = []
     for name, windows in ("broker", latency.broker), ("relay", latency.relay):
-        waited, load_waited, load_core = (
-            statistics.median(getattr(window, share) for window in windows)
-            for share in ("waited_share", "load_waited_share", "load_core_share")
-        )
-        if waited > WAITED_SHARE:
-            found.append(f"something else had the {name}'s core for {100 * waited:.0f} % of the time it wanted it")
-        if load_waited > WAITED_SHARE:
-            found.append(f"something else had the load's core for {100 * load_waited:.0f} % of its time ({name})")
-        if load_core > BUSY_SHARE:
-            found.append(f"the load itself was the limit: {100 * load_core:.0f} % of its core ({name})")
+        for said, share, limit in (
+            (f"something else had the {name}'s core while that wanted it", "waited_share", WAITED_SHARE),
+            (
+                f"something else had the load's core while the {name} was measured",
+                "load_waited_share",
+                WAITED_SHARE,
+            ),
+            (
+                f"the load itself was the limit of the {name}, by its share of a core",
+                "load_core_share",
+                BUSY_SHARE,
+            ),
+        ):
+            over = [value for window in windows if (value := getattr(window, share)) > limit]
+            if over:
+                most = f"{100 * max(over):.0f} %"
+                found.append(
+                    f"{said}: above {100 * limit:.0f} % in {len(over)} of {len(windows)} windows, up to {most}"
+                )
         if missing := sum(window.missing for window in windows):
             found.append(f"{missing} packets had not come at the end of their window ({name})")
     return found

@@ -40,7 +40,7 @@ QUIET = LatencyWindow(
 
 
 def latency_of(window: LatencyWindow) -> AddedLatency:
-    return AddedLatency(10, 10, [window] * 3, [QUIET] * 3, "none")
+    return AddedLatency(10, 10, [QUIET, window, QUIET], [QUIET] * 3, "none")
 
 
 def test_broker_and_relay_are_measured_at_every_subscriber(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_broker_and_relay_are_measured_at_every_subscriber(capsys: pytest.Captur
         (replace(QUIET, waited_share=0.2), "broker's core"),
         (replace(QUIET, load_waited_share=0.2), "load's core"),
         (replace(QUIET, load_core_share=0.95), "the load itself was the limit"),
-        (replace(QUIET, missing=2), "6 packets had not come"),
+        (replace(QUIET, missing=2), "2 packets had not come"),
     ],
 )
 def test_what_spoils_the_figures_is_said(changed: LatencyWindow, said: str) -> None:

@@ -58,6 +58,8 @@ def print_verdict(verdict: Verdict, tally: Tally) -> None:
     )
     for name, count in verdict.faults.items():
         print(f"FAULT: {name}: {count}")
+    for name, count in verdict.excused_faults.items():
+        print(f"while something else had the cores: {name}: {count}")
     for line in verdict.complaints[:_MAX_COMPLAINTS]:
         print(f"LOGGED: {line}")
     if verdict.is_disturbed:

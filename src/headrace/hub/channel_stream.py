@@ -10,7 +10,7 @@ from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit, Ring
 from headrace.hub.last_counters import last_counters
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
-from headrace.mpegts.splice import Splice
+from headrace.mpegts.splice import Splice, unit_start
 from headrace.mpegts.tables import Tables
 
 _DATAGRAM_BYTES = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
@@ -45,6 +45,13 @@ class ChannelStream:
     def video_pid(self) -> int | None:
         """The PID of the pictures, or None."""
         return self._starts.video_pid
+
+    def picture_start(self, payload: bytes) -> int | None:
+        """Return the offset at which a picture begins in a payload as its producer sent it, or None."""
+        pid = self.video_pid
+        if pid is not None and self.splice is not None:
+            pid = self.splice.source_pid(pid)
+        return None if pid is None else unit_start(payload, pid)
 
     @property
     def keyframe_indices(self) -> tuple[int, int]:

@@ -139,9 +139,10 @@ class Succession:
 
     def _handle_last(self, place: int, payload: U8Array, time_us: int, now_us: int) -> list[int]:
         """Take a packet of who is to be replaced, up to where the next picture begins."""
-        pid = self._stream.video_pid
         content = payload.tobytes()
-        end = None if pid is None else unit_start(content, pid)
+        # A packet that comes late may be the beginning of the picture that is being sent.
+        is_newest = place >= self._stream.ring.next_index
+        end = self._stream.picture_start(content) if is_newest else None
         if end is None:
             fresh = [place] if self._stream.put(place, payload, time_us) else []
             return fresh + self._switch_if_due(now_us)

@@ -91,6 +91,10 @@ class Splice:
         self._routes = {pid: route for pid, route in self._routes.items() if self._pids.get(pid, pid) == route.pid}
         self._units = {PAT_PID: sections_to_unit([encode_pat(tables.pat)]), after.pmt_pid: pmt_unit}
 
+    def source_pid(self, pid: int) -> int:
+        """Return which PID of the stream that goes on has become ``pid``."""
+        return next((old_pid for old_pid, new_pid in self._pids.items() if new_pid == pid), pid)
+
     def mark(self) -> bytes:
         """Return packets, to be sent before the first one, that announce the jump of clock and counters."""
         if self._tables is None:

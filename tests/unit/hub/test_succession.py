@@ -7,6 +7,7 @@ import pytest
 from tests.support.groups import VIDEO_PID, pictures
 from tests.support.senders import FIRST, FRAME_US, SECOND_US, START_US, Sender
 from tests.support.srt_datagrams import PARAMETERS, THERE, data
+from tests.support.transport import tables
 
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
@@ -14,8 +15,10 @@ from headrace.hub.producer import Claim, Producer
 from headrace.hub.standby import SILENCE_US
 from headrace.hub.succession import MAX_HELD_AT_ONCE_PACKETS, MAX_PATIENCE_US, MAX_PICTURE_US
 from headrace.mpegts.continuity import ContinuityCounters
-from headrace.mpegts.packet import packet_pid
+from headrace.mpegts.packet import PAT_PID, packet_pid
+from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.splice import unit_start
+from headrace.mpegts.stream_type import StreamType
 from headrace.srt.connection import Connection
 
 
@@ -155,6 +158,47 @@ def test_a_takeover_does_not_wait_for_ever_for_the_end_of_the_picture() -> None:
     assert channel.succession.handle_timer(START_US + MAX_PICTURE_US - 1) == []
     assert channel.succession.handle_timer(START_US + MAX_PICTURE_US) != []
     assert channel.producer is second.producer
+
+
+def test_a_picture_whose_beginning_was_lost_and_comes_late_is_sent_to_its_end() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()
+    first.frames(1, START_US)
+    late, end = first.groups.next_frame()
+    second.frames(1, START_US)
+    first.send([end], START_US + 1_000, first=5)
+    assert first.send([late], START_US + 2_000, first=4) == [4]
+    assert channel.producer is first.producer
+    first.send(first.groups.next_frame(), START_US + 3_000, first=6)
+    assert channel.producer is second.producer
+    assert pictures(content(channel)) == pictures([*first.sent, late, end, *second.sent])
+
+
+def test_a_takeover_waits_for_the_end_of_a_picture_whose_pid_was_changed() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, seed=2)
+    first.frames(1, START_US)
+    channel.succession.leave(first.producer)
+    second.join().send(with_other_pid(second.groups.next_frame()), START_US)
+    third = Sender(channel, Claim.TAKE_OVER, seed=3).join()
+    third.frames(1, START_US + FRAME_US)
+    begin, end = with_other_pid(second.groups.next_frame())
+    assert channel.producer is second.producer
+    second.send([begin, end], START_US + FRAME_US)
+    assert channel.producer is third.producer, "a picture begins"
+
+
+def with_other_pid(payloads: list[bytes]) -> list[bytes]:
+    """Return the payloads with the pictures on PID 0x200, and tables that say so."""
+    ts = b"".join(payloads)
+    new_tables = tables(streams=(ElementaryStream(StreamType.H264, 0x200),))
+    if packet_pid(ts) == PAT_PID:
+        ts = new_tables + ts[len(new_tables) :]
+    packets = [ts[at : at + 188] for at in range(0, len(ts), 188)]
+    moved = [
+        one[:1] + bytes([one[1] & 0xE0 | 2]) + one[2:] if packet_pid(one) == VIDEO_PID else one for one in packets
+    ]
+    return [b"".join(moved[at : at + 7]) for at in range(0, len(moved), 7)]
 
 
 def test_the_picture_that_is_being_sent_is_cut_where_the_next_one_begins() -> None:

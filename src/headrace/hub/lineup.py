@@ -35,8 +35,8 @@ class Lineup:
     @property
     def holder(self) -> Producer | None:
         """Whom a producer that asks for nothing special would have to wait for."""
-        if self.on_air is not None:
-            return None if self.on_air.claim is Claim.STAND_BY else self.on_air
+        if self.on_air is not None and self.on_air.claim is not Claim.STAND_BY:
+            return self.on_air
         waiting = (standby.producer for standby in self.standbys if standby.producer.claim is not Claim.STAND_BY)
         return next(waiting, None)
 

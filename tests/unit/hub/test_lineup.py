@@ -82,7 +82,7 @@ def test_an_ordinary_producer_has_to_wait_for_whom_nothing_special_replaces() ->
     first = waiting(lineup)
     assert lineup.holder is first
     lineup.put_on_air(standby, NOW_US)
-    assert lineup.holder is None
+    assert lineup.holder is first, "it waits for its keyframe"
     lineup.put_on_air(first, NOW_US)
     assert lineup.holder is first
 

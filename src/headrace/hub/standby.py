@@ -60,8 +60,9 @@ class Standby:
     def start_index(self, now_us: int) -> int | None:
         """Return with which packet it would go on the air, or None while there is none.
 
-        That is its newest keyframe. A stream without pictures, or of another kind, needs none; one that has
-        brought no keyframe for too long starts with its next packet.
+        That is its newest keyframe. A stream without pictures, or of another kind, needs none, and starts where
+        one that has just fallen silent ended; one that has brought no keyframe for too long starts with its next
+        packet.
         """
         if self.ring.next_index == 0:
             return None
@@ -69,7 +70,8 @@ class Standby:
         if begin < self.ring.next_index:
             return begin
         if not self._is_transport_stream or self._has_only_sound:
-            return int(self.ring.indices[self.ring.indices != EMPTY].min())
+            is_young = (self.ring.indices != EMPTY) & (now_us - self.ring.times_us < SILENCE_US)
+            return int(self.ring.indices[is_young].min(initial=self.ring.next_index))
         return self.ring.next_index if now_us - self._since_us >= KEYFRAME_PATIENCE_US else None
 
     @property

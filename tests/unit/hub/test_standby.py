@@ -58,3 +58,13 @@ def test_it_is_silent_after_a_while_without_packets() -> None:
     standby = make_standby(b"one")
     assert not standby.is_silent(NOW_US + SILENCE_US - 1)
     assert standby.is_silent(NOW_US + SILENCE_US)
+
+
+def test_sound_alone_starts_where_one_that_has_just_fallen_silent_ended() -> None:
+    sound = tables(streams=(ElementaryStream(StreamType.AAC_ADTS, 0x100),))
+    standby = make_standby()
+    for index in range(200):
+        now_us = NOW_US + index * 100_000
+        standby.put(index, np.frombuffer(sound, np.uint8), now_us, now_us)
+    assert standby.start_index(now_us) == 197
+    assert standby.start_index(now_us + SILENCE_US) == 200

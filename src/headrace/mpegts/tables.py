@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
+from headrace.mpegts.packet import NULL_PID
 from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, ElementaryStream, ProgramAssociation, ProgramMap
 from headrace.mpegts.stream_type import StreamType
 
@@ -42,7 +43,7 @@ def continue_tables(before: Tables, after: Tables) -> tuple[Tables, dict[int, in
     A stream takes the PID of one of its type, so that a player which has chosen its streams plays on. Others keep
     their PID, or get one that nothing had. The version changes if anything else does.
     """
-    pids = _match(before.pmt.streams, after.pmt.streams)
+    pids = _match(before.pmt.streams, after.pmt.streams) | _match_clocks(before.pmt, after.pmt)
     taken = set(before.pids) | {before.pmt_pid} | set(pids.values())
     for pid in sorted(after.pids - pids.keys()):
         pids[pid] = pid if pid not in taken else next(free for free in count(FIRST_FREE_PID) if free not in taken)
@@ -68,6 +69,14 @@ def _match(before: tuple[ElementaryStream, ...], after: tuple[ElementaryStream, 
             free.remove(twin)
             pids[stream.pid] = twin.pid
     return pids
+
+
+def _match_clocks(before: ProgramMap, after: ProgramMap) -> dict[int, int]:
+    """Return the PID of a clock reference that no stream carries: that of such a one before; none stays none."""
+    if after.pcr_pid == NULL_PID:
+        return {NULL_PID: NULL_PID}
+    is_apart = (pmt.pcr_pid not in {NULL_PID, *(stream.pid for stream in pmt.streams)} for pmt in (before, after))
+    return {after.pcr_pid: before.pcr_pid} if all(is_apart) else {}
 
 
 def _kind(stream: ElementaryStream) -> tuple[object, ...]:

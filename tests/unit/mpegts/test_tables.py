@@ -1,5 +1,6 @@
 """How one stream takes the PIDs of another."""
 
+from headrace.mpegts.packet import NULL_PID
 from headrace.mpegts.psi import Descriptor, ElementaryStream, ProgramAssociation, ProgramMap
 from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables, continue_tables
@@ -83,3 +84,21 @@ def test_a_clock_reference_of_its_own_gets_a_pid_too() -> None:
     tables, pids = continue_tables(before, Tables(ProgramAssociation(1, 0, ((1, 0x1000),)), pmt))
     assert pids == {0x200: 0x100, 0x100: 0x101}
     assert tables.pmt.pcr_pid == 0x101
+
+
+def with_clock(pcr_pid: int) -> Tables:
+    pmt = ProgramMap(1, 0, pcr_pid, (), (ElementaryStream(StreamType.H264, 0x100),))
+    return Tables(ProgramAssociation(1, 0, ((1, 0x1000),)), pmt)
+
+
+def test_a_clock_reference_of_its_own_takes_the_pid_of_the_one_before() -> None:
+    before = with_clock(0x50)
+    assert continue_tables(before, with_clock(0x50)) == (before, {0x100: 0x100, 0x50: 0x50})
+    assert continue_tables(before, with_clock(0x60)) == (before, {0x100: 0x100, 0x60: 0x50})
+
+
+def test_a_stream_without_a_clock_reference_gets_none() -> None:
+    before = with_clock(NULL_PID)
+    assert continue_tables(before, before)[0] == before
+    assert continue_tables(with_clock(0x50), before)[0].pmt.pcr_pid == NULL_PID
+    assert continue_tables(before, with_clock(0x50))[1] == {0x100: 0x100, 0x50: 0x50}

@@ -3,7 +3,7 @@
 Source: ``docs/reference/statistics.md``, "a running broker", has every key with its kind and unit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
 
 def snapshot_pieces(
-    endpoint: SrtEndpoint, watches: ChannelWatches, now_us: int, *, subscribers_of: str | None
+    endpoint: SrtEndpoint, watches: ChannelWatches, now_us: Callable[[], int], *, subscribers_of: str | None
 ) -> Iterator[Piece]:
     """Return the lists of a snapshot one after another, each in pieces of at most about a millisecond.
 
@@ -47,13 +47,13 @@ def snapshot_pieces(
     Args:
         endpoint: Is looked at.
         watches: What was seen of its channels before.
-        now_us: The time.
+        now_us: Tells the time, which goes on between two pieces.
         subscribers_of: Id of the channel whose subscribers are wanted; ``*`` for all, None for none.
     """
     channels = list(endpoint.hub.channels.values())
     for at in range(0, len(channels), CHANNELS_PER_PIECE):
         some = channels[at : at + CHANNELS_PER_PIECE]
-        yield Piece("channels", [channel_facts(one, watches.of(one), endpoint.table, now_us) for one in some])
+        yield Piece("channels", [channel_facts(one, watches.of(one), endpoint.table, now_us()) for one in some])
     wanted = [one for one in channels if subscribers_of in {"*", one.channel_id}]
     for channel in wanted:
         for items in _subscribers(endpoint.table, channel, now_us):
@@ -143,7 +143,7 @@ def _buffer_ms(producer: Producer, ring: Ring) -> int:
     return int(np.ptp(ring.times_us[ring.slots(waiting)])) // 1000 if len(waiting) else 0
 
 
-def _subscribers(table: SubscriberTable, channel: Channel, now_us: int) -> Iterator[list[Facts]]:
+def _subscribers(table: SubscriberTable, channel: Channel, now_us: Callable[[], int]) -> Iterator[list[Facts]]:
     behind_rows = channel.subscribers.behind_rows
     rows = np.concatenate([channel.subscribers.columns.rows, behind_rows])
     socket_ids = table.rows["socket_id"][rows]
@@ -151,7 +151,7 @@ def _subscribers(table: SubscriberTable, channel: Channel, now_us: int) -> Itera
         some = rows[at : at + SUBSCRIBERS_PER_PIECE]
         # Meanwhile a row may be free, or another subscriber's.
         same = some[table.rows["socket_id"][some] == socket_ids[at : at + SUBSCRIBERS_PER_PIECE]]
-        yield subscriber_facts(table, channel, same, now_us)
+        yield subscriber_facts(table, channel, same, now_us())
 
 
 def subscriber_facts(table: SubscriberTable, channel: Channel, rows: Rows, now_us: int) -> list[Facts]:

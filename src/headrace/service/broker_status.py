@@ -56,7 +56,7 @@ class BrokerStatus:
 
     def _document(self, subscribers_of: str | None) -> Iterator[str]:
         yield f'{{"version":{STATUS_VERSION},"broker":{_json(self.broker_facts())}'
-        pieces = snapshot_pieces(self._endpoint, self._watches, now_us(), subscribers_of=subscribers_of)
+        pieces = snapshot_pieces(self._endpoint, self._watches, now_us, subscribers_of=subscribers_of)
         left = list(_LISTS)
         for name, of_list in groupby(pieces, lambda piece: piece.name):
             left.remove(name)

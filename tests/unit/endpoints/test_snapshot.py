@@ -13,7 +13,7 @@ from headrace.endpoints.snapshot import CHANNELS_PER_PIECE, SUBSCRIBERS_PER_PIEC
 
 def lists(world: World, *, subscribers_of: str | None = "*") -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"channels": [], "subscribers": [], "events": []}
-    pieces = snapshot_pieces(world.endpoint, ChannelWatches(), world.now_us, subscribers_of=subscribers_of)
+    pieces = snapshot_pieces(world.endpoint, ChannelWatches(), lambda: world.now_us, subscribers_of=subscribers_of)
     for name, items in pieces:
         found[name] += items
     return found
@@ -112,7 +112,7 @@ def test_two_thousand_subscribers_come_in_pieces_each_of_a_few() -> None:
     fill(world, "A", 2000)
     for number in range(3 * CHANNELS_PER_PIECE):
         fill(world, f"B{number}", 1)
-    pieces = list(snapshot_pieces(world.endpoint, ChannelWatches(), world.now_us, subscribers_of="A"))
+    pieces = list(snapshot_pieces(world.endpoint, ChannelWatches(), lambda: world.now_us, subscribers_of="A"))
     assert [len(items) for name, items in pieces if name == "subscribers"] == [SUBSCRIBERS_PER_PIECE] * 40
     assert max(len(items) for name, items in pieces if name == "channels") == CHANNELS_PER_PIECE
 
@@ -120,7 +120,7 @@ def test_two_thousand_subscribers_come_in_pieces_each_of_a_few() -> None:
 def test_a_subscriber_that_goes_between_two_pieces_and_one_in_its_row_are_left_out() -> None:
     world = World()
     rows = fill(world, "A", SUBSCRIBERS_PER_PIECE + 3)
-    pieces = snapshot_pieces(world.endpoint, ChannelWatches(), world.now_us, subscribers_of="A")
+    pieces = snapshot_pieces(world.endpoint, ChannelWatches(), lambda: world.now_us, subscribers_of="A")
     listed = []
     for name, items in pieces:
         if name == "subscribers":
@@ -130,6 +130,17 @@ def test_a_subscriber_that_goes_between_two_pieces_and_one_in_its_row_are_left_o
                 world.endpoint.table.remove(row)
             assert subscribe(world.endpoint.table, 7_777) == rows[-1]
     assert listed == [SUBSCRIBERS_PER_PIECE, 1]
+
+
+def test_who_is_heard_between_two_pieces_was_not_heard_in_the_future() -> None:
+    world = World()
+    rows = fill(world, "A", SUBSCRIBERS_PER_PIECE + 1)
+    pieces = snapshot_pieces(world.endpoint, ChannelWatches(), lambda: world.now_us, subscribers_of="A")
+    while next(pieces).name != "subscribers":
+        pass
+    world.run(SECOND)
+    world.endpoint.table.rows["heard_us"][rows] = world.now_us
+    assert [one["silent_ms"] for one in next(pieces).items] == [0]
 
 
 def test_who_stands_by_is_listed_and_switches_are_counted_by_cause() -> None:

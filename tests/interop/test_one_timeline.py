@@ -23,6 +23,7 @@ from tests.support.recordings import (
     decoded_pictures,
     runs,
     shifts_ms,
+    steps_back,
     units,
 )
 from tests.support.srt_programs import PACKET_BYTES
@@ -95,6 +96,7 @@ def check(
     is_cut = may_be_cut and any(not run.clip for run in seen)
     for path, found in ((transmitted, got), (recorded, again)):
         assert continuity_errors(path) == 0
+        assert steps_back(path) == []
         assert is_cut or decode(path) == []
         sent_pictures = sum(unit.kind == "video" for unit in found)
         assert sent_pictures - seams <= decoded_pictures(path).total() <= sent_pictures

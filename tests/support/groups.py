@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from random import Random
 
 from headrace.mpegts.muxer import Muxer
-from headrace.mpegts.packet import NULL_PID, TS_PACKET_BYTES, encode_packet, packet_pid
+from headrace.mpegts.packet import NULL_PID, TS_PACKET_BYTES, decode_packet, encode_packet, packet_pid
+from headrace.mpegts.pes import decode_pes_header
 from headrace.mpegts.stream_type import StreamType
 
 PAYLOAD_BYTES = 1316
@@ -52,7 +53,13 @@ class Groups:
 
 
 def pictures(payloads: Iterable[bytes]) -> list[bytes]:
-    """Return what the packets of the pictures carry, without their headers, in order."""
+    """Return what the packets of the pictures carry, without headers and times, in order."""
     stream = b"".join(payloads)
     packets = (stream[at : at + TS_PACKET_BYTES] for at in range(0, len(stream), TS_PACKET_BYTES))
-    return [packet[4:] for packet in packets if packet_pid(packet) == VIDEO_PID and packet[3] & 0x10]
+    return [_content(packet) for packet in packets if packet_pid(packet) == VIDEO_PID and packet[3] & 0x10]
+
+
+def _content(data: bytes) -> bytes:
+    packet = decode_packet(data)
+    begin = decode_pes_header(packet.payload).payload_offset if packet.payload_unit_start else 0
+    return packet.payload[begin:]

@@ -68,12 +68,25 @@ def decoded_pictures(path: Path) -> Counter[int]:
 
 
 def complaints(log: str) -> list[str]:
-    """Return what ``ffmpeg -v error`` has said that is not due to a marked jump of the clock.
+    """Return what ``ffmpeg -v error`` has said that is not about its own output.
 
-    After a jump back it puts the decoding time of the next picture where that of the last one ended. Where the
-    last ones were reordered, their time of presentation is then later than that of the next, and it says so.
+    That counts time in pictures of the first producer's rate, so two of another rate may fall on one.
     """
     return [line for line in log.splitlines() if "non monotonically increasing dts to muxer" not in line]
+
+
+def steps_back(path: Path) -> list[str]:
+    """Return the units of a file whose decoding time is not after that of the one before, in each stream."""
+    found = _probe(path, "-show_entries", "packet=stream_index,dts_time")
+    last: dict[int, float] = {}
+    back = []
+    for packet in found["packets"]:
+        if "dts_time" in packet:
+            stream, dts = packet["stream_index"], float(packet["dts_time"])
+            if dts <= last.get(stream, -1.0):
+                back.append(f"stream {stream}: {last[stream]} -> {dts}")
+            last[stream] = dts
+    return back
 
 
 def decode(path: Path) -> list[str]:

@@ -74,7 +74,7 @@ class SlateShows:
         player = SlatePlayer(slate if StreamType.AAC_ADTS in kinds else replace(slate, sound=b""), now_us)
         payloads = player.poll(now_us)
         first_index = channel.ring.next_index
-        channel.stream.begin(_tables_of(payloads), now_us)
+        channel.stream.begin(_tables_of(payloads), payloads, now_us)
         channel.stream.append(payloads, now_us)
         self._players[channel] = player
         self._events.note("slate shown", channel=channel.channel_id)

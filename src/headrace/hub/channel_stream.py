@@ -3,6 +3,8 @@
 Source: ``docs/decisions/0011-one-timeline.md``.
 """
 
+from typing import Final
+
 import numpy as np
 
 from headrace.base.datagram_batch import U8Array
@@ -10,10 +12,18 @@ from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit, Ring
 from headrace.hub.last_counters import last_counters
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
+from headrace.mpegts.pes import PTS_MODULUS_90KHZ
 from headrace.mpegts.splice import Splice, unit_start
 from headrace.mpegts.tables import Tables
+from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
 
-_DATAGRAM_BYTES = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
+_DATAGRAM_BYTES: Final = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
+_END_PACKETS: Final = 1024
+"""So many are looked through for the newest time: 4 s of 2.5 Mbit/s, and several pictures of 50 Mbit/s."""
+_LEAST_GAP_90KHZ: Final = 3_600
+"""The last picture is seen for 40 ms."""
+_MOST_GAP_90KHZ: Final = 450_000
+"""5 s. FFmpeg takes a step of 10 s for another clock, and then puts reordered pictures one before the other."""
 
 
 class ChannelStream:
@@ -84,20 +94,41 @@ class ChannelStream:
             payload = np.frombuffer(splice.mend(payload.tobytes(), is_whole=False), np.uint8)
         return self.ring.put(index, payload, time_us)
 
-    def begin(self, tables: Tables | None, time_us: int) -> None:
+    def begin(self, tables: Tables | None, payloads: list[bytes], now_us: int) -> None:
         """Let another transport stream go on where the last one ended, and mark the place.
 
         Args:
             tables: The new stream's, as far as they are known.
-            time_us: Channel time of its first packet.
+            payloads: Its first ones, as far as they have come; they are not put in.
+            now_us: Channel time of the first.
         """
         self._counters |= last_counters(self.ring)
-        splice = Splice(self.tables, tables, self._counters)
+        splice = Splice(self.tables, tables, self._counters, self._shift_90khz(payloads, now_us))
         self.end()
         self.splice = None
         mark = splice.mark()
-        self.append([mark[at : at + _DATAGRAM_BYTES] for at in range(0, len(mark), _DATAGRAM_BYTES)], time_us)
+        self.append([mark[at : at + _DATAGRAM_BYTES] for at in range(0, len(mark), _DATAGRAM_BYTES)], now_us)
         self.splice = splice
+
+    def _shift_90khz(self, payloads: list[bytes], now_us: int) -> int:
+        """Return by how much later the new stream is to be, so that its times follow those of the last one.
+
+        Between them lies the time that has passed, within limits; times that are not known are left as they are.
+        """
+        end = self.ring.next_index
+        newest_90khz = newest_pts_90khz(self.payloads(range(max(0, end - _END_PACKETS), end)))
+        oldest_90khz = oldest_dts_90khz(payloads)
+        if newest_90khz is None or oldest_90khz is None:
+            return 0
+        ended_us = int(self.ring.times_us[(end - 1) & (self.ring.capacity_packets - 1)])
+        gap_90khz = min(max(_LEAST_GAP_90KHZ, (now_us - ended_us) * 9 // 100), _MOST_GAP_90KHZ)
+        return (newest_90khz + gap_90khz - oldest_90khz) % PTS_MODULUS_90KHZ
+
+    def payloads(self, indices: range) -> list[bytes]:
+        """Return those payloads of ``indices`` that are held, in order."""
+        ring = self.ring
+        slots = ring.slots(ring.held(np.array(indices, np.int64))).tolist()
+        return [ring.store[slot, : ring.lengths[slot]].tobytes() for slot in slots]
 
     def append(self, payloads: list[bytes], time_us: int) -> list[int]:
         """Put in packets that nobody else numbers; return their indices."""

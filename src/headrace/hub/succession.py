@@ -18,8 +18,9 @@ from headrace.mpegts.splice import Splice, blank, unit_start
 
 MAX_PATIENCE_US: Final = 1_000_000
 """So long a libsrt sender keeps a packet at least. While one is missing, none after it is acknowledged either."""
-MAX_PICTURE_US: Final = 100_000
-"""A take-over waits for the end of the picture that is being sent, and not longer than this."""
+MAX_PICTURE_US: Final = 500_000
+"""A take-over waits for the end of the picture that is being sent, and not longer than this. FFmpeg's muxer keeps
+the end of what it has written until more comes, up to 0.3 s later where it gathers sound."""
 MAX_HELD_AT_ONCE_PACKETS: Final = 64
 """A keyframe of 84 kB: what a link for the channel bears at once."""
 
@@ -193,7 +194,7 @@ class Succession:
         if replaced is not None:
             self._replace(replaced, now_us, is_demoted=cause == "silence")
         start = self._stream.ring.next_index
-        self._stream.begin(standby.starts.tables, now_us)
+        self._stream.begin(standby.starts.tables, [content for _, content, _ in packets], now_us)
         shift = self._stream.ring.next_index - begin
         producer.timeline.move(begin, self._stream.ring.next_index)
         self._put_on_air(producer, now_us)

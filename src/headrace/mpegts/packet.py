@@ -110,6 +110,15 @@ def _decode_adaptation_field(packet: bytes) -> tuple[bool, bool, int | None]:
     return bool(flags & 0x80), bool(flags & 0x40), pcr_27mhz % PCR_MODULUS_27MHZ
 
 
+def shift_pcr(packets: bytearray, start: int, shift_90khz: int) -> None:
+    """Add to the program clock reference of the packet at ``start``, in place, if it has one; modulo 2**33."""
+    if not packets[start + 3] & 0x20 or packets[start + 4] < 7 or not packets[start + 5] & 0x10:
+        return
+    bits = int.from_bytes(packets[start + 6 : start + 12], "big")
+    base_90khz = ((bits >> 15) + shift_90khz) % (1 << 33)
+    packets[start + 6 : start + 12] = (base_90khz << 15 | bits & 0x7FFF).to_bytes(6, "big")
+
+
 def encode_pcr(pcr_27mhz: int) -> bytes:
     """Return the 6 bytes of a program clock reference, taken modulo 2**33 * 300."""
     base, extension = divmod(pcr_27mhz % PCR_MODULUS_27MHZ, 300)

@@ -88,6 +88,28 @@ def decode_pes_header(data: bytes) -> PesHeader:
     return PesHeader(data[3], offset, total_bytes, pts_90khz, dts_90khz)
 
 
+def shift_pes_times(packet: bytearray, offset: int, end: int, shift_90khz: int) -> None:
+    """Add to the times of the PES packet that begins at ``offset``, in place; leave alone what has none.
+
+    Args:
+        packet: Holds the header from ``offset`` to ``end``, or as much of it as a transport packet does.
+        offset: Of the start code.
+        end: Of the data.
+        shift_90khz: Added modulo 2**33.
+    """
+    if packet[offset : offset + 3] != b"\0\0\x01" or offset + 9 > end:
+        return
+    if packet[offset + 3] in _STREAM_IDS_WITHOUT_HEADER or packet[offset + 6] >> 6 != 2:
+        return
+    for number in range({0: 0, 2: 1, 3: 2}.get(packet[offset + 7] >> 6, 0)):
+        start = offset + 9 + 5 * number
+        try:
+            time_90khz = _decode_time(bytes(packet[start : min(start + 5, end)]), 0)
+        except PacketError:
+            return
+        packet[start : start + 5] = _encode_time(packet[start] >> 4, time_90khz + shift_90khz)
+
+
 def encode_pes(
     stream_id: int,
     payload: bytes,

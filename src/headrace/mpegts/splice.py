@@ -1,7 +1,7 @@
 """Makes one producer's transport stream go on where another's ended.
 
-A player that has chosen its streams plays on: PIDs, tables and continuity counters continue, and the place where
-the clock jumps is marked.
+A player that has chosen its streams plays on: PIDs, tables, continuity counters and times continue, and the place
+is marked, as the clock's beat is another one's from there on.
 
 Source: ISO/IEC 13818-1, 2.4.3.3 (continuity counter), 2.4.3.5 (discontinuity indicator), 2.4.4 (tables);
 ``docs/decisions/0011-one-timeline.md``.
@@ -19,7 +19,9 @@ from headrace.mpegts.packet import (
     TS_PACKET_BYTES,
     encode_packet,
     is_transport_stream,
+    shift_pcr,
 )
+from headrace.mpegts.pes import shift_pes_times
 from headrace.mpegts.psi import decode_pmt, encode_pat, encode_pmt, sections_to_unit
 from headrace.mpegts.tables import Tables, continue_tables
 
@@ -27,6 +29,7 @@ _NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
 _UNIT_START: Final = 0x40
 _HAS_ADAPTATION: Final = 0x20
 _HAS_PAYLOAD: Final = 0x10
+_SCRAMBLED: Final = 0xC0
 _DISCONTINUITY: Final = bytes([MAX_PAYLOAD_BYTES - 1, 0x80]) + b"\xff" * (MAX_PAYLOAD_BYTES - 2)
 
 
@@ -66,11 +69,25 @@ class Splice:
         before: Tables of what was sent so far.
         after: Tables of the stream that goes on.
         counters: Last continuity counter of each PID that was sent so far.
+        shift_90khz: Added to the times of the stream that goes on, modulo 2**33.
     """
 
-    __slots__ = ("_after", "_before", "_counters", "_pids", "_pmt_body", "_routes", "_tables", "_units")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_counters",
+        "_pids",
+        "_pmt_body",
+        "_routes",
+        "_shift_90khz",
+        "_tables",
+        "_units",
+    )
 
-    def __init__(self, before: Tables | None, after: Tables | None, counters: Mapping[int, int]) -> None:
+    def __init__(
+        self, before: Tables | None, after: Tables | None, counters: Mapping[int, int], shift_90khz: int = 0
+    ) -> None:
+        self._shift_90khz = shift_90khz
         self._before = before
         self._after = after
         self._counters = counters
@@ -129,7 +146,16 @@ class Splice:
                 out[start + 1] = out[start + 1] & 0xE0 | route.pid >> 8
                 out[start + 2] = route.pid & 0xFF
                 out[start + 3] = out[start + 3] & 0xF0 | (out[start + 3] + route.counter_step) & 0x0F
+                if out[start + 3] & _HAS_ADAPTATION or out[start + 1] & _UNIT_START:
+                    self._shift_times(out, start)
         return bytes(out)
+
+    def _shift_times(self, out: bytearray, start: int) -> None:
+        flags = out[start + 3]
+        shift_pcr(out, start, self._shift_90khz)
+        if out[start + 1] & _UNIT_START and flags & _HAS_PAYLOAD and not flags & _SCRAMBLED:
+            offset = start + (5 + out[start + 4] if flags & _HAS_ADAPTATION else 4)
+            shift_pes_times(out, offset, start + TS_PACKET_BYTES, self._shift_90khz)
 
     def _open(self, pid: int, header: bytearray, *, is_whole: bool) -> _Route | None:
         """Return the route of a PID that comes for the first time, or None while it is to be blanked."""

@@ -1,6 +1,7 @@
 """One stream made of several, one after another."""
 
 import numpy as np
+import pytest
 from tests.support.groups import VIDEO_PID, Groups, pictures
 
 from headrace.fanout.ring import NO_BACKLOG
@@ -9,6 +10,7 @@ from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import packet_pid
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.tables import Tables
+from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
 
 
 def put(stream: ChannelStream, payloads: list[bytes], time_us: int = 0) -> None:
@@ -54,7 +56,7 @@ def test_another_stream_begins_with_a_mark_and_its_counters_go_on() -> None:
     put(stream, first.next_frame() + first.next_frame())
     begin = stream.ring.next_index
     sent = second.next_frame()
-    stream.begin(tables_of(sent[0]), 77)
+    stream.begin(tables_of(sent[0]), sent, 77)
     assert stream.ring.backlog_index is None
     put(stream, sent)
     mark, *rest = held(stream)[begin:]
@@ -73,7 +75,8 @@ def test_a_late_packet_of_the_stream_before_is_mended_as_that_was() -> None:
     put(stream, first)
     stream.put(stream.ring.next_index + 1, np.frombuffer(last[0], np.uint8), 0)
     splice = stream.splice
-    stream.begin(tables_of(new.next_frame()[0]), 0)
+    fresh = new.next_frame()
+    stream.begin(tables_of(fresh[0]), fresh, 0)
     assert stream.put_late(len(first), np.frombuffer(lost, np.uint8), 0, splice)
     assert held(stream)[len(first)] == lost
 
@@ -92,3 +95,32 @@ def test_the_newest_two_keyframes_are_known() -> None:
         begins.append(stream.ring.next_index)
         put(stream, groups.next_frame())
     assert stream.keyframe_indices == (begins[4], begins[2])
+
+
+@pytest.mark.parametrize(
+    ("pause_us", "gap_90khz"), [(0, 3_600), (40_000, 3_600), (1_000_000, 90_000), (60_000_000, 450_000)]
+)
+def test_the_times_of_another_stream_follow_those_of_the_one_before(pause_us: int, gap_90khz: int) -> None:
+    stream, first, second = ChannelStream(), Groups(), Groups(seed=2)
+    old = [payload for _ in range(50) for payload in first.next_frame()]
+    put(stream, old, 5_000_000)
+    sent = second.next_frame()
+    stream.begin(tables_of(sent[0]), sent, 5_000_000 + pause_us)
+    begin = stream.ring.next_index
+    put(stream, sent)
+    new = stream.payloads(range(begin, stream.ring.next_index))
+    assert oldest_dts_90khz(new) == (newest_pts_90khz(old) or 0) + gap_90khz
+    assert oldest_dts_90khz(new) == newest_pts_90khz(new)
+
+
+def test_a_stream_whose_times_are_not_known_is_left_as_it_is() -> None:
+    stream, sent = ChannelStream(), Groups().next_frame()
+    stream.begin(tables_of(sent[0]), sent, 0)
+    put(stream, sent)
+    assert held(stream)[-len(sent) :] == sent
+
+
+def test_payloads_are_those_that_are_held() -> None:
+    stream, sent = ChannelStream(), Groups().next_frame()
+    put(stream, sent)
+    assert stream.payloads(range(1, 100)) == sent[1:]

@@ -10,6 +10,7 @@ from headrace.mpegts.packet import (
     decode_packet,
     encode_packet,
     is_transport_stream,
+    shift_pcr,
     split_into_packets,
 )
 
@@ -137,3 +138,17 @@ def test_what_is_kept_back_is_bounded() -> None:
 )
 def test_a_datagram_of_a_transport_stream_is_one_to_seven_whole_packets(payload: bytes, is_one: bool) -> None:
     assert is_transport_stream(payload) is is_one
+
+
+def test_a_clock_reference_is_shifted_in_place_and_through_its_wrap() -> None:
+    packets = bytearray(encode_packet(0x100, 0, b"unit", pcr_27mhz=7) * 2)
+    shift_pcr(packets, TS_PACKET_BYTES, -1)
+    assert packets[:TS_PACKET_BYTES] == encode_packet(0x100, 0, b"unit", pcr_27mhz=7)
+    assert packets[TS_PACKET_BYTES:] == encode_packet(0x100, 0, b"unit", pcr_27mhz=PCR_MODULUS_27MHZ - 300 + 7)
+
+
+def test_a_packet_without_a_clock_reference_is_left_alone() -> None:
+    for packet in (encode_packet(0x100, 0, bytes(184)), encode_packet(0x100, 0, bytes(10), random_access=True)):
+        shifted = bytearray(packet)
+        shift_pcr(shifted, 0, 90_000)
+        assert shifted == packet

@@ -8,6 +8,7 @@ from headrace.mpegts.pes import (
     decode_pes_header,
     encode_pes,
     pts_distance_90khz,
+    shift_pes_times,
     unwrap_pts_90khz,
 )
 
@@ -68,3 +69,32 @@ def test_distances_and_unwrapping_go_over_the_wrap() -> None:
     assert pts_distance_90khz(5, PTS_MODULUS_90KHZ - 10) == -15
     assert unwrap_pts_90khz(5, 3 * PTS_MODULUS_90KHZ - 10) == 3 * PTS_MODULUS_90KHZ + 5
     assert unwrap_pts_90khz(PTS_MODULUS_90KHZ - 1, 2) == -1
+
+
+@pytest.mark.parametrize("shift_90khz", [0, 1, 90_000, PTS_MODULUS_90KHZ - 1])
+@pytest.mark.parametrize("dts_90khz", [None, 5])
+def test_times_are_shifted_in_place_and_nothing_else(shift_90khz: int, dts_90khz: int | None) -> None:
+    packet = bytearray(b"before" + encode_pes(VIDEO_STREAM_ID, b"unit", 8, dts_90khz))
+    shift_pes_times(packet, 6, len(packet), shift_90khz)
+    dts = None if dts_90khz is None else dts_90khz + shift_90khz
+    assert packet == b"before" + encode_pes(VIDEO_STREAM_ID, b"unit", 8 + shift_90khz, dts)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0\0\x01\xe0",
+        b"\0\0\x02\xe0\0\0\x84\x80\x05" + bytes(5),
+        b"\0\0\x01\xbe\0\0\x84\x80\x05" + bytes(5),
+        b"\0\0\x01\xe0\0\0\x44\x80\x05" + bytes(5),
+        b"\0\0\x01\xe0\0\0\x84\x00\x00unit",
+        b"\0\0\x01\xe0\0\0\x84\x40\x05" + b"\x21\0\x01\0\x01",
+        b"\0\0\x01\xe0\0\0\x84\x80\x05" + bytes(5),
+        b"\0\0\x01\xe0\0\0\x84\x80\x05\x21\0\x01",
+    ],
+)
+def test_what_has_no_times_is_left_alone(packet: bytes) -> None:
+    shifted = bytearray(packet)
+    shift_pes_times(shifted, 0, len(packet), 1)
+    assert shifted == packet

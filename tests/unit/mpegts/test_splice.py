@@ -13,6 +13,7 @@ from headrace.mpegts.splice import Splice, blank, unit_start
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables
+from headrace.mpegts.unit_times import unit_times
 
 VIDEO = ElementaryStream(StreamType.H264, 0x41)
 SOUND = ElementaryStream(StreamType.AAC_ADTS, 0x42)
@@ -194,3 +195,17 @@ def test_blanked_packets_are_null_packets() -> None:
 def test_a_program_map_on_the_network_pid_is_not_needed() -> None:
     pat = ProgramAssociation(1, 0, ((0, 0x10), (1, 0x1000)))
     assert Tables(pat, ProgramMap(1, 0, 0x100, (), ())).pmt_pid == 0x1000
+
+
+def test_clock_and_times_are_shifted() -> None:
+    before, after = frames(3), foreign_frames(3)
+    joint = Splice(tables_of(before), tables_of(after), counters_of(before), 900_000)
+    out = mended(joint, after)
+    plain, shifted = (
+        [(packet.pcr_27mhz, packet.payload_unit_start) for packet in map(decode_packet, packets_of(ts))]
+        for ts in (mended(splice(before, after), after), out)
+    )
+    assert [(None if pcr is None else pcr + 900_000 * 300, is_start) for pcr, is_start in plain] == shifted
+    assert [times.pts_90khz for packet in packets_of(out) for times in unit_times(packet)] == [
+        times.pts_90khz + 900_000 for packet in packets_of(after) for times in unit_times(packet)
+    ]

@@ -88,5 +88,7 @@ class Hub:
 
     def release(self, channel: Channel) -> None:
         """Forget the channel if nobody is left in it."""
-        if not channel.lineup and not channel.subscribers:
-            self.channels.pop(channel.channel_id, None)
+        # One that was replaced may end after its channel, when another one has the id.
+        is_known = self.channels.get(channel.channel_id) is channel
+        if is_known and not channel.lineup and not channel.subscribers:
+            del self.channels[channel.channel_id]

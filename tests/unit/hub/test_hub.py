@@ -96,6 +96,17 @@ def test_the_end_of_one_that_was_replaced_changes_nothing() -> None:
     assert hub.channels == {}
 
 
+def test_one_that_ends_after_its_channel_leaves_the_next_of_that_id_alone() -> None:
+    hub = make_hub()
+    channel, replaced = with_producer(hub)
+    channel.succession.leave(replaced)  # its connection lives on until what it lost has come
+    hub.release(channel)
+    successor, _ = with_producer(hub)
+    assert successor is not channel
+    hub.remove_producer(channel, replaced)
+    assert hub.channels == {"A": successor}
+
+
 @pytest.mark.parametrize("claim", [Claim.TAKE_OVER, Claim.STAND_BY])
 def test_who_takes_over_or_stands_by_is_let_in_beside_a_live_producer(claim: Claim) -> None:
     hub = make_hub()

@@ -198,6 +198,8 @@ class Splice:
             return
         if self._before is None or self._after is None or self._tables is None or pmt == self._after.pmt:
             return
+        if not pmt.current or pmt.program_number != self._after.pmt.program_number:
+            return
         self._after = Tables(self._after.pat, pmt)
         self._continue(self._tables, self._after)
 

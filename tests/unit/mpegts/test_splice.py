@@ -8,7 +8,7 @@ from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.demuxer import Demuxer
 from headrace.mpegts.muxer import Muxer
 from headrace.mpegts.packet import NULL_PID, PAT_PID, decode_packet, encode_packet, packet_pid, split_into_packets
-from headrace.mpegts.psi import ElementaryStream, ProgramAssociation, ProgramMap
+from headrace.mpegts.psi import ElementaryStream, ProgramAssociation, ProgramMap, encode_pmt, sections_to_unit
 from headrace.mpegts.splice import Splice, blank, unit_start
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
@@ -209,3 +209,13 @@ def test_clock_and_times_are_shifted() -> None:
     assert [times.pts_90khz for packet in packets_of(out) for times in unit_times(packet)] == [
         times.pts_90khz + 900_000 for packet in packets_of(after) for times in unit_times(packet)
     ]
+
+
+@pytest.mark.parametrize(("program_number", "current"), [(2, True), (1, False)])
+def test_the_map_of_another_program_or_of_a_later_time_changes_nothing(program_number: int, current: bool) -> None:
+    after = foreign_frames(3)
+    joint = splice(frames(3), after)
+    (known, *_) = packets_of(mended(joint, after), 0x1000)
+    other = ProgramMap(program_number, 1, SOUND.pid, (), (SOUND,), current)
+    packet, _ = split_into_packets(0x40, 0, sections_to_unit([encode_pmt(other)]))
+    assert joint.mend(packet, is_whole=True)[4:] == known[4:]

@@ -19,6 +19,10 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Headrace" \
       org.opencontainers.image.description="Live video over SRT: producers, a broker and clients" \
       org.opencontainers.image.licenses="Apache-2.0"
+# Letters of a slate that Pillow's own font lacks.
+RUN apt-get update \
+    && apt-get install --no-install-recommends --yes fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 # /recordings belongs to the user, so that a volume mounted there does too. The working folder is empty on purpose:
 # commands read a .env from where they run.
 RUN groupadd --gid 10001 headrace \

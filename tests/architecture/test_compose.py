@@ -171,6 +171,13 @@ def test_the_image_does_not_run_as_root_and_holds_no_env() -> None:
     assert env_values()["PYTHON_IMAGE"] in text
 
 
+def test_the_broker_has_a_place_for_its_control_socket_and_a_font_for_its_slate() -> None:
+    broker = load_compose()["services"]["broker"]
+    assert [mount.partition(":")[0] for mount in broker["tmpfs"]] == ["/tmp"]
+    assert not {"CONTROL", "XDG_RUNTIME_DIR", "TMPDIR"} & set(broker["environment"])
+    assert "fonts-dejavu-core" in (CHECKOUT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
+
+
 def test_the_recordings_volume_is_where_the_image_made_a_folder_for_it() -> None:
     text = (CHECKOUT / "Dockerfile").read_text()
     client = load_compose()["services"]["client-1"]

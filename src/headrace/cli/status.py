@@ -91,6 +91,7 @@ def _show(documents: Iterator[dict[str, Any]], channel: str | None, *, watch: bo
 
 
 def _view(document: dict[str, Any], channel: str | None, console: Console, *, watch: bool) -> Group:
-    if channel is not None and all(one["id"] != channel for one in document["channels"]):
+    # Who watches a channel sees it come back: it is forgotten while nobody produces or subscribes.
+    if not watch and channel is not None and all(one["id"] != channel for one in document["channels"]):
         raise StatusError(f"there is no channel {channel} at the broker: 'headrace status' shows those there are")
     return status_view(document, channel, wide=console.width >= 120, with_events=watch)

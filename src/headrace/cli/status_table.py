@@ -29,10 +29,11 @@ def status_view(document: Facts, channel_id: str | None, *, wide: bool, with_eve
     """
     parts: list[RenderableType] = [*(_line(text) for text in broker_lines(document["broker"])), ""]
     channels = [one for one in document["channels"] if channel_id in {None, one["id"]}]
+    nothing = "no channels" if channel_id is None else f"no channel {channel_id} now"
     parts.append(
-        channel_table(channels, wide=wide) if channels else _line("no channels: nobody produces or subscribes")
+        channel_table(channels, wide=wide) if channels else _line(f"{nothing}: nobody produces or subscribes")
     )
-    if channel_id is not None:
+    if channels and channel_id is not None:
         parts += ["", subscriber_table(document["subscribers"][:MAX_SUBSCRIBER_LINES], wide=wide)]
         left_out = len(document["subscribers"]) - MAX_SUBSCRIBER_LINES
         parts += [_line(f"... and {left_out} more: --json shows all")] if left_out > 0 else []

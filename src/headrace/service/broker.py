@@ -145,7 +145,7 @@ class Broker:
         self._endpoint.close(now_us())
         self._lines.close_all()
         self._socket.close()
-        _log.info("stopped", ignored_packets=+self._endpoint.ignored_packets)
+        _log.info("stopped", ignored_packets=dict(+self._endpoint.ignored_packets))
 
 
 def _encode_slate(text: str) -> Slate:

@@ -78,8 +78,9 @@ class ControlClient:
 def _explain(where: str, path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
         return f"{path} belongs to another user: run headrace status as the user that runs the broker"
-    others = ", ".join(str(port) for port in _other_ports(path))
-    hint = f"(there is one on port {others}) " if others else ""
+    others = _other_ports(path)
+    there_are = "there is one on port" if len(others) == 1 else "there are some on ports"
+    hint = f"({there_are} {', '.join(map(str, others))}) " if others else ""
     return (
         f"no broker of yours runs {where} {hint}: start one with 'headrace serve', or name another with "
         "--port PORT or --control PATH"

@@ -66,6 +66,17 @@ def test_a_channel_that_is_not_there_is_an_error() -> None:
     with_broker(use)
 
 
+def test_a_channel_that_is_not_there_now_is_watched_until_it_comes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("headrace.cli.status.time.sleep", interrupt)
+    with_broker(lambda port: status(port=port, channel="X", watch=True))
+    assert "no channel X now: nobody produces or subscribes" in capsys.readouterr().out
+
+
 def test_a_socket_that_is_off_is_an_error_that_says_so() -> None:
     with pytest.raises(StatusError, match="CONTROL is off"):
         status(control="off")

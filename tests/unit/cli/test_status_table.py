@@ -102,6 +102,11 @@ def test_without_channels_it_says_so() -> None:
     assert "no channels: nobody produces or subscribes" in shown(channels=[])
 
 
+def test_a_channel_that_is_not_there_now_is_said_to_be_missing_in_place_of_its_subscribers() -> None:
+    text = shown(80, "3CCC99", subscribers=[])
+    assert text.splitlines()[-1].rstrip() == "no channel 3CCC99 now: nobody produces or subscribes"
+
+
 def test_the_subscribers_of_one_channel_are_shown_one_by_one() -> None:
     text = shown(80, "1AAA99", subscribers=[SUBSCRIBER])
     assert "2BBB99" not in text

@@ -74,7 +74,7 @@ def test_it_says_where_it_listens_what_it_found_and_what_it_ignored() -> None:
     assert lines[0]["srt"] == f"{LOOPBACK}:{ports[0]}"
     assert lines[0]["fast_paths"] == probe_capabilities().describe()
     assert lines[0]["receive_buffer_bytes"] > 0
-    assert lines[1]["ignored_packets"] == {"short_header": 1}
+    assert str(lines[1]["ignored_packets"]) == "{'short_header': 1}"
 
 
 def test_a_taken_port_is_an_error_of_the_system() -> None:

@@ -44,6 +44,16 @@ def test_without_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
         ControlClient(8890, tmp_path / "x")
 
 
+def test_several_other_brokers_are_all_named() -> None:
+    make_control_folder()
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+        for port, listener in ((7, one), (12, other)):
+            listener.bind(str(control_path(port)))
+            listener.listen()
+        with pytest.raises(NoBrokerError, match=r"on port 8 \(there are some on ports 7, 12\): start"):
+            ControlClient(8)
+
+
 def test_what_a_dead_broker_left_is_no_broker() -> None:
     make_control_folder()
     with socket.socket(socket.AF_UNIX) as dead:

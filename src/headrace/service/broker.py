@@ -13,7 +13,6 @@ from typing import Final, Self
 
 import structlog
 
-from headrace.base.errors import HeadraceError
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
@@ -118,7 +117,7 @@ class Broker:
     async def _make_slate(self) -> None:
         try:
             slate = await asyncio.to_thread(_encode_slate, self._config.slate_text)
-        except (HeadraceError, ImportError, MemoryError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - FFmpeg and Pillow raise many kinds, an FFmpeg without x264 ValueError
             _log.error("the slate could not be made; the broker goes on without", reason=str(error))
         else:
             self._endpoint.use_slate(slate, now_us())

@@ -157,9 +157,12 @@ def test_without_a_text_there_is_no_slate() -> None:
     assert [line["event"] for line in lines] == ["listening", "stopped"]
 
 
-def test_a_slate_that_cannot_be_made_is_told_and_the_broker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [MediaError("x264 is ill"), ValueError("x264 is ill")])
+def test_a_slate_that_cannot_be_made_is_told_and_the_broker_goes_on(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_: str) -> None:
-        raise MediaError("x264 is ill")
+        raise error
 
     async def run() -> None:
         async with Broker(BrokerConfig(LOOPBACK, 0, slate_text="Back soon")) as broker:

@@ -106,22 +106,24 @@ def without_last_units(ts: bytes) -> bytes:
 
 
 def runs(recording: list[Unit], clips: dict[str, list[Unit]]) -> list[Run]:
-    """Return which pictures of which clips a recording has, in its order."""
-    places = {
-        unit.digest: (name, number)
-        for name, clip in clips.items()
-        for number, unit in enumerate(unit for unit in clip if unit.kind == "video")
-    }
+    """Return which pictures of which clips a recording has, in its order.
+
+    Pictures in which little moves can be alike: such a one goes on with the run if it can.
+    """
+    places: dict[str, list[tuple[str, int]]] = {}
+    for name, clip in clips.items():
+        for number, unit in enumerate(unit for unit in clip if unit.kind == "video"):
+            places.setdefault(unit.digest, []).append((name, number))
     found: list[Run] = []
     for unit in recording:
         if unit.kind != "video":
             continue
-        clip, number = places.get(unit.digest, ("", 0))
-        last = found[-1] if found else Run("", 0, 0)
-        if found and clip == last.clip and (not clip or number == last.first + last.pictures):
+        candidates = places.get(unit.digest, [("", 0)])
+        last = found[-1] if found else None
+        if last is not None and (last.clip, last.first + last.pictures if last.clip else 0) in candidates:
             found[-1] = last._replace(pictures=last.pictures + 1)
         else:
-            found.append(Run(clip, number, 1))
+            found.append(Run(*candidates[0], 1))
     return found
 
 

@@ -44,9 +44,9 @@ class Lineup:
         """Return what is held of ``producer``, or None when it does not stand by."""
         return next((standby for standby in self.standbys if standby.producer is producer), None)
 
-    def stand_by(self, producer: Producer, now_us: int) -> None:
-        """Let ``producer`` wait for its turn."""
-        self.standbys.append(Standby(producer, now_us))
+    def stand_by(self, producer: Producer, now_us: int, *, is_demoted: bool = False) -> None:
+        """Let ``producer`` wait for its turn; ``is_demoted`` where it was on the air and fell silent."""
+        self.standbys.append(Standby(producer, now_us, is_demoted=is_demoted))
 
     def put_on_air(self, producer: Producer, now_us: int) -> None:
         """Let the channel get the packets of ``producer``."""
@@ -73,6 +73,6 @@ class Lineup:
     def _may_go_on_air(self, standby: Standby, now_us: int) -> bool:
         if self.on_air is None:
             return True
-        if standby.producer.claim is Claim.STAND_BY:
+        if standby.waits_for_silence:
             return self.is_silent(now_us) and not standby.is_silent(now_us)
         return standby.producer.claim is Claim.TAKE_OVER or self.on_air.claim is Claim.STAND_BY

@@ -42,7 +42,7 @@ class Producer:
     Attributes:
         connection: As given.
         address: As given.
-        claim: As given; one that has fallen silent on the air stands by.
+        claim: As given.
         timeline: Which index each of its packets has, in the channel or, while it stands by, in its own ring.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.base.datagram_batch import U8Array
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, EMPTY, Ring
-from headrace.hub.producer import Producer
+from headrace.hub.producer import Claim, Producer
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import is_transport_stream
 
@@ -26,18 +26,29 @@ class Standby:
     Args:
         producer: Whose; its timeline says which index a packet has here.
         now_us: The time.
+        is_demoted: It was on the air and fell silent.
 
     Attributes:
         producer: As given.
+        waits_for_silence: It goes on the air when nobody else is, or who is has fallen silent.
         ring: The packets.
         starts: Where its stream can start.
         heard_us: When its newest packet came.
     """
 
-    __slots__ = ("_is_transport_stream", "_since_us", "heard_us", "producer", "ring", "starts")
+    __slots__ = (
+        "_is_transport_stream",
+        "_since_us",
+        "heard_us",
+        "producer",
+        "ring",
+        "starts",
+        "waits_for_silence",
+    )
 
-    def __init__(self, producer: Producer, now_us: int) -> None:
+    def __init__(self, producer: Producer, now_us: int, *, is_demoted: bool = False) -> None:
         self.producer = producer
+        self.waits_for_silence = is_demoted or producer.claim is Claim.STAND_BY
         self.ring = Ring()
         self.starts = StartPoints()
         self.heard_us = now_us
@@ -78,9 +89,9 @@ class Standby:
     def _has_only_sound(self) -> bool:
         return self.starts.tables is not None and self.starts.video_pid is None
 
-    def packets(self, begin: int) -> list[tuple[int, bytes, int]]:
-        """Return the index, payload and channel time of each packet held from ``begin`` on."""
-        indices = self.ring.held(np.arange(begin, self.ring.next_index))
+    def packets(self, begin: int, end: int) -> list[tuple[int, bytes, int]]:
+        """Return the index, payload and channel time of each packet held from ``begin`` to before ``end``."""
+        indices = self.ring.held(np.arange(begin, end))
         slots = self.ring.slots(indices).tolist()
         return [
             (index, self.ring.store[slot, : self.ring.lengths[slot]].tobytes(), int(self.ring.times_us[slot]))

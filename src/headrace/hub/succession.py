@@ -13,8 +13,8 @@ from headrace.hub.channel_stream import ChannelStream
 from headrace.hub.lineup import Lineup
 from headrace.hub.producer import Claim, Producer
 from headrace.hub.standby import Standby
-from headrace.mpegts.packet import PAT_PID
-from headrace.mpegts.splice import Splice, blank, unit_start
+from headrace.hub.unpacking import SLICE_PACKETS, Unpacking
+from headrace.mpegts.splice import Splice, blank
 
 MAX_PATIENCE_US: Final = 1_000_000
 """So long a libsrt sender keeps a packet at least. While one is missing, none after it is acknowledged either."""
@@ -72,6 +72,7 @@ class Succession:
         "_stream",
         "_successor",
         "_switches",
+        "_unpacking",
         "lineup",
         "switches",
     )
@@ -83,6 +84,7 @@ class Succession:
         self._longest_latency_us = 0
         self._successor: tuple[Standby, int] | None = None
         self._retired: _Retired | None = None
+        self._unpacking: Unpacking | None = None
         self._closing: list[Producer] = []
         self._has_backlog = False
         self._switches: list[Switch] = []
@@ -90,7 +92,7 @@ class Succession:
     @property
     def needs_timer(self) -> bool:
         """Whether `handle_timer` is to be called every few milliseconds."""
-        return bool(self.lineup.standbys) or self._retired is not None
+        return bool(self.lineup.standbys) or self._retired is not None or self._unpacking is not None
 
     def join(self, producer: Producer, now_us: int) -> None:
         """Let a producer in: on the air at once if the channel has never had a packet, else in its turn."""
@@ -108,6 +110,8 @@ class Succession:
             self._retired = None
         if self._successor is not None and self._successor[0].producer is producer:
             self._successor = None
+        if self._unpacking is not None and self._unpacking.standby.producer is producer:
+            self._unpacking = None
         self.lineup.remove(producer)
 
     def handle_payload(
@@ -133,6 +137,8 @@ class Succession:
         if producer is not self.lineup.on_air:
             return self._handle_retired(place, payload, time_us)
         self.lineup.heard_us = now_us
+        if self._unpacking is not None:
+            return self._unpack(self._unpacking.handle_payload(place, payload, time_us, now_us))
         if self._successor is not None:
             return self._handle_last(place, payload, time_us, now_us)
         is_whole = not producer.connection.receiver.losses
@@ -164,7 +170,19 @@ class Succession:
             self._dismiss_retired()
         return self._switch_if_due(now_us)
 
+    def _unpack(self, fresh: list[int]) -> list[int]:
+        """Note what was moved, and return it: ``fresh``."""
+        unpacking = self._unpacking
+        if unpacking is None:
+            raise AssertionError("called only while there is something to move")
+        self._has_backlog = bool(fresh) and unpacking.packets > MAX_HELD_AT_ONCE_PACKETS
+        if unpacking.is_over:
+            self._unpacking = None
+        return fresh
+
     def _switch_if_due(self, now_us: int) -> list[int]:
+        if self._unpacking is not None:
+            return self._unpack(self._unpacking.next_slice(now_us))
         if self._successor is not None:
             return self._switch_to_successor(now_us) if now_us >= self._successor[1] else []
         standby = self.lineup.next_up(now_us)
@@ -186,28 +204,20 @@ class Succession:
         begin = standby.start_index(now_us)
         if begin is None:
             return []
-        replaced, producer = self.lineup.on_air, standby.producer
-        packets = standby.packets(begin)
+        replaced, producer, end = self.lineup.on_air, standby.producer, standby.ring.next_index
         cause: SwitchCause = "return" if replaced is None else "takeover"
-        if replaced is not None and producer.claim is Claim.STAND_BY:
+        if replaced is not None and standby.waits_for_silence:
             cause = "silence"
         if replaced is not None:
             self._replace(replaced, now_us, is_demoted=cause == "silence")
-        start = self._stream.ring.next_index
-        self._stream.begin(standby.starts.tables, [content for _, content, _ in packets], now_us)
-        shift = self._stream.ring.next_index - begin
-        producer.timeline.move(begin, self._stream.ring.next_index)
+        first_index = self._stream.ring.next_index
+        first = [content for _, content, _ in standby.packets(begin, min(begin + SLICE_PACKETS, end))]
+        self._stream.begin(standby.starts.tables, first, now_us)
         self._put_on_air(producer, now_us)
-        is_whole = True
-        for place, (index, content, time_us) in enumerate(packets, begin):
-            is_whole = is_whole and place == index
-            tables_at = unit_start(content, PAT_PID) if index == begin else 0
-            payload = np.frombuffer(blank(content, 0, tables_at or 0), np.uint8)
-            # What was held may be due already; stamped as of now it can be recovered if it is lost.
-            self._stream.put(index + shift, payload, max(time_us, now_us), is_whole=is_whole)
-        self._has_backlog = len(packets) > MAX_HELD_AT_ONCE_PACKETS
-        self._note(Switch(producer, replaced, cause, len(packets)))
-        return self._stream.new_since(start)
+        self._note(Switch(producer, replaced, cause, end - begin))
+        self._unpacking = Unpacking(standby, begin, self._stream, now_us)
+        self._unpack(self._unpacking.next_slice(now_us))
+        return self._stream.new_since(first_index)
 
     def _put_on_air(self, producer: Producer, now_us: int) -> None:
         self.lineup.put_on_air(producer, now_us)
@@ -216,8 +226,7 @@ class Succession:
     def _replace(self, producer: Producer, now_us: int, *, is_demoted: bool) -> None:
         """Take ``producer`` off the air: it stands by from now on, or may only send what is still missing."""
         if is_demoted or producer.claim is Claim.STAND_BY:
-            producer.claim = Claim.STAND_BY
-            self.lineup.stand_by(producer, now_us)
+            self.lineup.stand_by(producer, now_us, is_demoted=True)
             return
         self._dismiss_retired()
         until_us = now_us + producer.connection.receiver.clock.latency_us
@@ -260,6 +269,8 @@ class Succession:
         if self.lineup.on_air is None:
             return self._stream.ring.next_index
         hopeless_index = _hopeless_index(self.lineup.on_air)
+        if self._unpacking is not None:
+            hopeless_index += self._unpacking.shift
         return (
             hopeless_index
             if self._retired is None

@@ -95,3 +95,16 @@ def test_one_that_is_removed_is_nowhere() -> None:
     lineup.remove(lineup.on_air)
     lineup.remove(standby)
     assert not lineup
+
+
+def test_one_that_fell_silent_waits_for_silence_and_an_ordinary_one_has_to_wait_for_it() -> None:
+    lineup = Lineup()
+    first = a_producer()
+    lineup.put_on_air(waiting(lineup, Claim.STAND_BY), NOW_US)
+    lineup.stand_by(first, NOW_US, is_demoted=True)
+    lineup.standbys[-1].put(0, np.zeros(10, np.uint8), NOW_US, NOW_US)
+    assert lineup.holder is first
+    assert next_up(lineup) is None
+    assert lineup.standby_of(first) is not None
+    lineup.standbys[-1].put(1, np.zeros(10, np.uint8), NOW_US, NOW_US + SILENCE_US)
+    assert next_up(lineup, NOW_US + SILENCE_US) is first

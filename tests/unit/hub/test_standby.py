@@ -32,8 +32,8 @@ def test_it_starts_with_its_newest_keyframe() -> None:
     standby = make_standby(*(payload for frame in payloads for payload in frame))
     begin = len(payloads[0]) + len(payloads[1])
     assert standby.start_index(NOW_US) == begin
-    assert [content for _, content, _ in standby.packets(begin)] == payloads[2] + payloads[3]
-    assert [index for index, _, _ in standby.packets(begin)] == list(range(begin, standby.ring.next_index))
+    assert [content for _, content, _ in standby.packets(begin, 100)] == payloads[2] + payloads[3]
+    assert [index for index, _, _ in standby.packets(begin, 100)] == list(range(begin, standby.ring.next_index))
 
 
 def test_without_a_keyframe_it_waits_and_at_last_starts_with_what_comes() -> None:

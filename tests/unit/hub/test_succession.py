@@ -14,6 +14,7 @@ from headrace.hub.channel import Channel
 from headrace.hub.producer import Claim, Producer
 from headrace.hub.standby import SILENCE_US
 from headrace.hub.succession import MAX_HELD_AT_ONCE_PACKETS, MAX_PATIENCE_US, MAX_PICTURE_US
+from headrace.hub.unpacking import SLICE_PACKETS
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import PAT_PID, packet_pid
 from headrace.mpegts.psi import ElementaryStream
@@ -308,20 +309,6 @@ def test_a_long_backlog_is_told_once(frames: int, is_much: bool) -> None:
     assert channel.succession.poll_backlog() is False
 
 
-def test_what_was_held_is_stamped_as_of_the_switch() -> None:
-    channel = make_channel()
-    first = Sender(channel).join()
-    second = Sender(channel, Claim.STAND_BY, seed=2, frames=100).join()
-    for number in range(10):
-        first.frames(1, START_US + number * FRAME_US)
-        second.frames(1, START_US + number * FRAME_US)
-    begin = channel.ring.next_index
-    channel.succession.leave(first.producer)
-    fresh = channel.succession.handle_timer(START_US + SECOND_US)
-    assert fresh == list(range(begin, begin + 1 + len(second.sent)))
-    assert set(channel.ring.times_us[channel.ring.slots(np.array(fresh))].tolist()) == {START_US + SECOND_US}
-
-
 def test_a_producer_that_leaves_before_its_turn_is_forgotten() -> None:
     channel = make_channel()
     first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()
@@ -330,3 +317,38 @@ def test_a_producer_that_leaves_before_its_turn_is_forgotten() -> None:
     channel.succession.leave(second.producer)
     assert channel.succession.handle_timer(START_US + MAX_PICTURE_US) == []
     assert channel.producer is first.producer
+
+
+def test_a_long_backlog_goes_on_the_air_in_slices_and_nothing_is_lost() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.STAND_BY, seed=2, frames=500).join()
+    for number in range(200):
+        first.frames(1, START_US + number * FRAME_US)
+        second.frames(1, START_US + number * FRAME_US)
+    begin = channel.ring.next_index
+    channel.succession.leave(first.producer)
+    at_us = START_US + 200 * FRAME_US
+    assert len(channel.succession.handle_timer(at_us)) == 1 + SLICE_PACKETS
+    assert channel.succession.hopeless_index <= begin + 1
+    assert channel.succession.poll_backlog()
+    while channel.ring.next_index < begin + 1 + len(second.sent):
+        assert channel.succession.needs_timer
+        at_us += FRAME_US
+        assert len(second.frames(1, at_us)) <= SLICE_PACKETS + 2
+    assert not channel.succession.needs_timer
+    moved = channel.stream.payloads(range(begin + 1, channel.ring.next_index))
+    assert pictures(moved) == pictures(second.sent)
+    assert continuity_errors(channel) == 0
+
+
+def test_one_that_leaves_while_its_backlog_is_being_moved_is_forgotten() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.STAND_BY, seed=2, frames=500).join()
+    for number in range(100):
+        first.frames(1, START_US + number * FRAME_US)
+        second.frames(1, START_US + number * FRAME_US)
+    channel.succession.leave(first.producer)
+    channel.succession.handle_timer(START_US + 100 * FRAME_US)
+    channel.succession.leave(second.producer)
+    assert not channel.succession.needs_timer
+    assert channel.succession.handle_timer(START_US + 101 * FRAME_US) == []

@@ -13,6 +13,8 @@ from headrace.netio.clock import unix_time_us
 
 MAX_EVENTS: Final = 200
 """A producer that comes and goes each second fills three minutes of them; 200 are 40 kB of JSON."""
+MAX_STRANGERS: Final = 50
+"""Of what anybody can cause who is let in nowhere: one that calls in a loop is not to push out what happened."""
 
 Fact: TypeAlias = str | int
 
@@ -41,26 +43,32 @@ class EventLog:
     Args:
         unix_time_us: Tells the wall clock's time.
 
-    Attributes:
-        newest: The last `MAX_EVENTS` events, oldest first.
     """
 
-    __slots__ = ("_number", "_unix_time_us", "newest")
+    __slots__ = ("_number", "_of_peers", "_of_strangers", "_unix_time_us")
 
     def __init__(self, unix_time_us: Callable[[], int] = unix_time_us) -> None:
-        self.newest: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._of_peers: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._of_strangers: deque[Event] = deque(maxlen=MAX_STRANGERS)
         self._unix_time_us = unix_time_us
         self._number = 0
 
-    def note(self, what: str, *, is_kept: bool = True, **facts: Fact) -> None:
+    @property
+    def newest(self) -> list[Event]:
+        """The last `MAX_EVENTS` events, and the last `MAX_STRANGERS` of strangers, oldest first."""
+        return sorted([*self._of_peers, *self._of_strangers])
+
+    def note(self, what: str, *, is_kept: bool = True, of_stranger: bool = False, **facts: Fact) -> None:
         """Log something, and remember it.
 
         Args:
             what: In the past tense, the same words each time.
             is_kept: Whether it is remembered: not what thousands do every day.
+            of_stranger: Anybody can cause it.
             facts: Whom it happened to, and why.
         """
         _log.info(what, **facts)
         if is_kept:
             self._number += 1
-            self.newest.append(Event(self._number, self._unix_time_us(), what, facts))
+            events = self._of_strangers if of_stranger else self._of_peers
+            events.append(Event(self._number, self._unix_time_us(), what, facts))

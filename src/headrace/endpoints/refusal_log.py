@@ -50,7 +50,14 @@ class RefusalLog:
             return
         self._lines += 1
         address = format_sockaddr(request.address)
-        self._events.note("connection refused", address=address, stream_id=request.stream_id, code=code, why=why)
+        self._events.note(
+            "connection refused",
+            of_stranger=True,
+            address=address,
+            stream_id=request.stream_id,
+            code=code,
+            why=why,
+        )
 
     def handle_timer(self, now_us: int) -> None:
         """Say how many were left out, if their window is over."""

@@ -58,7 +58,7 @@ def snapshot_pieces(
     for channel in wanted:
         for items in _subscribers(endpoint.table, channel, now_us):
             yield Piece("subscribers", items)
-    events = list(endpoint.events.newest)
+    events = endpoint.events.newest
     for at in range(0, len(events), EVENTS_PER_PIECE):
         yield Piece("events", [event_facts(event) for event in events[at : at + EVENTS_PER_PIECE]])
 

@@ -2,7 +2,7 @@
 
 import structlog
 
-from headrace.endpoints.event_log import MAX_EVENTS, Event, EventLog
+from headrace.endpoints.event_log import MAX_EVENTS, MAX_STRANGERS, Event, EventLog
 
 
 def test_an_event_is_logged_and_remembered_with_its_time_and_number() -> None:
@@ -14,7 +14,7 @@ def test_an_event_is_logged_and_remembered_with_its_time_and_number() -> None:
         {"event": "producer connected", "log_level": "info", "channel": "A"},
         {"event": "producer gone", "log_level": "info", "channel": "A", "reason": "timeout"},
     ]
-    assert list(events.newest) == [
+    assert events.newest == [
         Event(1, 5_000_000, "producer connected", {"channel": "A"}),
         Event(2, 7_000_000, "producer gone", {"channel": "A", "reason": "timeout"}),
     ]
@@ -31,5 +31,15 @@ def test_what_is_not_kept_is_logged_all_the_same() -> None:
 def test_the_newest_are_kept_and_their_numbers_go_on() -> None:
     events = EventLog()
     for number in range(MAX_EVENTS + 3):
-        events.note("connection refused", code=number)
+        events.note("producer connected", number=number)
     assert [event.number for event in events.newest] == list(range(4, MAX_EVENTS + 4))
+
+
+def test_strangers_push_out_nobody_but_strangers() -> None:
+    events = EventLog()
+    events.note("producer connected")
+    for number in range(MAX_EVENTS + 3):
+        events.note("connection refused", of_stranger=True, code=number)
+    events.note("producer gone")
+    numbers = [event.number for event in events.newest]
+    assert numbers == [1, *range(MAX_EVENTS + 5 - MAX_STRANGERS, MAX_EVENTS + 5), MAX_EVENTS + 5]

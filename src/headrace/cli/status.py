@@ -47,7 +47,8 @@ def status(
         bool, typer.Option("--watch", help="Go on until Ctrl-C; with --json one object a line.")
     ] = False,
     interval_seconds: Annotated[
-        float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=300, help="With --watch: look this often.")
+        float,
+        typer.Option("--interval", metavar="SECONDS", min=0.1, max=300, help="With --watch: look this often."),
     ] = 1.0,
     listen: Annotated[str, typer.Option(envvar="LISTEN", hidden=True)] = "",
 ) -> None:

@@ -80,7 +80,7 @@ def serve(
         bool,
         typer.Option(
             "--takeover",
-            envvar="TAKEOVER",
+            envvar="SERVE_TAKEOVER",
             help="Let a second producer of a channel replace the first at its next keyframe, asked for or not.",
         ),
     ] = False,

@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.base.datagram_batch import BoolArray, U8Array
-from headrace.mpegts.packet import NULL_PID, SYNC_BYTE
+from headrace.mpegts.packet import HAS_ADAPTATION, HAS_PAYLOAD, NULL_PID, SYNC_BYTE, TRANSPORT_ERROR
 
 PIDS: Final = 0x2000
 NEVER_SEEN: Final = 255
 
 _HEADER_BYTES: Final = 6
-_TRANSPORT_ERROR: Final = 0x80
-_HAS_ADAPTATION: Final = 0x20
-_HAS_PAYLOAD: Final = 0x10
 _DISCONTINUITY: Final = 0x80
 
 
@@ -57,7 +54,7 @@ class ContinuityCounters:
         is_first = np.concatenate([[True], pids[1:] != pids[:-1]])
         is_last = np.append(is_first[1:], True)
         counter = headers[:, 3] & 15
-        has_payload = (headers[:, 3] & _HAS_PAYLOAD) != 0
+        has_payload = (headers[:, 3] & HAS_PAYLOAD) != 0
         before = np.where(is_first, self.last[pids], np.roll(counter, 1))
         before_has_payload = np.where(is_first, self._last_has_payload[pids], np.roll(has_payload, 1))
         is_repeat = has_payload & before_has_payload & (counter == before)
@@ -78,13 +75,13 @@ def _pids(headers: U8Array) -> NDArray[np.uint16]:
 
 
 def _is_counted(headers: U8Array) -> BoolArray:
-    is_whole = (headers[:, 0] == SYNC_BYTE) & (headers[:, 1] & _TRANSPORT_ERROR == 0)
-    is_of_a_kind = headers[:, 3] & (_HAS_ADAPTATION | _HAS_PAYLOAD) != 0
+    is_whole = (headers[:, 0] == SYNC_BYTE) & (headers[:, 1] & TRANSPORT_ERROR == 0)
+    is_of_a_kind = headers[:, 3] & (HAS_ADAPTATION | HAS_PAYLOAD) != 0
     counted: BoolArray = is_whole & is_of_a_kind & (_pids(headers) != NULL_PID)
     return counted
 
 
 def _is_excused(headers: U8Array) -> BoolArray:
-    has_flags = (headers[:, 3] & _HAS_ADAPTATION != 0) & (headers[:, 4] > 0)
+    has_flags = (headers[:, 3] & HAS_ADAPTATION != 0) & (headers[:, 4] > 0)
     excused: BoolArray = has_flags & (headers[:, 5] & _DISCONTINUITY != 0)
     return excused

@@ -16,6 +16,14 @@ NULL_PID: Final = 0x1FFF
 MAX_PAYLOAD_BYTES: Final = TS_PACKET_BYTES - 4
 MAX_PACKETS_PER_DATAGRAM: Final = 7
 """So many fit into SRT's 1456 bytes."""
+
+TRANSPORT_ERROR: Final = 0x80
+UNIT_START: Final = 0x40
+"""Bits of a packet's second byte."""
+SCRAMBLED: Final = 0xC0
+HAS_ADAPTATION: Final = 0x20
+HAS_PAYLOAD: Final = 0x10
+"""Bits of its fourth."""
 PCR_MODULUS_27MHZ: Final = (1 << 33) * 300
 PACKETS_TO_LOCK: Final = 3
 """Sync bytes in a row, 188 apart, before a position is believed: one or two occur in video by chance."""
@@ -26,6 +34,11 @@ _ALIGNED: Final = frozenset(bytes([SYNC_BYTE]) * count for count in range(1, MAX
 def is_transport_stream(payload: bytes) -> bool:
     """Return whether a datagram's ``payload`` is 1 to 7 whole transport packets and nothing else."""
     return payload[::TS_PACKET_BYTES] in _ALIGNED and len(payload) % TS_PACKET_BYTES == 0
+
+
+def payload_offset(packets: bytes | bytearray, start: int = 0) -> int:
+    """Return where the payload of the packet at ``start`` begins, which may be past its end."""
+    return start + (5 + packets[start + 4] if packets[start + 3] & HAS_ADAPTATION else 4)
 
 
 @dataclass(slots=True)

@@ -12,13 +12,18 @@ from typing import Final
 
 from headrace.base.errors import PacketError
 from headrace.mpegts.packet import (
+    HAS_ADAPTATION,
+    HAS_PAYLOAD,
     MAX_PAYLOAD_BYTES,
     NULL_PID,
     PAT_PID,
+    SCRAMBLED,
     SYNC_BYTE,
     TS_PACKET_BYTES,
+    UNIT_START,
     encode_packet,
     is_transport_stream,
+    payload_offset,
     shift_pcr,
 )
 from headrace.mpegts.pes import shift_pes_times
@@ -26,16 +31,12 @@ from headrace.mpegts.psi import decode_pmt, encode_pat, encode_pmt, sections_to_
 from headrace.mpegts.tables import Tables, continue_tables
 
 _NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
-_UNIT_START: Final = 0x40
-_HAS_ADAPTATION: Final = 0x20
-_HAS_PAYLOAD: Final = 0x10
-_SCRAMBLED: Final = 0xC0
 _DISCONTINUITY: Final = bytes([MAX_PAYLOAD_BYTES - 1, 0x80]) + b"\xff" * (MAX_PAYLOAD_BYTES - 2)
 
 
 def unit_start(payload: bytes, pid: int) -> int | None:
     """Return the offset in bytes of the first packet in which a unit of ``pid`` begins, or None."""
-    high, low = _UNIT_START | pid >> 8, pid & 0xFF
+    high, low = UNIT_START | pid >> 8, pid & 0xFF
     for start in range(0, len(payload) - 2, TS_PACKET_BYTES):
         if payload[start + 1] & 0x5F == high and payload[start + 2] == low:
             return start
@@ -118,7 +119,7 @@ class Splice:
             return b""
         packets = b""
         for pid in sorted(self._tables.pids - {NULL_PID}):
-            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, _HAS_ADAPTATION | self._counters.get(pid, 15)])
+            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, HAS_ADAPTATION | self._counters.get(pid, 15)])
             packets += header + _DISCONTINUITY
         return packets
 
@@ -146,15 +147,15 @@ class Splice:
                 out[start + 1] = out[start + 1] & 0xE0 | route.pid >> 8
                 out[start + 2] = route.pid & 0xFF
                 out[start + 3] = out[start + 3] & 0xF0 | (out[start + 3] + route.counter_step) & 0x0F
-                if out[start + 3] & _HAS_ADAPTATION or out[start + 1] & _UNIT_START:
+                if out[start + 3] & HAS_ADAPTATION or out[start + 1] & UNIT_START:
                     self._shift_times(out, start)
         return bytes(out)
 
     def _shift_times(self, out: bytearray, start: int) -> None:
         flags = out[start + 3]
         shift_pcr(out, start, self._shift_90khz)
-        if out[start + 1] & _UNIT_START and flags & _HAS_PAYLOAD and not flags & _SCRAMBLED:
-            offset = start + (5 + out[start + 4] if flags & _HAS_ADAPTATION else 4)
+        if out[start + 1] & UNIT_START and flags & HAS_PAYLOAD and not flags & SCRAMBLED:
+            offset = payload_offset(out, start)
             shift_pes_times(out, offset, start + TS_PACKET_BYTES, self._shift_90khz)
 
     def _open(self, pid: int, header: bytearray, *, is_whole: bool) -> _Route | None:
@@ -162,8 +163,8 @@ class Splice:
         new_pid = self._pids.get(pid, pid)
         if pid not in self._pids and pid in self._pids.values():
             return None  # in no table, and its PID is another's now
-        has_payload = bool(header[3] & _HAS_PAYLOAD)
-        if has_payload and is_whole and not header[1] & _UNIT_START:
+        has_payload = bool(header[3] & HAS_PAYLOAD)
+        if has_payload and is_whole and not header[1] & UNIT_START:
             return None
         last = self._counters.get(new_pid)
         step = 0 if last is None else last + has_payload - (header[3] & 0x0F)
@@ -177,7 +178,7 @@ class Splice:
         if pid != PAT_PID:
             self._watch_pmt(packet)
         counter = (packet[3] + route.counter_step) & 0x0F
-        if packet[1] & _UNIT_START:
+        if packet[1] & UNIT_START:
             unit = self._units[pid]
             out[start : start + TS_PACKET_BYTES] = encode_packet(route.pid, counter, unit, payload_unit_start=True)
         else:
@@ -186,9 +187,9 @@ class Splice:
 
     def _watch_pmt(self, packet: bytes) -> None:
         """Continue the tables anew when the stream changes its PMT."""
-        offset = 5 + packet[4] if packet[3] & _HAS_ADAPTATION else 4
+        offset = payload_offset(packet)
         body = packet[offset:]
-        if body == self._pmt_body or not packet[1] & _UNIT_START or not body:
+        if body == self._pmt_body or not packet[1] & UNIT_START or not body:
             return
         self._pmt_body = body
         section = body[1 + body[0] :]

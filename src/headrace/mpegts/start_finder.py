@@ -10,7 +10,17 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from headrace.base.errors import PacketError
-from headrace.mpegts.packet import PAT_PID, TS_PACKET_BYTES, is_transport_stream
+from headrace.mpegts.packet import (
+    HAS_ADAPTATION,
+    HAS_PAYLOAD,
+    PAT_PID,
+    SCRAMBLED,
+    TRANSPORT_ERROR,
+    TS_PACKET_BYTES,
+    UNIT_START,
+    is_transport_stream,
+    payload_offset,
+)
 from headrace.mpegts.psi import (
     REGISTRATION_DESCRIPTOR,
     ElementaryStream,
@@ -25,12 +35,7 @@ from headrace.mpegts.tables import Tables
 AV1_FORMAT: Final = b"AV01"
 
 _START_CODE: Final = b"\0\0\x01"
-_UNIT_START: Final = 0x40
-_TRANSPORT_ERROR: Final = 0x80
-_HAS_ADAPTATION: Final = 0x20
-_HAS_PAYLOAD: Final = 0x10
 _RANDOM_ACCESS: Final = 0x40
-_SCRAMBLED: Final = 0xC0
 
 
 class Mark(Enum):
@@ -141,20 +146,20 @@ class StartFinder:
             second = payload[start + 1]
             pid = (second & 0x1F) << 8 | payload[start + 2]
             if pid == video_pid:
-                if second & _UNIT_START and self._is_keyframe(payload[start : start + TS_PACKET_BYTES]):
+                if second & UNIT_START and self._is_keyframe(payload[start : start + TS_PACKET_BYTES]):
                     found.append(Found(Mark.KEYFRAME, start // TS_PACKET_BYTES))
-            elif pid in tables and not second & _TRANSPORT_ERROR:
+            elif pid in tables and not second & TRANSPORT_ERROR:
                 self._handle_table(pid, payload[start : start + TS_PACKET_BYTES])
-                if second & _UNIT_START:
+                if second & UNIT_START:
                     found.append(Found(Mark.PAT if pid == PAT_PID else Mark.PMT, start // TS_PACKET_BYTES))
                 video_pid, tables = self.video_pid, self._tables
         return found
 
     def _handle_table(self, pid: int, packet: bytes) -> None:
-        if not packet[3] & _HAS_PAYLOAD:
+        if not packet[3] & HAS_PAYLOAD:
             return
-        unit_start = bool(packet[1] & _UNIT_START)
-        for section in self._tables[pid].feed(packet[_payload_offset(packet) :], unit_start=unit_start):
+        unit_start = bool(packet[1] & UNIT_START)
+        for section in self._tables[pid].feed(packet[payload_offset(packet) :], unit_start=unit_start):
             try:
                 if pid == PAT_PID:
                     self._take_pat(section)
@@ -190,11 +195,11 @@ class StartFinder:
         self.video_pid = None
 
     def _is_keyframe(self, packet: bytes) -> bool:
-        if packet[1] & _TRANSPORT_ERROR:
+        if packet[1] & TRANSPORT_ERROR:
             return False
-        if packet[3] & _HAS_ADAPTATION and packet[4] and packet[5] & _RANDOM_ACCESS:
+        if packet[3] & HAS_ADAPTATION and packet[4] and packet[5] & _RANDOM_ACCESS:
             return True
-        if packet[3] & _SCRAMBLED or not packet[3] & _HAS_PAYLOAD:
+        if packet[3] & SCRAMBLED or not packet[3] & HAS_PAYLOAD:
             return False
         hinted = False
         for unit in _unit_types(packet, self._units):
@@ -211,14 +216,9 @@ def _is_av1(stream: ElementaryStream) -> bool:
     )
 
 
-def _payload_offset(packet: bytes) -> int:
-    """Return how many bytes of a transport packet are its header and adaptation field."""
-    return 5 + packet[4] if packet[3] & _HAS_ADAPTATION else 4
-
-
 def _unit_types(packet: bytes, units: _UnitTypes) -> Iterator[int]:
     """Yield the types of the units that begin in the first transport packet of a PES packet."""
-    start = _payload_offset(packet)
+    start = payload_offset(packet)
     if packet[start : start + 3] != _START_CODE or start + 9 > len(packet):
         return
     found = packet.find(_START_CODE, start + 9 + packet[start + 8])

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from headrace.base.errors import PacketError
-from headrace.mpegts.packet import TS_PACKET_BYTES, is_transport_stream
+from headrace.mpegts.packet import (
+    HAS_PAYLOAD,
+    SCRAMBLED,
+    TS_PACKET_BYTES,
+    UNIT_START,
+    is_transport_stream,
+    payload_offset,
+)
 from headrace.mpegts.pes import decode_pes_header, pts_distance_90khz
-
-_UNIT_START = 0x40
-_HAS_ADAPTATION = 0x20
-_HAS_PAYLOAD = 0x10
-_SCRAMBLED = 0xC0
 
 
 class UnitTimes(NamedTuple):
@@ -29,8 +31,8 @@ def unit_times(payload: bytes) -> Iterator[UnitTimes]:
         return
     for start in range(0, len(payload), TS_PACKET_BYTES):
         flags = payload[start + 3]
-        if payload[start + 1] & _UNIT_START and flags & _HAS_PAYLOAD and not flags & _SCRAMBLED:
-            offset = start + (5 + payload[start + 4] if flags & _HAS_ADAPTATION else 4)
+        if payload[start + 1] & UNIT_START and flags & HAS_PAYLOAD and not flags & SCRAMBLED:
+            offset = payload_offset(payload, start)
             try:
                 header = decode_pes_header(payload[offset : start + TS_PACKET_BYTES])
             except PacketError:

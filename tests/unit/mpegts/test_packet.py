@@ -10,6 +10,7 @@ from headrace.mpegts.packet import (
     decode_packet,
     encode_packet,
     is_transport_stream,
+    payload_offset,
     shift_pcr,
     split_into_packets,
 )
@@ -152,3 +153,10 @@ def test_a_packet_without_a_clock_reference_is_left_alone() -> None:
         shifted = bytearray(packet)
         shift_pcr(shifted, 0, 90_000)
         assert shifted == packet
+
+
+def test_the_payload_begins_after_header_and_adaptation_field() -> None:
+    plain, short = encode_packet(0x100, 0, bytes(184)), encode_packet(0x100, 0, bytes(80))
+    assert payload_offset(plain) == 4
+    assert payload_offset(short) == 188 - 80
+    assert payload_offset(bytearray(plain + short), 188) == 2 * 188 - 80

@@ -2,10 +2,14 @@
 
 import contextlib
 import logging
+import select
 import sys
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import structlog
+
+PIECE_CHARACTERS: Final = 1024
+"""At most 4096 bytes, which a pipe that is ready takes as a whole (POSIX's PIPE_BUF on Linux)."""
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -13,17 +17,31 @@ LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 class _StandardError:
     """Standard error as it is at each write: a live display may have put itself in front of it.
 
-    A line that cannot be written, as its reader is gone or the disk is full, is lost: streams go on without a log.
+    A line that cannot be written, as its reader is gone or has stopped, or the disk is full, is lost: streams go
+    on without a log.
     """
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
+            for start in range(0, len(text), PIECE_CHARACTERS):
+                if not _takes_more():
+                    break
+                sys.stderr.write(text[start : start + PIECE_CHARACTERS])
+                sys.stderr.flush()
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
+        """Do nothing: `write` has done it."""
+
+
+def _takes_more() -> bool:
+    """Return whether standard error takes a piece at once: a pipe whose reader has stopped would take it never."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stderr.fileno(), select.POLLOUT)
+    except (OSError, ValueError):
+        return True  # it is no file
+    return bool(poll.poll(0))
 
 
 class _ToStructlog(logging.Handler):

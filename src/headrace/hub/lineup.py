@@ -72,7 +72,7 @@ class Lineup:
 
     def _may_go_on_air(self, standby: Standby, now_us: int) -> bool:
         if self.on_air is None:
-            return True
+            return not standby.is_silent(now_us)
         if standby.waits_for_silence:
             return self.is_silent(now_us) and not standby.is_silent(now_us)
         return standby.producer.claim is Claim.TAKE_OVER or self.on_air.claim is Claim.STAND_BY

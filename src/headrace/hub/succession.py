@@ -24,6 +24,9 @@ the end of what it has written until more comes, up to 0.3 s later where it gath
 MAX_HELD_AT_ONCE_PACKETS: Final = 64
 """A keyframe of 84 kB: what a link for the channel bears at once."""
 
+STALL_US: Final = 150_000
+"""Who looks at a channel every 20 ms and has not for so long was held up itself, and nobody has fallen silent."""
+
 SwitchCause = Literal["first", "return", "takeover", "silence"]
 
 
@@ -68,6 +71,7 @@ class Succession:
         "_closing",
         "_has_backlog",
         "_longest_latency_us",
+        "_looked_us",
         "_retired",
         "_stream",
         "_successor",
@@ -82,6 +86,7 @@ class Succession:
         self.switches: Counter[SwitchCause] = Counter()
         self._stream = stream
         self._longest_latency_us = 0
+        self._looked_us = 0
         self._successor: tuple[Standby, int] | None = None
         self._retired: _Retired | None = None
         self._unpacking: Unpacking | None = None
@@ -181,6 +186,9 @@ class Succession:
         return fresh
 
     def _switch_if_due(self, now_us: int) -> list[int]:
+        if now_us - self._looked_us > STALL_US and self.lineup.on_air is not None:
+            self.lineup.heard_us = now_us
+        self._looked_us = now_us
         if self._unpacking is not None:
             return self._unpack(self._unpacking.next_slice(now_us))
         if self._successor is not None:

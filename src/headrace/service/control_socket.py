@@ -121,7 +121,7 @@ class ControlSocket:
     def _pieces(self, line: bytes) -> Iterator[str]:
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
             return iter([json.dumps({"error": "a request is a JSON object on one line"})])

@@ -1,6 +1,8 @@
+import contextlib
 import io
 import json
 import logging
+import os
 
 import pytest
 import structlog
@@ -52,3 +54,20 @@ def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPa
     configure_logs("info")
     monkeypatch.setattr("sys.stderr", Unwritable())
     structlog.get_logger().info("lost")
+
+
+def test_a_reader_that_has_stopped_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    with open(writer, "w") as stopped, monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", stopped)
+        configure_logs("info")
+        structlog.get_logger().info("lost", text="x" * 10_000)
+        os.read(reader, 1 << 20)
+        structlog.get_logger().info("seen", text="y" * 10_000)
+        assert os.read(reader, 1 << 20).count(b"y") == 10_000
+    os.close(reader)

@@ -13,7 +13,7 @@ from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.producer import Claim, Producer
 from headrace.hub.standby import SILENCE_US
-from headrace.hub.succession import MAX_HELD_AT_ONCE_PACKETS, MAX_PATIENCE_US, MAX_PICTURE_US
+from headrace.hub.succession import MAX_HELD_AT_ONCE_PACKETS, MAX_PATIENCE_US, MAX_PICTURE_US, STALL_US
 from headrace.hub.unpacking import SLICE_PACKETS
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import PAT_PID, packet_pid
@@ -268,7 +268,7 @@ def test_one_that_fell_silent_and_speaks_again_stands_by() -> None:
         assert first.frames(1, START_US + number * FRAME_US) == []
     assert channel.producer is second.producer
     channel.succession.leave(second.producer)
-    assert channel.succession.handle_timer(START_US + 2 * SECOND_US) != []
+    assert channel.succession.handle_timer(START_US + 30 * FRAME_US) != []
     assert channel.producer is first.producer
     assert continuity_errors(channel) == 0
 
@@ -352,3 +352,31 @@ def test_one_that_leaves_while_its_backlog_is_being_moved_is_forgotten() -> None
     channel.succession.leave(second.producer)
     assert not channel.succession.needs_timer
     assert channel.succession.handle_timer(START_US + 101 * FRAME_US) == []
+
+
+def test_a_standby_that_has_fallen_silent_does_not_go_on_the_air_until_it_speaks() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.STAND_BY, seed=2).join()
+    for number in range(10):
+        first.frames(1, START_US + number * FRAME_US)
+        second.frames(1, START_US + number * FRAME_US)
+    silent_us = START_US + 9 * FRAME_US
+    channel.succession.leave(first.producer)
+    assert channel.succession.handle_timer(silent_us + SILENCE_US) == []
+    assert channel.producer is None
+    assert second.frames(1, silent_us + 2 * SILENCE_US) != []
+    assert channel.producer is second.producer
+
+
+def test_a_broker_that_was_held_up_takes_nobody_for_silent() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.STAND_BY, seed=2).join()
+    for number in range(10):
+        first.frames(1, START_US + number * FRAME_US)
+        second.frames(1, START_US + number * FRAME_US)
+    resumed_us = START_US + 9 * FRAME_US + SILENCE_US + STALL_US
+    assert second.frames(1, resumed_us) == []
+    assert channel.succession.handle_timer(resumed_us) == []
+    assert first.frames(1, resumed_us) != []
+    assert channel.producer is first.producer
+    assert causes(channel) == ["first"]

@@ -13,6 +13,7 @@ from headrace.hub.last_counters import last_counters
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
 from headrace.mpegts.pes import PTS_MODULUS_90KHZ
+from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.splice import Splice, unit_start
 from headrace.mpegts.tables import Tables
 from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
@@ -37,7 +38,7 @@ class ChannelStream:
         splice: How the present producer's stream continues the one before; None while there was none before.
     """
 
-    __slots__ = ("_backlog", "_counters", "_starts", "ring", "splice")
+    __slots__ = ("_backlog", "_counters", "_starts", "_streams", "ring", "splice")
 
     def __init__(self, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
         self.ring = Ring(backlog=backlog)
@@ -45,6 +46,7 @@ class ChannelStream:
         self._backlog = backlog
         self._starts = StartPoints()
         self._counters: dict[int, int] = {}
+        self._streams: dict[int, ElementaryStream] = {}
 
     @property
     def tables(self) -> Tables | None:
@@ -103,7 +105,10 @@ class ChannelStream:
             now_us: Channel time of the first.
         """
         self._counters |= last_counters(self.ring)
-        splice = Splice(self.tables, tables, self._counters, self._shift_90khz(payloads, now_us))
+        if self.tables is not None:
+            self._streams |= {stream.pid: stream for stream in self.tables.pmt.streams}
+        shift_90khz = self._shift_90khz(payloads, now_us)
+        splice = Splice(self.tables, tables, self._counters, shift_90khz, tuple(self._streams.values()))
         self.end()
         self.splice = None
         mark = splice.mark()

@@ -27,7 +27,7 @@ from headrace.mpegts.packet import (
     shift_pcr,
 )
 from headrace.mpegts.pes import shift_pes_times
-from headrace.mpegts.psi import decode_pmt, encode_pat, encode_pmt, sections_to_unit
+from headrace.mpegts.psi import ElementaryStream, decode_pmt, encode_pat, encode_pmt, sections_to_unit
 from headrace.mpegts.tables import Tables, continue_tables
 
 _NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
@@ -71,12 +71,14 @@ class Splice:
         after: Tables of the stream that goes on.
         counters: Last continuity counter of each PID that was sent so far.
         shift_90khz: Added to the times of the stream that goes on, modulo 2**33.
+        earlier: Streams that were sent before those of ``before``.
     """
 
     __slots__ = (
         "_after",
         "_before",
         "_counters",
+        "_earlier",
         "_pids",
         "_pmt_body",
         "_routes",
@@ -86,8 +88,14 @@ class Splice:
     )
 
     def __init__(
-        self, before: Tables | None, after: Tables | None, counters: Mapping[int, int], shift_90khz: int = 0
+        self,
+        before: Tables | None,
+        after: Tables | None,
+        counters: Mapping[int, int],
+        shift_90khz: int = 0,
+        earlier: tuple[ElementaryStream, ...] = (),
     ) -> None:
+        self._earlier = earlier
         self._shift_90khz = shift_90khz
         self._before = before
         self._after = after
@@ -101,7 +109,7 @@ class Splice:
             self._continue(before, after)
 
     def _continue(self, before: Tables, after: Tables) -> None:
-        tables, pids = continue_tables(before, after)
+        tables, pids = continue_tables(before, after, self._earlier)
         pmt_unit = sections_to_unit([encode_pmt(tables.pmt)])
         if len(pmt_unit) > MAX_PAYLOAD_BYTES:
             return

@@ -3,6 +3,7 @@
 Source: ISO/IEC 13818-1, 2.4.4.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
@@ -37,14 +38,22 @@ class Tables:
         return frozenset({stream.pid for stream in self.pmt.streams} | {self.pmt.pcr_pid})
 
 
-def continue_tables(before: Tables, after: Tables) -> tuple[Tables, dict[int, int]]:
+def continue_tables(
+    before: Tables, after: Tables, earlier: Iterable[ElementaryStream] = ()
+) -> tuple[Tables, dict[int, int]]:
     """Return the tables with which the stream of ``after`` goes on as that of ``before``, and its new PIDs.
 
     A stream takes the PID of one of its type, so that a player which has chosen its streams plays on. Others keep
     their PID, or get one that nothing had. The version changes if anything else does.
+
+    Args:
+        before: What was sent last.
+        after: What goes on.
+        earlier: Streams that were sent before that; one of their type that comes again takes its old PID.
     """
-    pids = _match(before.pmt.streams, after.pmt.streams) | _match_clocks(before.pmt, after.pmt)
-    taken = set(before.pids) | {before.pmt_pid} | set(pids.values())
+    gone = tuple(stream for stream in earlier if stream.pid not in before.pids)
+    pids = _match((*before.pmt.streams, *gone), after.pmt.streams) | _match_clocks(before.pmt, after.pmt)
+    taken = set(before.pids) | {before.pmt_pid} | set(pids.values()) | {stream.pid for stream in gone}
     for pid in sorted(after.pids - pids.keys()):
         pids[pid] = pid if pid not in taken else next(free for free in count(FIRST_FREE_PID) if free not in taken)
         taken.add(pids[pid])

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from tests.support.groups import VIDEO_PID, Groups, pictures
+from tests.support.transport import tables
 
 from headrace.fanout.ring import NO_BACKLOG
 from headrace.hub.channel_stream import ChannelStream
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import packet_pid
+from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.start_finder import StartFinder
+from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables
 from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
 
@@ -124,3 +127,15 @@ def test_payloads_are_those_that_are_held() -> None:
     stream, sent = ChannelStream(), Groups().next_frame()
     put(stream, sent)
     assert stream.payloads(range(1, 100)) == sent[1:]
+
+
+def test_the_pids_of_all_its_producers_are_remembered() -> None:
+    stream = ChannelStream()
+    pids = []
+    for kind, pid in ((StreamType.H264, 0x100), (StreamType.HEVC, 0x100), (StreamType.H264, 0x200)):
+        tables_ts = tables(streams=(ElementaryStream(kind, pid),))
+        stream.begin(tables_of(tables_ts), [tables_ts], 0)
+        put(stream, [tables_ts])
+        assert stream.tables is not None
+        pids.append(stream.tables.pmt.streams[0].pid)
+    assert pids == [0x100, 0x101, 0x100]

@@ -102,3 +102,12 @@ def test_a_stream_without_a_clock_reference_gets_none() -> None:
     assert continue_tables(before, before)[0] == before
     assert continue_tables(with_clock(0x50), before)[0].pmt.pcr_pid == NULL_PID
     assert continue_tables(before, with_clock(0x50))[1] == {0x100: 0x100, 0x50: 0x50}
+
+
+def test_a_kind_that_comes_again_has_its_old_pid_and_another_kind_never_gets_it() -> None:
+    h264, hevc = ElementaryStream(StreamType.H264, 0x100), ElementaryStream(StreamType.HEVC, 0x101)
+    before = make(hevc)
+    again = make(ElementaryStream(StreamType.H264, 0x300))
+    assert continue_tables(before, again, (h264, hevc))[1] == {0x300: 0x100}
+    other = make(ElementaryStream(StreamType.MPEG2_VIDEO, 0x100))
+    assert continue_tables(before, other, (h264, hevc))[1] == {0x100: 0x102}

@@ -88,8 +88,7 @@ class ProducerLinks:
     ) -> None:
         """Make a new connection one of the channel's producers; one that it replaces is ended."""
         producer = Producer(Connection(parameters), address, claim)
-        replaced = self._hub.add_producer(channel, producer, now_us)
-        if replaced is not None:
+        for replaced in self._hub.add_producer(channel, producer, now_us):
             self._close(replaced, now_us)
         self._links[parameters.socket_id] = _Link(producer, channel)
         if self.lines is not None:

@@ -60,7 +60,8 @@ class Hub:
         channel = self.channels.get(channel_id)
         if channel is None:
             return Admission.ADMIT if len(self.channels) < self._max_channels else Admission.FULL
-        if len(channel.lineup.standbys) >= MAX_STANDBYS:
+        standbys = channel.lineup.standbys
+        if len(standbys) >= MAX_STANDBYS and not any(standby.is_silent(now_us) for standby in standbys):
             return Admission.FULL
         holder = channel.lineup.holder
         if holder is None or claim is not Claim.PRODUCE:
@@ -73,11 +74,17 @@ class Hub:
             case Presence.UNKNOWN:
                 return Admission.WAIT
 
-    def add_producer(self, channel: Channel, producer: Producer, now_us: int) -> Producer | None:
-        """Let an admitted producer in; return the one that is gone and that it replaces, if any."""
-        gone = channel.lineup.holder if producer.claim is Claim.PRODUCE else None
-        if gone is not None:
-            channel.succession.leave(gone)
+    def add_producer(self, channel: Channel, producer: Producer, now_us: int) -> list[Producer]:
+        """Let an admitted producer in; return those that are gone and whose place it takes."""
+        gone: list[Producer] = []
+        holder = channel.lineup.holder
+        if holder is not None and producer.claim is Claim.PRODUCE:
+            gone.append(holder)
+            channel.succession.leave(holder)
+        if len(channel.lineup.standbys) >= MAX_STANDBYS:
+            quietest = min(channel.lineup.standbys, key=lambda standby: standby.heard_us).producer
+            gone.append(quietest)
+            channel.succession.leave(quietest)
         channel.succession.join(producer, now_us)
         return gone
 

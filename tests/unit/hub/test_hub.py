@@ -11,6 +11,7 @@ from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
 from headrace.hub.lineup import MAX_STANDBYS
 from headrace.hub.producer import Claim, Producer
+from headrace.hub.standby import SILENCE_US
 from headrace.srt.connection import Connection
 from headrace.srt.packet import ControlType
 
@@ -38,7 +39,7 @@ def admit(hub: Hub, channel_id: str = "A", *, now_us: int = NOW_US, claim: Claim
 
 def with_producer(hub: Hub, channel_id: str = "A") -> tuple[Channel, Producer]:
     channel, producer = opened(hub, channel_id), a_producer()
-    assert hub.add_producer(channel, producer, NOW_US) is None
+    assert hub.add_producer(channel, producer, NOW_US) == []
     return channel, producer
 
 
@@ -81,7 +82,7 @@ def test_a_producer_that_stays_silent_loses_its_channel() -> None:
     assert admit(hub) is Admission.WAIT
     assert admit(hub, now_us=NOW_US + SECOND) is Admission.ADMIT
     successor = a_producer()
-    assert hub.add_producer(channel, successor, NOW_US + SECOND) is producer
+    assert hub.add_producer(channel, successor, NOW_US + SECOND) == [producer]
     assert channel.producer is successor
 
 
@@ -113,7 +114,7 @@ def test_who_takes_over_or_stands_by_is_let_in_beside_a_live_producer(claim: Cla
     channel, producer = with_producer(hub)
     for _ in range(MAX_STANDBYS):
         assert admit(hub, claim=claim) is Admission.ADMIT
-        assert hub.add_producer(channel, a_producer(claim), NOW_US) is None
+        assert hub.add_producer(channel, a_producer(claim), NOW_US) == []
     assert admit(hub, claim=claim) is Admission.FULL
     assert channel.producer is producer
 
@@ -125,7 +126,7 @@ def test_a_standby_on_the_air_has_to_make_room() -> None:
     hub.add_producer(channel, standby, NOW_US)
     assert channel.producer is standby
     assert admit(hub) is Admission.ADMIT
-    assert hub.add_producer(channel, a_producer(), NOW_US) is None
+    assert hub.add_producer(channel, a_producer(), NOW_US) == []
     assert channel.producer is standby
 
 
@@ -166,3 +167,19 @@ def test_channels_have_the_backlog_that_the_hub_was_given(backlog: BacklogLimit,
     for index, payload in enumerate(Groups(keyframe_payloads=4).next_frame()):
         channel.stream.put(index, np.frombuffer(payload, np.uint8), 0)
     assert channel.start(0) == starts_at
+
+
+def test_at_the_limit_a_new_standby_takes_the_place_of_the_one_that_has_been_silent_for_longest() -> None:
+    hub = make_hub()
+    channel, producer = with_producer(hub)
+    standbys = [a_producer(Claim.STAND_BY) for _ in range(MAX_STANDBYS)]
+    for standby in standbys:
+        hub.add_producer(channel, standby, NOW_US)
+    for waiting in channel.lineup.standbys[1:]:
+        waiting.heard_us = NOW_US + 1
+    assert admit(hub, claim=Claim.STAND_BY, now_us=NOW_US + SILENCE_US - 1) is Admission.FULL
+    later_us = NOW_US + SILENCE_US
+    assert admit(hub, claim=Claim.STAND_BY, now_us=later_us) is Admission.ADMIT
+    assert hub.add_producer(channel, a_producer(Claim.STAND_BY), later_us) == standbys[:1]
+    assert len(channel.lineup.standbys) == MAX_STANDBYS
+    assert channel.producer is producer

@@ -14,6 +14,10 @@ FIRST_CAPACITY_PACKETS: Final = 256
 """A second of 2.5 Mbit/s: most channels never grow."""
 DEFAULT_RETENTION_US: Final = 4_000_000
 """How long a packet can be asked for again: more than twice the largest latency in common use (2 s)."""
+MAX_RETENTION_US: Final = 10_000_000
+"""For the longest latency that can be set (8 s); a ring never has more than its slots all the same."""
+RESEND_WAY_US: Final = 1_000_000
+"""A loss report takes a way, and what was late on the first hop was late in the ring too."""
 DEFAULT_MAX_PACKETS: Final = 32_768
 """46 MiB: 3.8 s at 100 Mbit/s."""
 DEFAULT_BACKLOG_AGE_US: Final = 10_000_000
@@ -202,6 +206,10 @@ class Ring:
         slot = begin & (self.capacity_packets - 1)
         is_young = self.indices[slot] == begin and time_us - int(self.times_us[slot]) < self._backlog.age_us
         return begin if is_young else self.next_index
+
+    def retain(self, latency_us: int) -> None:
+        """Keep packets for as long as somebody with this latency can ask for them, if at all possible."""
+        self._retention_us = max(self._retention_us, min(latency_us + RESEND_WAY_US, MAX_RETENTION_US))
 
     def lend(self, index: int, time_us: int) -> None:
         """Keep packets from ``index`` on for a retention from now: somebody is sent them now, and may ask again.

@@ -265,7 +265,8 @@ class Succession:
         return closing
 
     def allow_latency(self, latency_us: int) -> None:
-        """Ask the producer for a missing packet as long as a subscriber with this latency can still use it."""
+        """Ask for a missing packet, and keep all, as long as a subscriber with this latency can use them."""
+        self._stream.ring.retain(latency_us)
         self._longest_latency_us = max(self._longest_latency_us, min(latency_us, MAX_PATIENCE_US))
         if self.lineup.on_air is not None:
             own_us = self.lineup.on_air.connection.parameters.receive_latency_us

@@ -82,6 +82,6 @@ def test_an_address_that_people_have_read_is_not_remembered() -> None:
         for peer in peers:
             format_sockaddr(peer)
             decode_sockaddr(peer)
-        assert tracemalloc.get_traced_memory()[0] < 10_000
+        assert tracemalloc.get_traced_memory()[0] < 50_000  # of 450 for each
     finally:
         tracemalloc.stop()

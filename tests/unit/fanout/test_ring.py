@@ -11,6 +11,7 @@ from headrace.fanout.ring import (
     DEFAULT_MAX_PACKETS,
     FIRST_CAPACITY_PACKETS,
     GROW_AGAIN_US,
+    NO_BACKLOG,
     BacklogLimit,
     Ring,
 )
@@ -315,3 +316,20 @@ def test_the_most_that_a_ring_holds_is_46_mebibytes_whatever_its_producer_does(i
     assert ring.store.nbytes <= 46 << 20
     columns = (ring.lengths, ring.indices, ring.times_us, ring.late_us)
     assert sum(column.nbytes for column in columns) == 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("latency_us", "kept_us"),
+    [(0, 4_000_000), (3_000_000, 4_000_000), (8_000_000, 9_000_000), (1 << 40, 10_000_000)],
+)
+def test_packets_are_kept_for_as_long_as_the_longest_latency_asks_for_them(latency_us: int, kept_us: int) -> None:
+    ring = Ring(backlog=NO_BACKLOG)
+    ring.retain(latency_us)
+    ring.retain(0)
+    for index in range(FIRST_CAPACITY_PACKETS):
+        ring.put(index, payload(index), 0)
+    ring.put(FIRST_CAPACITY_PACKETS, payload(0), kept_us - 1)
+    assert ring.capacity_packets == 2 * FIRST_CAPACITY_PACKETS
+    for index in range(FIRST_CAPACITY_PACKETS + 1, 2 * FIRST_CAPACITY_PACKETS + 1):
+        ring.put(index, payload(index), kept_us)
+    assert ring.capacity_packets == 2 * FIRST_CAPACITY_PACKETS

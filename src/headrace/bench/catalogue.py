@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from headrace.bench import send_path
 from headrace.bench.scenario import Scenario
 
-SCENARIOS: Final[tuple[Scenario, ...]] = ()
+SCENARIOS: Final[tuple[Scenario, ...]] = (send_path.SCENARIO,)

@@ -11,10 +11,10 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak samples clean
+.PHONY: help demo test test-long check format bench soak samples clean
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,8 +31,11 @@ help: ## show what can be made
 demo: .venv ## a broker, three producers and a client, all on this machine (SECONDS=20: no shell, a table at the end)
 	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: .venv ## every test, those with real programs too (skipped where a program is missing)
-	$(RUN) pytest -n 2 --dist loadgroup
+test: .venv ## all tests but the long ones, those with real programs too (skipped where a program is missing)
+	$(RUN) pytest -n 2 --dist loadgroup -m "not long"
+
+test-long: .venv ## the long tests: streams between real programs, for many seconds each
+	$(RUN) pytest -n 2 --dist loadgroup -m long
 
 check: .venv ## format, lint, types, floor plan
 	$(RUN) ruff format --check

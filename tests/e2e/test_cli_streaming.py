@@ -205,7 +205,7 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         assert "X: sent 0:00:" in producer.log
 
 
-@pytest.mark.parametrize("away_seconds", [0.0, 8.0])
+@pytest.mark.parametrize("away_seconds", [0.0, pytest.param(8.0, marks=pytest.mark.long)])
 def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_seconds(
     away_seconds: float, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def write_whole_frames(ts: bytes, path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_programs_that_join_between_keyframes_start_with_the_last_one(clip: Path, tmp_path: Path) -> None:
     with (
         BrokerProgram(tmp_path) as broker,

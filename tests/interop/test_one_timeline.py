@@ -28,7 +28,7 @@ from tests.support.recordings import (
 )
 from tests.support.srt_programs import PACKET_BYTES
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 CLIP_SECONDS = 24
 GROUP = 25

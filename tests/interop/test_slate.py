@@ -6,7 +6,7 @@ import pytest
 from tests.support.processes import BrokerProgram, wait_until
 from tests.support.srt_programs import FfmpegDecoder, FfmpegPublisher, make_clip
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 
 @pytest.mark.xdist_group("slate")

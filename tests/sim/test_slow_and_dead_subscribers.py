@@ -210,7 +210,7 @@ def test_while_a_socket_buffer_stays_too_small_it_is_each_time_others_who_have_t
 
 def test_forgetting_a_thousand_holds_the_loop_for_milliseconds() -> None:
     world = World()
-    for subscriber in [world.join("A") for _ in range(1000)]:
+    for subscriber in world.join_many("A", 1000):
         subscriber.is_dead = True
     now_us, took_s = world.now_us + 6 * SECOND, []
     while world.endpoint.table.count:
@@ -226,7 +226,7 @@ def test_forgetting_a_thousand_holds_the_loop_for_milliseconds() -> None:
 def test_a_thousand_that_vanish_at_once_are_forgotten_in_slices_and_in_few_log_lines() -> None:
     world = World()
     producer, staying = world.join("publish:A"), world.join("A")
-    crowd = [world.join("A") for _ in range(1000)]
+    crowd = world.join_many("A", 1000)
     world.send(producer, 3)
     for subscriber in crowd:
         subscriber.is_dead = True

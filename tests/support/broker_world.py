@@ -111,6 +111,13 @@ class World:
         assert self.network.run_until_true(lambda: caller.caller.connection is not None, limit_us)
         return caller
 
+    def join_many(self, stream_id: str, count: int) -> list[CallerPort]:
+        """Return callers that shook hands side by side, many times faster than as many calls of `join`."""
+        callers = [self.call(stream_id) for _ in range(count)]
+        self.run(SECOND)
+        assert all(caller.caller.connection is not None for caller in callers)
+        return callers
+
     def send(self, producer: CallerPort, count: int = 1, interval_us: int = 10 * MS) -> list[bytes]:
         """Have ``producer`` send numbered payloads, and run the network for as long as that takes."""
         sent = []

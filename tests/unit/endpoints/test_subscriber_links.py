@@ -445,7 +445,9 @@ def test_a_subscriber_that_goes_while_it_catches_up_leaves_nothing_behind(how: s
         subscriber.say(ControlType.SHUTDOWN, bytes(4))
     else:
         # It acknowledges nothing, and a producer that goes on keeps it behind for long.
-        stream(world, producer, Groups(1000, payloads=64), 600)
+        groups, end_us = Groups(1000, payloads=64), world.now_us + 6 * SECOND
+        while world.endpoint.table.count and world.now_us < end_us:
+            stream(world, producer, groups, 1)
     assert world.endpoint.table.count == 0
     assert len(world.channel("A").subscribers) == 0
     subscriber.take(DATA)

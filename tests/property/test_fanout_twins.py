@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.fanout_tables import payload
 
-from headrace.base.datagram_batch import I64Array, U8Array
+from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK, seqno_distance
-from headrace.fanout.acknowledgements import decode_acks, settle_acks
+from headrace.fanout.acknowledgements import ACK_WORDS, decode_acks, settle_acks
 from headrace.fanout.headers import burst_headers, control_packets, message_words, single_headers
 from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS, answer_loss_report
 from headrace.fanout.ring import Ring
@@ -120,6 +120,11 @@ def rows_of(datagrams: list[bytes], dirt: int) -> tuple[U8Array, I64Array]:
     return rows, np.array([len(datagram) for datagram in datagrams], np.int64)
 
 
+def ack_columns(datagrams: list[bytes], dirt: int = 0) -> tuple[U32Array, I64Array]:
+    data, lengths = rows_of(datagrams, dirt)
+    return data[:, : 4 * ACK_WORDS].copy().view(">u4").astype(np.uint32), lengths
+
+
 ACK_DATAGRAMS = st.builds(
     lambda number, seqno, rest: encode_control(
         ControlType.ACK, timestamp_us=0, dst_socket_id=1, info=number, body=seqno.to_bytes(4, "big") + rest
@@ -135,7 +140,7 @@ ACK_DATAGRAMS = st.builds(
     dirt=st.integers(0, 255),
 )
 def test_decoded_acks_are_those_of_one_after_the_other(datagrams: list[bytes], dirt: int) -> None:
-    columns = decode_acks(*rows_of(datagrams, dirt))
+    columns = decode_acks(*ack_columns(datagrams, dirt))
     for row, datagram in enumerate(datagrams):
         try:
             ack = decode_ack(decode_header(datagram), datagram[16:])
@@ -181,7 +186,7 @@ def test_settled_acks_leave_what_one_sender_after_the_other_is_left_with(
         datagram = encode_control(ControlType.ACK, timestamp_us=0, dst_socket_id=1, info=ack.ack_number, body=body)
         datagrams.append(datagram)
         senders[row].handle_ack(decode_ack(decode_header(datagram), body))
-    settle_acks(table, np.array([row for row, _ in made], np.intp), decode_acks(*rows_of(datagrams, 0)), now_us=0)
+    settle_acks(table, np.array([row for row, _ in made], np.intp), decode_acks(*ack_columns(datagrams)), now_us=0)
     for row, sender in enumerate(senders):
         entry = table.rows[row]
         assert entry["next_index"] - entry["acked_index"] == sender.buffered_packets

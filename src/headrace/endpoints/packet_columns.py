@@ -8,18 +8,24 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array, U32Array
+from headrace.fanout.acknowledgements import ACK_WORDS
 from headrace.fanout.subscriber_table import Rows
 from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, Header
 
 LISTENER_SOCKET_ID: Final = 0
+
+# NumPy takes twice as long with a number of Python's.
+_CONTROL_BIT: Final = np.uint32(CONTROL_BIT)
+_TYPE_SHIFT: Final = np.uint32(16)
 
 
 class PacketColumns(NamedTuple):
     """``n`` received packets.
 
     Attributes:
-        words: Header words in host order; shape ``(n, 4)``, uint32. Zeros where the datagram is too short.
-        data: Whole datagrams; shape ``(n, MAX_DATAGRAM_BYTES)``.
+        words: First words in host order; shape ``(n, 8)``, uint32. Zeros where there is no whole header; the four
+            after the header mean nothing past a datagram's end.
+        data: Datagrams; shape ``(n, w)``, as wide as the longest or wider.
         lengths: Bytes used of each row; shape ``(n,)``.
         addresses: Where each came from; shape ``(n, 28)``.
     """
@@ -34,13 +40,17 @@ class PacketColumns(NamedTuple):
         """Return the filled rows of ``batch``; all but the words are views of it."""
         count = batch.count
         lengths = batch.lengths[:count]
-        words = np.ascontiguousarray(batch.data[:count, :HEADER_BYTES]).view(">u4").astype(np.uint32)
-        words[lengths < HEADER_BYTES] = 0
+        words = batch.data.view(">u4")[:count, :ACK_WORDS].astype(np.uint32)
+        if count and lengths.min() < HEADER_BYTES:
+            words[lengths < HEADER_BYTES] = 0
         return cls(words, batch.data[:count], lengths, batch.addresses[:count])
 
     def take(self, rows: Rows) -> "PacketColumns":
         """Return copies of the packets at ``rows``."""
-        return PacketColumns(self.words[rows], self.data[rows], self.lengths[rows], self.addresses[rows])
+        lengths = self.lengths[rows]
+        # A whole row of a batch is 48 times as much to copy as an ACK.
+        data = self.data[:, : lengths.max(initial=0)][rows]
+        return PacketColumns(self.words[rows], data, lengths, self.addresses[rows])
 
     @property
     def dst_socket_id(self) -> U32Array:
@@ -50,11 +60,11 @@ class PacketColumns(NamedTuple):
     @property
     def control_type(self) -> U32Array:
         """Control type of each, 0x8000 and more for data packets; shape ``(n,)``."""
-        return (self.words[:, 0] ^ np.uint32(CONTROL_BIT)) >> np.uint32(16)
+        return (self.words[:, 0] ^ _CONTROL_BIT) >> _TYPE_SHIFT
 
     def header(self, row: int) -> Header:
         """Return one packet's header."""
-        return Header._make(self.words[row].tolist())
+        return Header._make(self.words[row, : HEADER_BYTES // 4].tolist())
 
     def body(self, row: int) -> bytes:
         """Return a copy of what follows one packet's header."""

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from headrace.base.channel_id import check_channel_id
-from headrace.base.datagram_batch import DatagramBatch
+from headrace.base.datagram_batch import BoolArray, DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
@@ -105,16 +105,21 @@ class SrtEndpoint:
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
         """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""
         packets = PacketColumns.of(batch)
-        destinations = packets.dst_socket_id
+        # Seen as unsigned, 0 is the largest of all one less: one comparison finds subscribers' ids.
+        of_subscribers = packets.dst_socket_id - np.uint32(1) < PRODUCER_ID_BIT - 1
+        if of_subscribers.all():
+            self._subscribers.handle_packets(packets, now_us)
+        else:
+            self._handle_mixed(packets, of_subscribers, now_us)
+        self._finish(now_us)
+
+    def _handle_mixed(self, packets: PacketColumns, of_subscribers: BoolArray, now_us: int) -> None:
         complete = packets.lengths >= HEADER_BYTES
         self.ignored_packets["short_header"] += int(len(complete) - complete.sum())
-        of_subscribers = complete & (destinations != LISTENER_SOCKET_ID) & (destinations < PRODUCER_ID_BIT)
         self._handle_others(packets, np.flatnonzero(complete & ~of_subscribers).tolist(), now_us)
         positions = np.flatnonzero(of_subscribers)
         if len(positions):
-            everything = len(positions) == len(complete)
-            self._subscribers.handle_packets(packets if everything else packets.take(positions), now_us)
-        self._finish(now_us)
+            self._subscribers.handle_packets(packets.take(positions), now_us)
 
     def _handle_others(self, packets: PacketColumns, positions: list[int], now_us: int) -> None:
         fresh: dict[Channel, list[int]] = {}

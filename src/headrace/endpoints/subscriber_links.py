@@ -38,8 +38,6 @@ SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
-ACK_BYTES: Final = 32
-"""What is used of an ACK; a whole row of a batch is 48 times as much to copy."""
 
 _log = structlog.get_logger()
 
@@ -152,42 +150,51 @@ class SubscriberLinks:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
         rows = self._find(packets, now_us)
         kinds = packets.control_type
+        is_ack = kinds == ControlType.ACK
+        if is_ack.all() and rows.min(initial=0) >= 0:
+            self._handle_acks(packets.words, packets.lengths, rows, now_us)
+            return
         known = rows >= 0
-        self._handle_acks(packets, rows, np.flatnonzero(known & (kinds == ControlType.ACK)), now_us)
-        rare = known & (kinds != ControlType.ACK) & (kinds != ControlType.KEEPALIVE)
+        acks = np.flatnonzero(known & is_ack)
+        self._handle_acks(packets.words[acks], packets.lengths[acks], rows[acks], now_us)
+        rare = known & ~is_ack & (kinds != ControlType.KEEPALIVE)
         for position in np.flatnonzero(rare).tolist():
             self._handle_rare(packets, position, int(rows[position]), now_us)
 
     def _find(self, packets: PacketColumns, now_us: int) -> Rows:
         rows = self._table.find(packets.dst_socket_id, packets.addresses)
-        known = rows >= 0
-        if not known.all() and self._moves.follow(packets, np.flatnonzero(~known), now_us):
+        if rows.min(initial=0) >= 0:
+            self._table.rows["heard_us"][rows] = now_us
+            return rows
+        if self._moves.follow(packets, np.flatnonzero(rows < 0), now_us):
             rows = self._table.find(packets.dst_socket_id, packets.addresses)
-            known = rows >= 0
+        known = rows >= 0
         self._ignored["unknown_connection"] += int(len(rows) - known.sum())
         self._table.rows["heard_us"][rows[known]] = now_us
         return rows
 
-    def _handle_acks(self, packets: PacketColumns, rows: Rows, positions: Rows, now_us: int) -> None:
-        if not len(positions):
+    def _handle_acks(self, words: U32Array, lengths: I64Array, rows: Rows, now_us: int) -> None:
+        if not len(rows):
             return
-        acks = decode_acks(packets.data[:, :ACK_BYTES][positions], packets.lengths[positions])
-        self._ignored["malformed_ack"] += int(len(positions) - acks.is_valid.sum())
-        due = settle_acks(self._table, rows[positions][acks.is_valid], acks.select(acks.is_valid), now_us)
+        acks = decode_acks(words, lengths)
+        if not acks.is_valid.all():
+            self._ignored["malformed_ack"] += int(len(rows) - acks.is_valid.sum())
+            rows, acks = rows[acks.is_valid], acks.select(acks.is_valid)
+        due = settle_acks(self._table, rows, acks, now_us)
         self._send_headers(ControlType.ACKACK, due.rows, due.ack_number, now_us)
 
     def _send_headers(self, kind: ControlType, rows: Rows, info: U32Array | int, now_us: int) -> None:
         if not len(rows):
             return
-        entries = self._table.rows[rows]
+        entries = self._table.rows
         headers = control_packets(
             kind,
             info=info,
             now_us=now_us,
-            epoch_us=entries["epoch_us"],
-            peer_socket_id=entries["peer_socket_id"],
+            epoch_us=entries["epoch_us"][rows],
+            peer_socket_id=entries["peer_socket_id"][rows],
         )
-        self._queue.put_rows(headers, entries["address"])
+        self._queue.put_rows(headers, entries["address"][rows])
 
     def _handle_rare(self, packets: PacketColumns, position: int, row: int, now_us: int) -> None:
         if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from headrace.base.datagram_batch import BoolArray, I64Array, U8Array, U32Array
+from headrace.base.datagram_batch import BoolArray, I64Array, U32Array
 from headrace.base.seqno import SEQNO_MASK
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES
@@ -16,7 +16,13 @@ EAGER_ACKACKS: Final = 20
 """So many full ACKs of a subscriber are all answered, so that it knows its round trip at once."""
 ACKACK_INTERVAL_US: Final = 125_000
 """Then its newest is, 8 times a second: of 5 to 10 measured as enough, at a tenth of the cost of all."""
+TOGETHER_ROWS: Final = 64
+"""So many neighbours in the table are answered in the same milliseconds, so with one system call: a call costs as
+much as ten ACKACKs in it. More in one go would keep video waiting."""
+ACK_WORDS: Final = HEADER_BYTES // 4 + 4
+"""What is used of an ACK."""
 
+_PHASE_US: Final = ACKACK_INTERVAL_US // 8
 _LIGHT_ACK_BYTES: Final = HEADER_BYTES + 4
 _FULL_ACK_BYTES: Final = HEADER_BYTES + 16
 
@@ -55,16 +61,15 @@ class AckColumns(NamedTuple):
         )
 
 
-def decode_acks(datagrams: U8Array, lengths: I64Array) -> AckColumns:
-    """Return the ACK packets in ``datagrams``.
+def decode_acks(words: U32Array, lengths: I64Array) -> AckColumns:
+    """Return the ACK packets that begin with ``words``.
 
     Args:
-        datagrams: One a row, at least 32 bytes wide, headers included; shape ``(n, w)``.
-        lengths: Bytes used of each row; shape ``(n,)``.
+        words: First words of each datagram in host order, whatever it has of them; shape ``(n, 8)``.
+        lengths: Bytes of each datagram; shape ``(n,)``.
     """
-    words = np.ascontiguousarray(datagrams[:, :_FULL_ACK_BYTES]).view(">u4").astype(np.uint32)
     is_full = lengths >= _FULL_ACK_BYTES
-    details = np.where(is_full[:, None], words[:, 5:8], np.uint32(0))
+    details = words[:, 5:ACK_WORDS] * is_full[:, None]
     next_seqno = words[:, 4].astype(np.int64)
     is_valid = (lengths >= _LIGHT_ACK_BYTES) & (next_seqno < CONTROL_BIT)
     return AckColumns(words[:, 1], next_seqno, details[:, 0], details[:, 1], details[:, 2], is_full, is_valid)
@@ -93,12 +98,12 @@ def settle_acks(table: SubscriberTable, rows: Rows, acks: AckColumns, now_us: in
     """
     entries = table.rows
     next_index = entries["next_index"][rows]
-    newest = next_index + entries["seqno_offset"][rows]
-    ahead = ((acks.next_seqno - newest + (1 << 30)) & SEQNO_MASK) - (1 << 30)
-    acked = np.where(ahead <= 0, next_index + ahead, entries["acked_index"][rows])
-    np.maximum.at(entries["acked_index"], rows, acked)
+    ahead = ((acks.next_seqno - entries["seqno_offset"][rows] - next_index + (1 << 30)) & SEQNO_MASK) - (1 << 30)
+    # Who acknowledges what it was not sent acknowledges nothing: no index is below 0.
+    np.maximum.at(entries["acked_index"], rows, (next_index + ahead) * (ahead <= 0))
     np.add.at(entries["acks_packets"], rows, 1)
-    full = acks.is_full
+    # Nearly always all are full, and a slice makes no copies.
+    full = slice(None) if acks.is_full.all() else acks.is_full
     full_rows = rows[full]
     entries["rtt_us"][full_rows] = acks.rtt_us[full]
     entries["rtt_variance_us"][full_rows] = acks.rtt_variance_us[full]
@@ -108,8 +113,11 @@ def settle_acks(table: SubscriberTable, rows: Rows, acks: AckColumns, now_us: in
 
 def _ackacks_due(table: SubscriberTable, rows: Rows, acks: AckColumns, now_us: int) -> AckackDue:
     entries = table.rows
-    numbered = np.flatnonzero(acks.ack_number)[::-1]
-    asking, first = np.unique(rows[numbered], return_index=True)
-    due = (entries["acks_packets"][asking] <= EAGER_ACKACKS) | (entries["next_ackack_us"][asking] <= now_us)
-    entries["next_ackack_us"][asking[due]] = now_us + ACKACK_INTERVAL_US
-    return AckackDue(asking[due], acks.ack_number[numbered[first[due]]])
+    is_due = (entries["acks_packets"][rows] <= EAGER_ACKACKS) | (entries["next_ackack_us"][rows] <= now_us)
+    due = np.flatnonzero(is_due & (acks.ack_number != 0))[::-1]
+    if not len(due):
+        return AckackDue(rows[:0], acks.ack_number[:0])
+    answered, newest = np.unique(rows[due], return_index=True)
+    phases_us = answered // TOGETHER_ROWS * _PHASE_US
+    entries["next_ackack_us"][answered] = now_us + ACKACK_INTERVAL_US - (now_us + phases_us) % ACKACK_INTERVAL_US
+    return AckackDue(answered, acks.ack_number[due[newest]])

@@ -5,6 +5,7 @@ from tests.support.srt_datagrams import HERE, THERE, control, data
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.fanout.acknowledgements import ACK_WORDS
 from headrace.srt.packet import ControlType, decode_header
 
 DATAGRAMS = [
@@ -39,7 +40,7 @@ def test_columns_are_what_the_scalar_decoder_says() -> None:
 
 def test_short_datagrams_show_nothing_of_what_the_row_held_before() -> None:
     packets = PacketColumns.of(batch_of(DATAGRAMS))
-    assert packets.words[2:4].tolist() == [[0] * 4] * 2
+    assert packets.words[2:4].tolist() == [[0] * ACK_WORDS] * 2
     assert packets.lengths.tolist() == [len(datagram) for datagram in DATAGRAMS]
 
 
@@ -51,6 +52,11 @@ def test_taken_packets_are_copies_in_the_order_asked_for() -> None:
     assert taken.header(0) == decode_header(DATAGRAMS[4])
     assert taken.body(1) == b"body"
     assert [taken.address(0), taken.address(1)] == [THERE, HERE]
+
+
+def test_taken_packets_are_no_wider_than_the_longest_of_them() -> None:
+    taken = PacketColumns.of(batch_of(DATAGRAMS)).take(np.array([4, 1]))
+    assert taken.data.shape == (2, 20)
 
 
 def test_an_empty_batch_has_no_packets() -> None:

@@ -9,6 +9,7 @@ from headrace.base.datagram_batch import DatagramBatch
 from headrace.fanout.acknowledgements import (
     ACKACK_INTERVAL_US,
     EAGER_ACKACKS,
+    TOGETHER_ROWS,
     AckackDue,
     AckColumns,
     decode_acks,
@@ -33,7 +34,7 @@ def decode(*datagrams: bytes, dirt: int = 0) -> AckColumns:
     batch.data[:] = dirt
     for datagram in datagrams:
         assert batch.append(datagram, bytes(28))
-    return decode_acks(batch.data, batch.lengths)
+    return decode_acks(batch.data[:, :32].view(">u4").astype(np.uint32), batch.lengths)
 
 
 def settle(table: SubscriberTable, now_us: int, *answers: tuple[int, bytes]) -> list[tuple[int, int]]:
@@ -137,15 +138,29 @@ def test_of_several_acks_of_one_subscriber_all_count_and_the_newest_is_answered(
     assert table.rows[one]["rtt_us"] == 2
 
 
-def test_the_first_20_are_all_answered_and_then_8_a_second() -> None:
+def test_the_first_20_are_all_answered_and_then_one_in_each_eighth_of_a_second() -> None:
     table = SubscriberTable()
     row = sent(table, 1, packets=50)
     for number in range(1, EAGER_ACKACKS + 1):
         assert settle(table, number, (row, full(100, number))) == [(row, number)]
-    number, last_us = EAGER_ACKACKS + 1, EAGER_ACKACKS
-    assert settle(table, last_us + ACKACK_INTERVAL_US - 1, (row, full(100, number))) == []
-    assert settle(table, last_us + ACKACK_INTERVAL_US, (row, full(100, number + 1))) == [(row, number + 1)]
-    assert settle(table, last_us + ACKACK_INTERVAL_US + 1, (row, full(100, number + 2))) == []
+    number, next_us = EAGER_ACKACKS + 1, ACKACK_INTERVAL_US
+    assert settle(table, next_us - 1, (row, full(100, number))) == []
+    assert settle(table, next_us + 40_000, (row, full(100, number + 1))) == [(row, number + 1)]
+    assert settle(table, 2 * next_us - 1, (row, full(100, number + 2))) == []
+    assert settle(table, 2 * next_us, (row, full(100, number + 3))) == [(row, number + 3)]
+
+
+def test_neighbours_are_answered_together_and_a_crowd_is_not() -> None:
+    table = SubscriberTable()
+    rows = [sent(table, number, packets=50) for number in range(2 * TOGETHER_ROWS)]
+    table.rows["acks_packets"] = EAGER_ACKACKS
+    answered_at: dict[int, int] = {}
+    for now_us in range(0, 3 * ACKACK_INTERVAL_US, 5_000):
+        due = settle(table, now_us, *((row, full(100, 1 + now_us)) for row in rows))
+        answered_at |= {row: now_us for row, _ in due}
+    times_us = [answered_at[row] for row in rows]
+    assert len(set(times_us[:TOGETHER_ROWS])) == len(set(times_us[TOGETHER_ROWS:])) == 1
+    assert times_us[0] != times_us[-1]
 
 
 def test_no_acks_are_no_trouble() -> None:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 SECONDS ?=
 MINUTES ?= 60
 JSON ?=
+SCENARIOS ?=
+FROM ?=
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
 # uv takes a Python of its choice, or the one that is named here.
@@ -11,10 +13,10 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench soak samples clean
+.PHONY: help demo test test-long check format bench performance soak samples clean
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,8 +49,11 @@ format: .venv ## format the code and mend what can be mended
 	$(RUN) ruff format
 	$(RUN) ruff check --fix
 
-bench: .venv ## sending cost, 300 subscribers, added latency, first pictures, a rush of joins, on this machine
-	$(RUN) python -m bench
+bench: .venv ## what everything costs on this machine, with baselines (SCENARIOS="send start": these alone; JSON=FILE: results)
+	$(RUN) headrace bench $(SCENARIOS) $(if $(JSON),--json $(JSON))
+
+performance: .venv ## docs/performance.md with its plots made anew (FROM=docs/performance/results.json: without measuring)
+	$(RUN) headrace bench --docs docs $(if $(FROM),--from $(FROM))
 
 soak: .venv ## a broker for an hour with 200 subscribers that come and go, and loss (MINUTES=3: shorter; JSON=FILE: results)
 	$(RUN) python -m bench.soak --minutes $(MINUTES) $(if $(JSON),--json $(JSON))

@@ -1,4 +1,4 @@
-"""``make bench``: what packets and subscribers cost, what a broker adds to a packet's way, how joining goes."""
+"""``make bench``: what subscribers cost, what a broker adds to a packet's way, how joining goes."""
 
 import sys
 import tempfile
@@ -8,15 +8,11 @@ from bench.added_latency import LatencyPlan, measure_added_latency, print_added_
 from bench.fanout_load import LoadPlan, measure_fanout_load, print_fanout_load
 from bench.first_frame import JoinPlan, encode_group, free_port, measure_first_frames, print_first_frames
 from bench.join_storm import measure_join_storm, print_join_storm
-from bench.send_cost import measure_send_cost, print_send_cost
 
 
 def main() -> None:
     """Run all, or those that are named."""
-    wanted = sys.argv[1:] or ["send_cost", "fanout_load", "added_latency", "first_frame", "join_storm"]
-    if "send_cost" in wanted:
-        print_send_cost(measure_send_cost())
-        print()
+    wanted = sys.argv[1:] or ["fanout_load", "added_latency", "first_frame", "join_storm"]
     if "fanout_load" in wanted:
         with tempfile.TemporaryDirectory() as scratch:
             print_fanout_load(measure_fanout_load(free_port(), Path(scratch), LoadPlan()))

@@ -66,7 +66,7 @@ class Series:
     """One line of a plot.
 
     Attributes:
-        plot: Plot that it belongs to; series of one scenario with the same plot are drawn together.
+        plot: Title of the plot; series of one scenario with the same title are drawn together.
         name: What the line is.
         x_label: Quantity and unit.
         y_label: Quantity and unit.
@@ -150,7 +150,8 @@ class ScenarioResult:
         figures: Rows of its table.
         series: Lines of its plots.
         notes: About the whole scenario.
-        skipped: Why it was not run; empty if it was.
+        skipped: What this machine lacks for it; empty if nothing.
+        failure: What went wrong; empty if nothing did.
         seconds: How long it took.
     """
 
@@ -160,6 +161,7 @@ class ScenarioResult:
     series: tuple[Series, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: str = ""
+    failure: str = ""
     seconds: float = 0.0
 
 

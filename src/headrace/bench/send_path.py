@@ -43,7 +43,7 @@ QUICK_TURN_SECONDS: Final = 0.2
 
 _FIRST_ADDRESS: Final = IPv4Address("127.77.0.1")
 _SINK_BUFFER_BYTES: Final = 4096
-_PLOT: Final = "send"
+_PLOT: Final = "Sending one packet, 8 to each subscriber at once"
 
 
 class OwnSender:
@@ -185,7 +185,9 @@ def _rate(flood: Flood) -> float:
 
 def _series(counts: tuple[float, ...], figures: list[Figure]) -> tuple[Series, ...]:
     def line(name: str, rates: list[float]) -> Series:
-        return Series(_PLOT, name, "subscribers", "us a packet", counts, tuple(1e6 / rate for rate in rates))
+        return Series(
+            _PLOT, name, "subscribers", "microseconds a packet", counts, tuple(1e6 / rate for rate in rates)
+        )
 
     baselines = [figure.baseline for figure in figures if figure.baseline is not None]
     return (

@@ -23,6 +23,7 @@ SUMMARIES: Final = {
     "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
     "demo": "Show everything on this machine: a broker, three producers, and a client's shell.",
     "status": "Show what a broker of this machine is doing: channels, producers, subscribers, losses, events.",
+    "bench": "Measure what Headrace costs on this machine, with baselines: leave the machine alone meanwhile.",
     "check": "Exit with 0 if a broker answers, with 1 if none does.",
 }
 """What ``headrace --help`` says of each command: the first line of its docstring."""

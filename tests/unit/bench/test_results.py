@@ -3,39 +3,21 @@
 import json
 
 import pytest
+from tests.support.bench_results import bench_results
 
-from headrace.bench.machine import MachineFacts
 from headrace.bench.results import (
     Baseline,
-    BenchResults,
     Figure,
     Goal,
     ResultsError,
-    ScenarioResult,
     Series,
     decode_results,
     encode_results,
 )
 
-MACHINE = MachineFacts("a core", 2, "Linux 6.1", "CPython 3.11.2", "2.2.0", "0.1.0", "performance", "all")
-
-
-def results() -> BenchResults:
-    figure = Figure(
-        "cores for 100 subscribers",
-        "cores",
-        (0.03, 0.034, 0.036),
-        baseline=Baseline("C, a loop of sendto", (0.06, 0.05, 0.06)),
-        goal=Goal(0.65, of_ratio=True),
-        notes=("the load was the limit",),
-    )
-    series = Series("subscribers", "Headrace", "subscribers", "cores", (10.0, 100.0), (0.004, 0.034))
-    fan_out = ScenarioResult("fanout", "One channel to many", (figure,), (series,), ("pinned",), seconds=31.5)
-    return BenchResults(MACHINE, 3, False, (fan_out, ScenarioResult("start", "Start", skipped="no Linux")))
-
 
 def test_results_come_back_from_json_as_they_were() -> None:
-    assert decode_results(encode_results(results())) == results()
+    assert decode_results(encode_results(bench_results())) == bench_results()
 
 
 @pytest.mark.parametrize("document", ["", "[]", "{}", '{"format": 1}', '{"format": 0}'])
@@ -45,7 +27,7 @@ def test_what_is_no_result_is_refused_with_what_to_do(document: str) -> None:
 
 
 def test_a_name_that_we_do_not_know_is_refused() -> None:
-    tree = json.loads(encode_results(results()))
+    tree = json.loads(encode_results(bench_results()))
     tree["scenarios"][0]["figures"][0]["colour"] = "red"
     with pytest.raises(ResultsError, match="colour"):
         decode_results(json.dumps(tree))

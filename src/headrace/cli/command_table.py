@@ -3,7 +3,10 @@
 So ``headrace --help`` and a wrong command answer at once, and ``headrace check`` does not wait for a video
 decoder. This is the one place that knows of it: a command's own module imports what it needs at its top.
 
-Source: measured: of 0.7 s for ``headrace --help``, 0.55 s went into NumPy, PyAV, prompt_toolkit and structlog.
+Help is plain text: laying it out with Rich takes as long again as everything else that ``headrace --help`` does.
+
+Source: measured: of 0.7 s for ``headrace --help``, 0.55 s went into NumPy, PyAV, prompt_toolkit and structlog; of
+the other 0.22 s of CPU time 0.11 s into Rich.
 """
 
 from collections.abc import Callable
@@ -13,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as build_command
+
+from headrace.cli.exit_codes import EXIT_USAGE
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -41,7 +46,14 @@ class CommandTable(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         # Enough for the list of commands, and for guessing what was meant.
-        self.commands = {name: TyperCommand(name, help=summary) for name, summary in SUMMARIES.items()}
+        self.commands = {name: TyperCommand(name, short_help=summary) for name, summary in SUMMARIES.items()}
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Show the help where nothing was typed."""
+        if not args:
+            print(ctx.get_help())  # noqa: T201 - this is the command's output
+            raise typer.Exit(EXIT_USAGE)
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: "Context", args: list[str]) -> tuple[str | None, "Command | None", list[str]]:
         """Return the command that ``args`` begin with, imported, and the other arguments."""
@@ -52,6 +64,7 @@ class CommandTable(TyperGroup):
 def _load_command(name: str) -> "Command":
     app = typer.Typer(
         add_completion=False,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,8 +16,8 @@ app = typer.Typer(
     name="headrace",
     cls=CommandTable,
     help="Live video streaming over SRT: producers, a broker and clients.",
-    no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -30,6 +29,9 @@ class DotenvError(HeadraceError):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        # It takes 40 ms to import, and nothing else needs it.
+        from importlib import metadata  # noqa: PLC0415
+
         print(metadata.version("headrace"))  # noqa: T201 - this is the command's output
         raise typer.Exit
 
@@ -53,9 +55,7 @@ def main() -> None:
     except HeadraceError as error:
         _fail(str(error), EXIT_FAILURE)
     except typer.TyperException as error:
-        if message := error.format_message():
-            _fail(f"{message} ({_usage_hint(error)} shows what can be typed)", EXIT_USAGE)
-        sys.exit(EXIT_USAGE)  # nothing was typed, and the help has been shown
+        _fail(f"{error.format_message()} ({_usage_hint(error)} shows what can be typed)", EXIT_USAGE)
     except OSError as error:
         _fail(str(error), EXIT_FAILURE)
     except (KeyboardInterrupt, typer.Abort):

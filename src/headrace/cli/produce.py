@@ -37,22 +37,20 @@ def produce(
     ],
     *,
     broker: BrokerOption = DEFAULT_BROKER,
-    file: Annotated[Path | None, typer.Option(help="Send a video file. \\[env var: FILE]")] = None,
+    file: Annotated[Path | None, typer.Option(help="Send a video file. [env var: FILE]")] = None,
     frames: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Send a folder of JPEG or PNG frames. \\[env var: FRAMES]")
+        Path | None, typer.Option(metavar="DIR", help="Send a folder of JPEG or PNG frames. [env var: FRAMES]")
     ] = None,
     audio: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="With --frames: MP3 segments, one per second of video. \\[env var: AUDIO]"
-        ),
+        typer.Option(metavar="DIR", help="With --frames: MP3 segments, one per second of video. [env var: AUDIO]"),
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(
             "--input",
             metavar="SPEC",
-            help="Send a camera or any other FFmpeg input: v4l2:/dev/video0, rtsp://... \\[env var: INPUT]",
+            help="Send a camera or any other FFmpeg input: v4l2:/dev/video0, rtsp://... [env var: INPUT]",
         ),
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Pass on MPEG-TS from standard input.")] = False,

@@ -122,6 +122,31 @@ def test_a_dotenv_that_is_no_text_is_named(
     assert err.startswith(f"headrace: cannot read {tmp_path / '.env'}: ")
 
 
+LOADING_MAIN = (
+    "import os, sys\n"
+    "class Interrupted:\n"
+    "    def find_spec(self, name, *_):\n"
+    "        if name == 'headrace.cli.main': raise KeyboardInterrupt\n"
+    "sys.meta_path.insert(0, Interrupted())\n"
+    "from headrace.__main__ import main\n"
+    "try: main()\n"
+    "finally: print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+)
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [(None, "1"), ("3", "3")])
+def test_ctrl_c_while_modules_load_is_no_traceback(
+    wanted: str | None, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", wanted)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING_MAIN], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, f"{threads}\n", "")
+
+
 def test_a_process_without_standard_streams_gets_them_from_the_null_device() -> None:
     script = (
         "import os, sys\n"

@@ -1,5 +1,7 @@
 import errno
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,17 @@ def test_the_reason_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("headrace.netio.udp_socket.UdpSocket.bind", fail)
     assert "Permission denied" in refused("127.0.0.1:80")
+
+
+def test_a_broker_listens_without_loading_decoders_pictures_or_a_shell() -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from headrace.cli.serve import BrokerConfig, Broker\n"
+        "async def run():\n"
+        "    async with Broker(BrokerConfig('127.0.0.1', 0)): pass\n"
+        "asyncio.run(run())\n"
+        "heavy = set('av PIL prompt_toolkit headrace.client headrace.media'.split()) & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -10,6 +10,7 @@ import numpy as np
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array, U32Array
 from headrace.fanout.acknowledgements import ACK_WORDS
 from headrace.fanout.subscriber_table import Rows
+from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
 from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, Header
 
 LISTENER_SOCKET_ID: Final = 0
@@ -17,6 +18,12 @@ LISTENER_SOCKET_ID: Final = 0
 # NumPy takes twice as long with a number of Python's.
 _CONTROL_BIT: Final = np.uint32(CONTROL_BIT)
 _TYPE_SHIFT: Final = np.uint32(16)
+_WORD_BYTES: Final = 4
+_TRANSPORT_WORDS: Final = slice(
+    HEADER_BYTES // _WORD_BYTES,
+    (HEADER_BYTES + MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES) // _WORD_BYTES,
+    TS_PACKET_BYTES // _WORD_BYTES,
+)
 
 
 class PacketColumns(NamedTuple):
@@ -58,9 +65,18 @@ class PacketColumns(NamedTuple):
         return self.words[:, 3]
 
     @property
+    def timestamp_us(self) -> U32Array:
+        """Timestamps; shape ``(n,)``."""
+        return self.words[:, 2]
+
+    @property
     def control_type(self) -> U32Array:
         """Control type of each, 0x8000 and more for data packets; shape ``(n,)``."""
         return (self.words[:, 0] ^ _CONTROL_BIT) >> _TYPE_SHIFT
+
+    def transport_headers(self, rows: Rows) -> U32Array:
+        """Return, of each payload at ``rows``, the four bytes at each multiple of 188; shape ``(n, 7)``."""
+        return self.data.view(">u4")[:, _TRANSPORT_WORDS][rows].astype(np.uint32)
 
     def header(self, row: int) -> Header:
         """Return one packet's header."""
@@ -73,6 +89,10 @@ class PacketColumns(NamedTuple):
     def payload(self, row: int) -> U8Array:
         """Return a view of what follows one packet's header."""
         return self.data[row, HEADER_BYTES : self.lengths[row]]
+
+    def payloads(self, rows: slice) -> U8Array:
+        """Return a view of what follows the headers of some packets, and of what is past their ends."""
+        return self.data[rows, HEADER_BYTES:]
 
     def address(self, row: int) -> bytes:
         """Return a copy of where one packet came from, 28 bytes."""

@@ -13,8 +13,10 @@ from headrace.base.seqno import unwrap_seqno
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.packet_runs import MIN_RUN_PACKETS, PacketRuns
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
+from headrace.hub.packet_run import PacketRun
 from headrace.hub.producer import Claim, Producer
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
@@ -130,6 +132,41 @@ class ProducerLinks:
         self._follow(link.channel, now_us)
         return (link.channel, fresh) if fresh else None
 
+    def handle_run(self, runs: PacketRuns, begin: int, end: int, now_us: int) -> list[tuple[Channel, list[int]]]:
+        """Take the packets of a run, ``begin`` to before ``end``; return what `handle_packet` returns of each."""
+        arrived = []
+        while begin < end:
+            taken = self._take_together(runs, begin, end, now_us) if end - begin >= MIN_RUN_PACKETS else None
+            if taken is not None:
+                begin = end
+            else:
+                taken = self.handle_packet(runs.packets, runs.rows[begin], now_us)
+                begin += 1
+            if taken is not None:
+                arrived.append(taken)
+        return arrived
+
+    def _take_together(
+        self, runs: PacketRuns, begin: int, end: int, now_us: int
+    ) -> tuple[Channel, list[int]] | None:
+        """Take the packets of a run at once, as `handle_packet` takes each, or none of them."""
+        packets, first, count = runs.packets, runs.rows[begin], end - begin
+        rows = slice(first, first + count)
+        seqno, _, _, socket_id = packets.header(first)
+        link = self._links.get(socket_id)
+        if link is None or packets.addresses[rows].tobytes() != link.producer.address * count:
+            return None
+        connection, succession = link.producer.connection, link.channel.succession
+        if not (connection.receiver.takes_run(seqno, count) and succession.takes_run(link.producer)):
+            return None
+        if self._rebindings:
+            self._rebindings.forget(socket_id)
+        first_index = connection.receiver.highest_index + 1
+        lengths = runs.payload_lengths(begin, end)
+        times_us = connection.handle_run(packets.timestamp_us[rows], now_us, payload_bytes=sum(lengths))
+        run = PacketRun(packets.payloads(rows), lengths, times_us, runs.unit_starts.within(begin, end))
+        return link.channel, succession.handle_run(link.producer, first_index, run, now_us)
+
     def _follow(self, channel: Channel, now_us: int) -> None:
         """Tell who has gone on the air, close whom others have replaced, and look again soon if need be."""
         for switch in channel.succession.poll_switches():
@@ -199,7 +236,7 @@ class ProducerLinks:
             link = self._links.get(socket_id)
             if link is not None:
                 # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
-                link.producer.connection.poll_deliveries(now_us)
+                link.producer.connection.receiver.release_due(now_us)
                 link.producer.connection.flush(now_us)
                 if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:
                     self._note_short_of_memory(link.channel)
@@ -218,7 +255,7 @@ class ProducerLinks:
         for socket_id in self._deadlines.pop_due(now_us):
             link = self._links.get(socket_id)
             if link is not None:
-                link.producer.connection.poll_deliveries(now_us)
+                link.producer.connection.receiver.release_due(now_us)
                 link.producer.connection.handle_timer(now_us)
                 self._settle(socket_id)
         if self._watch_us is None or now_us < self._watch_us:

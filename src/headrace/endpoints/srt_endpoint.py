@@ -7,6 +7,7 @@ Source: ``docs/internals/architecture.md``, "how a packet flows".
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,12 +17,13 @@ from headrace.base.datagram_batch import BoolArray, DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
+from headrace.endpoints.packet_runs import PacketRuns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.slate_shows import SlateShows
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
-from headrace.fanout.subscriber_table import SubscriberTable
+from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
 from headrace.hub.producer import Claim
@@ -116,23 +118,25 @@ class SrtEndpoint:
     def _handle_mixed(self, packets: PacketColumns, of_subscribers: BoolArray, now_us: int) -> None:
         complete = packets.lengths >= HEADER_BYTES
         self.ignored_packets["short_header"] += int(len(complete) - complete.sum())
-        self._handle_others(packets, np.flatnonzero(complete & ~of_subscribers).tolist(), now_us)
+        self._handle_others(packets, np.flatnonzero(complete & ~of_subscribers), now_us)
         positions = np.flatnonzero(of_subscribers)
         if len(positions):
             self._subscribers.handle_packets(packets.take(positions), now_us)
 
-    def _handle_others(self, packets: PacketColumns, positions: list[int], now_us: int) -> None:
+    def _handle_others(self, packets: PacketColumns, rows: Rows, now_us: int) -> None:
         fresh: dict[Channel, list[int]] = {}
         touched: set[int] = set()
-        for position in positions:
-            socket_id = int(packets.dst_socket_id[position])
+        runs = PacketRuns.of(packets, rows)
+        destinations = packets.dst_socket_id[rows].tolist()
+        for begin, end in pairwise(runs.bounds):
+            socket_id = destinations[begin]
             if socket_id == LISTENER_SOCKET_ID:
-                self._handle_handshake(packets, position, now_us)
+                for row in runs.rows[begin:end]:
+                    self._handle_handshake(packets, row, now_us)
                 continue
             touched.add(socket_id)
-            arrived = self._producers.handle_packet(packets, position, now_us)
-            if arrived is not None:
-                fresh.setdefault(arrived[0], []).extend(arrived[1])
+            for channel, indices in self._producers.handle_run(runs, begin, end, now_us):
+                fresh.setdefault(channel, []).extend(indices)
         # What overtakes the answer to a handshake is thrown away, and counts as lost.
         self._queue.flush()
         for channel, indices in fresh.items():

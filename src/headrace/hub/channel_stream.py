@@ -10,11 +10,13 @@ import numpy as np
 from headrace.base.datagram_batch import U8Array
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit, Ring
 from headrace.hub.last_counters import last_counters
+from headrace.hub.packet_run import PacketRun
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
 from headrace.mpegts.pes import PTS_MODULUS_90KHZ
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.splice import Splice, unit_start
+from headrace.mpegts.start_finder import Mark
 from headrace.mpegts.tables import Tables
 from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
 
@@ -89,6 +91,46 @@ class ChannelStream:
         if self._backlog.age_us:
             self.ring.backlog_index = self._starts.newest_index
         return True
+
+    def put_run(self, first_index: int, run: PacketRun, *, is_whole: bool = True) -> list[int]:
+        """Keep consecutive packets, as `put` does each of them; return the indices of those that are new.
+
+        Args:
+            first_index: Channel packet index of the first.
+            run: The packets.
+            is_whole: As of `Splice.mend`.
+        """
+        indices = range(first_index, first_index + len(run.lengths))
+        if self.splice is None and self.ring.capacity_packets and first_index >= self.ring.next_index:
+            return self._put_unspliced(indices, run)
+        return [
+            index
+            for row, index in enumerate(indices)
+            if self.put(index, run.payload(row), int(run.times_us[row]), is_whole=is_whole)
+        ]
+
+    def _put_unspliced(self, indices: range, run: PacketRun) -> list[int]:
+        found = self._starts.look_through(run)
+        # The backlog begins with a keyframe, and which slots are free depends on that.
+        if any(mark is Mark.KEYFRAME for mark, _ in found) or not self.ring.put_run(
+            indices.start, run.payloads, run.lengths, run.times_us
+        ):
+            return self._put_one_by_one(indices, run, found)
+        self._note(indices.start, found)
+        return list(indices)
+
+    def _put_one_by_one(self, indices: range, run: PacketRun, found: list[tuple[Mark, int]]) -> list[int]:
+        for row, index in enumerate(indices):
+            if not self.ring.put(index, run.payload(row), int(run.times_us[row])):
+                raise AssertionError("what is newer than all has a slot where there are any")
+            self._note(indices.start, [item for item in found if item[1] // MAX_PACKETS_PER_DATAGRAM == row])
+        return list(indices)
+
+    def _note(self, first_index: int, found: list[tuple[Mark, int]]) -> None:
+        for mark, place in found:
+            self._starts.note(mark, first_index * MAX_PACKETS_PER_DATAGRAM + place)
+        if self._backlog.age_us:
+            self.ring.backlog_index = self._starts.newest_index
 
     def put_late(self, index: int, payload: U8Array, time_us: int, splice: Splice | None) -> bool:
         """Keep a packet from before the last `begin`, whose ``splice`` was that of its stream."""

@@ -9,7 +9,8 @@ Source: ``docs/decisions/0010-instant-start.md``.
 from collections import deque
 from typing import Final
 
-from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM
+from headrace.hub.packet_run import PacketRun
+from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES, is_transport_stream
 from headrace.mpegts.start_finder import Mark, StartFinder
 from headrace.mpegts.tables import Tables
 
@@ -56,15 +57,41 @@ class StartPoints:
     def handle_payload(self, index: int, payload: bytes) -> None:
         """Look into channel packet ``index``; late ones are welcome too."""
         for mark, packet_offset in self._finder.feed(payload):
-            place = index * MAX_PACKETS_PER_DATAGRAM + packet_offset
-            if mark is not Mark.KEYFRAME:
-                self._places[mark].append(place)
-                if place < self._keyframe_place:
-                    self._settle()
-            elif place > self._keyframe_place:
-                self._keyframe_place = place
-                self.keyframe_indices = index, self.keyframe_indices[0]
+            self.note(mark, index * MAX_PACKETS_PER_DATAGRAM + packet_offset)
+
+    def look_through(self, run: PacketRun) -> list[tuple[Mark, int]]:
+        """Return what begins in the packets of ``run``, each with its place, counted from the first; `note` it."""
+        found: list[tuple[Mark, int]] = []
+        finder, looked = self._finder, 0
+        for place, pid in zip(run.unit_starts.places, run.unit_starts.pids, strict=True):
+            if finder.is_within_section:
+                found += self._look_at_all(run, range(looked, place))
+            if finder.follows(pid):
+                mark = finder.feed_packet(pid, _packet(run, place))
+                if mark is not None:
+                    found.append((mark, place))
+            looked = place + 1
+        if finder.is_within_section:
+            found += self._look_at_all(run, range(looked, len(run.lengths) * MAX_PACKETS_PER_DATAGRAM))
+        return found
+
+    def _look_at_all(self, run: PacketRun, places: range) -> list[tuple[Mark, int]]:
+        found = []
+        for place in places:
+            if is_transport_stream(run.payload(place // MAX_PACKETS_PER_DATAGRAM).tobytes()):
+                found += [(mark, place) for mark, _ in self._finder.feed(_packet(run, place))]
+        return found
+
+    def note(self, mark: Mark, place: int) -> None:
+        """Take what begins at a place."""
+        if mark is not Mark.KEYFRAME:
+            self._places[mark].append(place)
+            if place < self._keyframe_place:
                 self._settle()
+        elif place > self._keyframe_place:
+            self._keyframe_place = place
+            self.keyframe_indices = place // MAX_PACKETS_PER_DATAGRAM, self.keyframe_indices[0]
+            self._settle()
 
     def _settle(self) -> None:
         """Start with the last PAT before the last PMT before the newest keyframe: it was sent in this order."""
@@ -72,3 +99,9 @@ class StartPoints:
         pat_place = max((p for p in self._places[Mark.PAT] if p < pmt_place), default=-1)
         if pat_place >= 0:
             self.newest_index = max(self.newest_index or 0, pat_place // MAX_PACKETS_PER_DATAGRAM)
+
+
+def _packet(run: PacketRun, place: int) -> bytes:
+    """Return the transport packet at a place of ``run``; nothing past the end of a datagram."""
+    row, packet_offset = divmod(place, MAX_PACKETS_PER_DATAGRAM)
+    return run.payload(row)[packet_offset * TS_PACKET_BYTES : (packet_offset + 1) * TS_PACKET_BYTES].tobytes()

@@ -11,6 +11,7 @@ import numpy as np
 from headrace.base.datagram_batch import U8Array
 from headrace.hub.channel_stream import ChannelStream
 from headrace.hub.lineup import Lineup
+from headrace.hub.packet_run import PacketRun
 from headrace.hub.producer import Claim, Producer
 from headrace.hub.standby import Standby
 from headrace.hub.unpacking import SLICE_PACKETS, Unpacking
@@ -23,7 +24,6 @@ MAX_PICTURE_US: Final = 500_000
 the end of what it has written until more comes, up to 0.3 s later where it gathers sound."""
 MAX_HELD_AT_ONCE_PACKETS: Final = 64
 """A keyframe of 84 kB: what a link for the channel bears at once."""
-
 STALL_US: Final = 150_000
 """Who looks at a channel every 20 ms and has not for so long was held up itself, and nobody has fallen silent."""
 
@@ -148,6 +148,23 @@ class Succession:
             return self._handle_last(place, payload, time_us, now_us)
         is_whole = not producer.connection.receiver.losses
         return [place] if self._stream.put(place, payload, time_us, is_whole=is_whole) else []
+
+    def takes_run(self, producer: Producer) -> bool:
+        """Return whether `handle_run` may be given packets of ``producer``: they just go into the stream."""
+        return producer is self.lineup.on_air and self._unpacking is None and self._successor is None
+
+    def handle_run(self, producer: Producer, first_index: int, run: PacketRun, now_us: int) -> list[int]:
+        """Take consecutive packets, as `handle_payload` takes each; return the indices of those that are new.
+
+        Args:
+            producer: One that it `takes_run` of.
+            first_index: The first packet's in the producer's connection, unbounded, newer than all that came.
+            run: The packets.
+            now_us: The time.
+        """
+        place = producer.timeline.place_run(first_index, len(run.lengths))
+        self.lineup.heard_us = now_us
+        return self._stream.put_run(place, run, is_whole=not producer.connection.receiver.losses)
 
     def _handle_last(self, place: int, payload: U8Array, time_us: int, now_us: int) -> list[int]:
         """Take a packet of who is to be replaced, up to where the next picture begins."""

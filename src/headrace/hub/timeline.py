@@ -40,6 +40,14 @@ class Timeline:
         self._newest_index = max(self._newest_index, producer_index)
         return self.channel_index(producer_index)
 
+    def place_run(self, producer_index: int, packets: int) -> int:
+        """Return the `place` of the first of consecutive packets that are newer than all received before."""
+        place = self.place(producer_index)
+        if place is None:
+            raise AssertionError("what is newer than all has a place")
+        self._newest_index = max(self._newest_index, producer_index + packets - 1)
+        return place
+
     def channel_index(self, producer_index: int) -> int:
         """Return what the producer's packet ``producer_index`` is in the channel."""
         return producer_index + self._index_offset

@@ -201,6 +201,11 @@ class SectionAssembler:
         self._buffer = b""
         self._started = False
 
+    @property
+    def is_within_section(self) -> bool:
+        """Whether a payload in which no section begins would be taken: as more of one, or as stuffing."""
+        return self._started
+
     def reset(self) -> None:
         """Forget a section that is not whole, after a lost packet."""
         self._buffer, self._started = b"", False

@@ -98,6 +98,11 @@ class _TablePid:
         self._body = b""
         self._section = b""
 
+    @property
+    def is_within_section(self) -> bool:
+        """Whether the next packet may go on with a section, even if none begins there."""
+        return self._assembler.is_within_section
+
     def feed(self, body: bytes, *, unit_start: bool) -> list[bytes]:
         """Return the sections that are whole and other than the last one."""
         if body == self._body:
@@ -124,12 +129,14 @@ class StartFinder:
     Attributes:
         tables: The newest ones; None before they are whole, and where there are several programs.
         video_pid: The PID in which keyframes are looked for, or None.
+        is_within_section: Whether a packet in which no unit begins can matter: a table goes on there.
     """
 
-    __slots__ = ("_pat", "_program", "_tables", "_units", "tables", "video_pid")
+    __slots__ = ("_pat", "_program", "_tables", "_units", "is_within_section", "tables", "video_pid")
 
     def __init__(self) -> None:
         self.tables: Tables | None = None
+        self.is_within_section = False
         self._pat: ProgramAssociation | None = None
         self._tables: dict[int, _TablePid] = {PAT_PID: _TablePid()}
         self._program: tuple[int, int] | None = None
@@ -145,15 +152,29 @@ class StartFinder:
         for start in range(0, len(payload), TS_PACKET_BYTES):
             second = payload[start + 1]
             pid = (second & 0x1F) << 8 | payload[start + 2]
-            if pid == video_pid:
-                if second & UNIT_START and self._is_keyframe(payload[start : start + TS_PACKET_BYTES]):
-                    found.append(Found(Mark.KEYFRAME, start // TS_PACKET_BYTES))
-            elif pid in tables and not second & TRANSPORT_ERROR:
-                self._handle_table(pid, payload[start : start + TS_PACKET_BYTES])
-                if second & UNIT_START:
-                    found.append(Found(Mark.PAT if pid == PAT_PID else Mark.PMT, start // TS_PACKET_BYTES))
+            if (second & UNIT_START and pid == video_pid) or pid in tables:
+                mark = self.feed_packet(pid, payload[start : start + TS_PACKET_BYTES])
                 video_pid, tables = self.video_pid, self._tables
+                if mark is not None:
+                    found.append(Found(mark, start // TS_PACKET_BYTES))
         return found
+
+    def follows(self, pid: int) -> bool:
+        """Return whether packets of ``pid`` matter."""
+        return pid == self.video_pid or pid in self._tables
+
+    def feed_packet(self, pid: int, packet: bytes) -> Mark | None:
+        """Return what begins in one transport packet of a PID that it `follows`."""
+        unit_start = packet[1] & UNIT_START
+        if pid == self.video_pid:
+            return Mark.KEYFRAME if unit_start and self._is_keyframe(packet) else None
+        if packet[1] & TRANSPORT_ERROR:
+            return None
+        self._handle_table(pid, packet)
+        self.is_within_section = any(table.is_within_section for table in self._tables.values())
+        if not unit_start:
+            return None
+        return Mark.PAT if pid == PAT_PID else Mark.PMT
 
     def _handle_table(self, pid: int, packet: bytes) -> None:
         if not packet[3] & HAS_PAYLOAD:

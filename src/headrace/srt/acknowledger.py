@@ -36,6 +36,12 @@ class Acknowledger:
         self._packets += 1
         return self._packets % LIGHT_ACK_PACKETS == 0
 
+    def handle_run(self, packets: int) -> range:
+        """Note that ``packets`` have arrived; return after how many of them a light ACK is due each time."""
+        before = self._packets
+        self._packets += packets
+        return range(LIGHT_ACK_PACKETS - before % LIGHT_ACK_PACKETS, packets + 1, LIGHT_ACK_PACKETS)
+
     def handle_progress(self, ack_index: int, now_us: int) -> None:
         """Note that the acknowledgeable position may have moved: a full ACK is then due within 10 ms."""
         if ack_index > self._sent_index:

@@ -9,6 +9,7 @@ Source: draft-sharabayko-srt, 3.2 (control packets), 4.2 (data transmission), 4.
 from dataclasses import dataclass
 from typing import Final
 
+from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.errors import LocalProtocolError, PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.srt.packet import (
@@ -197,6 +198,21 @@ class Connection:
             retransmitted=bool(header.word1 & RETRANSMITTED_FLAG),
             payload_bytes=payload_bytes,
         )
+
+    def handle_run(self, timestamps_us: U32Array, now_us: int, *, payload_bytes: int) -> I64Array:
+        """Take data packets that `Receiver.takes_run`, as `handle_data` takes each; call `flush` after the last.
+
+        Args:
+            timestamps_us: The peer's clock, 32 bits; shape ``(n,)``. The packets are whole messages, not encrypted
+                and sent for the first time.
+            now_us: The time.
+            payload_bytes: Of all together.
+
+        Returns:
+            When the peer stamped each, on our clock; shape ``(n,)``.
+        """
+        self.heard_us = now_us
+        return self.receiver.handle_run(timestamps_us, now_us, payload_bytes=payload_bytes)
 
     def _handle_control(self, header: Header, body: bytes, now_us: int) -> None:
         self.heard_us = now_us

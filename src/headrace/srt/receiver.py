@@ -4,13 +4,14 @@ Source: draft-sharabayko-srt, 4.5 (TSBPD), 4.6 (too-late packet drop), 4.8 (ACK,
 """
 
 from enum import Enum, auto
-from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
+from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.seqno import SEQNO_MASK, unwrap_seqno
 from headrace.srt.acknowledger import Acknowledger
 from headrace.srt.loss_list import LossList
 from headrace.srt.packet import Acknowledgement, Control, ControlType, encode_ack_body, encode_loss_report
+from headrace.srt.receive_buffer import HeldRun, ReceiveBuffer
 from headrace.srt.rtt import RoundTrip
 from headrace.srt.statistics import ReceiverStatistics
 from headrace.srt.tsbpd import DeliveryClock
@@ -63,11 +64,10 @@ class Receiver:
     __slots__ = (
         "_acknowledger",
         "_controls",
+        "_held",
         "_is_full",
         "_next_index",
         "_next_nak_us",
-        "_order",
-        "_packets",
         "_window",
         "clock",
         "highest_index",
@@ -86,8 +86,7 @@ class Receiver:
         self.highest_index = initial_seqno - 1
         self._next_index = initial_seqno
         self._window = flow_window_packets
-        self._packets: dict[int, tuple[bytes, int]] = {}
-        self._order: list[int] = []
+        self._held = ReceiveBuffer()
         self._acknowledger = Acknowledger(initial_seqno)
         self._next_nak_us: int | None = None
         self._is_full = False
@@ -107,7 +106,7 @@ class Receiver:
     @property
     def buffered_packets(self) -> int:
         """Packets that wait for their delivery time."""
-        return len(self._packets)
+        return len(self._held)
 
     @property
     def available_packets(self) -> int:
@@ -150,7 +149,7 @@ class Receiver:
         if index < self._next_index:
             stats.belated_packets += 1
             return Arrival.BELATED
-        if index in self._packets:
+        if index in self._held:
             stats.duplicate_packets += 1
             return Arrival.DUPLICATE
         ahead = index - self._next_index - self._window
@@ -163,13 +162,43 @@ class Receiver:
         if ahead >= 0:
             self._slide_window(index)
         self._note_gap(index, now_us, retransmitted=retransmitted)
-        self._packets[index] = (payload, self.clock.origin_us(timestamp_us))
-        heappush(self._order, index)
+        self._held.add(index, payload, self.clock.origin_us(timestamp_us))
         stats.unique_packets += 1
         self._acknowledger.handle_progress(self.ack_index, now_us)
         if self._acknowledger.handle_data():
             self._send_ack(Acknowledgement(0, self.ack_index & SEQNO_MASK))
         return Arrival.NEW
+
+    def takes_run(self, seqno: int, packets: int) -> bool:
+        """Return whether ``packets`` consecutive ones from ``seqno`` on come right after the newest, and fit."""
+        newest_index = self.highest_index + packets
+        return seqno == (self.highest_index + 1) & SEQNO_MASK and newest_index - self._next_index < self._window
+
+    def handle_run(self, timestamps_us: U32Array, now_us: int, *, payload_bytes: int) -> I64Array:
+        """Take data packets that `takes_run`, sent for the first time, as `handle_data` takes each of them.
+
+        Args:
+            timestamps_us: The sender's clock, 32 bits; shape ``(n,)``.
+            now_us: The time.
+            payload_bytes: Of all together; the payloads are kept elsewhere.
+
+        Returns:
+            When the sender stamped each, on our clock; shape ``(n,)``.
+        """
+        packets = len(timestamps_us)
+        first_index = self.highest_index + 1
+        self.clock.handle_arrival(now_us)
+        origins_us = self.clock.origins_us(timestamps_us)
+        self._held.add_run(HeldRun(first_index, [b""] * packets, origins_us.tolist()))
+        self.highest_index += packets
+        stats = self.statistics
+        stats.received_packets += packets
+        stats.received_payload_bytes += payload_bytes
+        stats.unique_packets += packets
+        self._acknowledger.handle_progress(self.ack_index, now_us)
+        for taken in self._acknowledger.handle_run(packets):
+            self._send_ack(Acknowledgement(0, min(self.ack_index, first_index + taken) & SEQNO_MASK))
+        return origins_us
 
     def _note_gap(self, index: int, now_us: int, *, retransmitted: bool) -> None:
         if index > self.highest_index + 1:
@@ -190,8 +219,7 @@ class Receiver:
         self.highest_index = max(self.highest_index, self._next_index - 1)
 
     def _give_up_below(self, index: int) -> None:
-        while self._order and self._order[0] < index:
-            del self._packets[heappop(self._order)]
+        self._held.pop_below(index)
         self.statistics.dropped_packets += index - self._next_index
         self.statistics.lost_packets += max(0, index - 1 - self.highest_index)
         self.losses.remove_below(index)
@@ -249,31 +277,36 @@ class Receiver:
 
     def poll_delivery_timer(self) -> int | None:
         """Return when `poll_deliveries` has something to give, or None."""
-        if not self._order:
-            return None
-        return self._packets[self._order[0]][1] + self.clock.latency_us
+        origin_us = self._held.first_origin_us
+        return None if origin_us is None else origin_us + self.clock.latency_us
 
     def poll_deliveries(self, now_us: int) -> list[Delivery]:
         """Return the payloads whose time has come, in order; what is missing before them is given up."""
-        deliveries: list[Delivery] = []
-        while self._order:
-            index = self._order[0]
-            payload, origin_us = self._packets[index]
-            if origin_us + self.clock.latency_us > now_us:
-                break
-            if index > self._next_index:
-                self.statistics.dropped_packets += index - self._next_index
-                self.losses.remove_below(index)
+        return [
+            Delivery(payload, index, origin_us)
+            for run in self.release_due(now_us)
+            for index, (payload, origin_us) in enumerate(
+                zip(run.payloads, run.origins_us, strict=True), run.first_index
+            )
+        ]
+
+    def release_due(self, now_us: int) -> list[HeldRun]:
+        """Do what `poll_deliveries` does, and return it as it was held."""
+        first_us = self._held.first_origin_us
+        if first_us is None or first_us + self.clock.latency_us > now_us:
+            return []
+        runs = self._held.pop_due(now_us - self.clock.latency_us)
+        for run in runs:
+            if run.first_index > self._next_index:
+                self.statistics.dropped_packets += run.first_index - self._next_index
+                self.losses.remove_below(run.first_index)
                 self._acknowledger.handle_progress(self.ack_index, now_us)
-            heappop(self._order)
-            del self._packets[index]
-            self._next_index = index + 1
-            deliveries.append(Delivery(payload, index, origin_us))
-        self.statistics.delivered_packets += len(deliveries)
-        if deliveries and self._is_full:
+            self._next_index = run.end_index
+            self.statistics.delivered_packets += len(run.origins_us)
+        if self._is_full:
             self._is_full = False
             self._acknowledger.say_again(now_us)
-        return deliveries
+        return runs
 
     def poll_controls(self) -> list[Control]:
         """Return the control packets to send, once."""

@@ -333,3 +333,44 @@ def test_packets_are_kept_for_as_long_as_the_longest_latency_asks_for_them(laten
     for index in range(FIRST_CAPACITY_PACKETS + 1, 2 * FIRST_CAPACITY_PACKETS + 1):
         ring.put(index, payload(index), kept_us)
     assert ring.capacity_packets == 2 * FIRST_CAPACITY_PACKETS
+
+
+def put_run(ring: Ring, indices: range, time_us: int = 0) -> bool:
+    rows = np.stack([payload(index) for index in indices])
+    return ring.put_run(indices.start, rows, [rows.shape[1]] * len(indices), np.full(len(indices), time_us))
+
+
+def test_a_run_goes_into_free_slots_at_once() -> None:
+    ring = Ring()
+    assert ring.prepare()
+    assert put_run(ring, range(3, 9), 7)
+    assert ring.next_index == 9
+    assert held(ring, range(12)) == [3, 4, 5, 6, 7, 8]
+    assert ring.times_us[3:9].tolist() == [7] * 6
+    assert ring.store[8, :8].tobytes() == payload(8)[:8].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("indices", "time_us"),
+    [
+        (range(4, 9), 0),
+        (range(FIRST_CAPACITY_PACKETS - 3, FIRST_CAPACITY_PACKETS + 1), 0),
+        (range(FIRST_CAPACITY_PACKETS, FIRST_CAPACITY_PACKETS + 3), 1_999),
+    ],
+)
+def test_a_run_for_which_each_packet_is_to_be_looked_at_changes_nothing(indices: range, time_us: int) -> None:
+    ring = Ring(2_000)
+    for index in range(5):
+        ring.put(index, payload(index), 0)
+    assert not put_run(ring, indices, time_us)
+    assert (ring.next_index, ring.capacity_packets) == (5, FIRST_CAPACITY_PACKETS)
+    assert held(ring, range(600)) == [0, 1, 2, 3, 4]
+
+
+def test_a_run_takes_the_slots_of_what_nobody_wants_any_more() -> None:
+    ring = Ring(2_000)
+    for index in range(5):
+        ring.put(index, payload(index), 0)
+    indices = range(FIRST_CAPACITY_PACKETS + 1, FIRST_CAPACITY_PACKETS + 4)
+    assert put_run(ring, indices, 2_000)
+    assert held(ring, range(600)) == [0, 4, *indices]

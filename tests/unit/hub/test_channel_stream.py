@@ -7,12 +7,14 @@ from tests.support.transport import tables
 
 from headrace.fanout.ring import NO_BACKLOG
 from headrace.hub.channel_stream import ChannelStream
+from headrace.hub.packet_run import PacketRun
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import packet_pid
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables
+from headrace.mpegts.unit_starts import find_unit_starts
 from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
 
 
@@ -139,3 +141,40 @@ def test_the_pids_of_all_its_producers_are_remembered() -> None:
         assert stream.tables is not None
         pids.append(stream.tables.pmt.streams[0].pid)
     assert pids == [0x100, 0x101, 0x100]
+
+
+def run_of(payloads: list[bytes], time_us: int = 0) -> PacketRun:
+    rows = np.zeros((len(payloads), 1316), np.uint8)
+    for row, payload in enumerate(payloads):
+        rows[row, : len(payload)] = np.frombuffer(payload, np.uint8)
+    headers = rows.view(">u4")[:, ::47].astype(np.uint32)
+    lengths = [len(payload) for payload in payloads]
+    times_us = np.arange(time_us, time_us + len(payloads))
+    return PacketRun(rows, lengths, times_us, find_unit_starts(headers, np.array(lengths)))
+
+
+@pytest.mark.parametrize("is_spliced", [False, True])
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_runs_make_the_same_stream_as_their_packets(*, is_spliced: bool, is_prepared: bool) -> None:
+    together, one_by_one = ChannelStream(), ChannelStream()
+    groups = Groups()
+    for stream in (together, one_by_one):
+        if is_prepared:
+            stream.ring.prepare()
+        if is_spliced:
+            stream.begin(None, [], 0)
+    for _ in range(40):
+        sent, first = groups.next_frame(), together.ring.next_index
+        assert together.put_run(first, run_of(sent)) == list(range(first, first + len(sent)))
+        put(one_by_one, sent)
+        assert held(together) == held(one_by_one)
+        assert together.ring.backlog_index == one_by_one.ring.backlog_index
+        assert together.keyframe_indices == one_by_one.keyframe_indices
+    assert together.ring.backlog_index is not None
+
+
+def test_a_run_of_which_some_is_here_already_tells_what_is_new() -> None:
+    stream = ChannelStream()
+    put(stream, [b"0", b"1"])
+    stream.ring.put(3, np.zeros(1, np.uint8), 0)
+    assert stream.put_run(2, run_of([b"2", b"3", b"4"])) == [2, 4]

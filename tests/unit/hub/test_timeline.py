@@ -42,3 +42,13 @@ def test_packets_that_are_moved_continue_elsewhere_and_older_ones_have_no_place(
     assert timeline.place(108) == 5003
     assert timeline.place(104) is None
     assert timeline.channel_index(110) == 5005
+
+
+def test_a_run_is_placed_as_its_packets_are() -> None:
+    together, one_by_one = make_timeline(), make_timeline()
+    for first, packets in ((100, 3), (103, 5), (120, 2), (122 + MAX_STEP_PACKETS, 4), (126 + MAX_STEP_PACKETS, 1)):
+        assert together.place_run(first, packets) == one_by_one.place(first)
+        for index in range(first, first + packets):
+            one_by_one.place(index)
+        assert together._newest_index == one_by_one._newest_index
+    assert together.place(122) == one_by_one.place(122)

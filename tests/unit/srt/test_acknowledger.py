@@ -1,5 +1,7 @@
 """When acknowledgements go out and when they are repeated."""
 
+import pytest
+
 from headrace.srt.acknowledger import FULL_ACK_INTERVAL_US, LIGHT_ACK_PACKETS, MAX_OPEN_ACKS, Acknowledger
 from headrace.srt.rtt import RoundTrip
 
@@ -116,3 +118,10 @@ def test_ack_numbers_skip_0_which_means_a_light_ack() -> None:
     acknowledger = Acknowledger(FIRST)
     acknowledger._next_number = 0x7FFF_FFFF
     assert [acknowledger.open_ack(FIRST, 0) for _ in range(2)] == [0x7FFF_FFFF, 1]
+
+
+@pytest.mark.parametrize("runs", [[64], [63, 1, 1], [10] * 30, [200, 1, 300]])
+def test_light_acks_are_due_within_a_run_where_they_are_packet_by_packet(runs: list[int]) -> None:
+    together, one_by_one = Acknowledger(0), Acknowledger(0)
+    for packets in runs:
+        assert list(together.handle_run(packets)) == [n for n in range(1, packets + 1) if one_by_one.handle_data()]

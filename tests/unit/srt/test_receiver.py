@@ -1,5 +1,6 @@
 """The receiving half: order, gaps, loss reports, acknowledgements, deadlines, limits."""
 
+import numpy as np
 import pytest
 from tests.support.srt_datagrams import words
 
@@ -366,3 +367,41 @@ def test_it_expects_what_lies_within_its_window_and_is_not_delivered() -> None:
     assert [(seqno, rig.receiver.expects(seqno % WRAP)) for seqno, _ in expected] == expected
     rig.deliver(LATENCY_US)
     assert [rig.receiver.expects(seqno % WRAP) for seqno in (WRAP - 1, WRAP, WRAP + 9)] == [False, True, True]
+
+
+def run_of(rig: Rig, seqno: int, packets: int, *, at_us: int = 0) -> list[int]:
+    """Have a run taken that was stamped ``at_us``, a microsecond apart; return the origins."""
+    assert rig.receiver.takes_run(seqno % WRAP, packets)
+    timestamps_us = np.arange(at_us, at_us + packets, dtype=np.uint32)
+    origins_us = rig.receiver.handle_run(timestamps_us, at_us, payload_bytes=10 * packets).tolist()
+    rig.said += rig.receiver.poll_controls()
+    return list(origins_us)
+
+
+def test_a_run_is_taken_as_its_packets_would_be() -> None:
+    rig = Rig()
+    assert run_of(rig, 500, 40, at_us=1_000) == list(range(1_000, 1_040))
+    assert run_of(rig, 540, 40, at_us=2_000) == list(range(2_000, 2_040))
+    stats = rig.receiver.statistics
+    assert (stats.received_packets, stats.unique_packets, stats.received_payload_bytes) == (80, 80, 800)
+    assert rig.acks == [(0, 564, None)]
+    assert rig.receiver.poll_timer() == 11_000
+    assert rig.deliver(1_019 + LATENCY_US) == list(range(500, 520))
+    assert (rig.receiver.delivery_index, rig.receiver.buffered_packets) == (520, 60)
+
+
+def test_only_what_follows_the_newest_packet_and_fits_is_taken_as_a_run() -> None:
+    rig = Rig()
+    rig.take(500)
+    assert not rig.receiver.takes_run(500, 1)
+    assert not rig.receiver.takes_run(502, 1)
+    assert rig.receiver.takes_run(501, 99)
+    assert not rig.receiver.takes_run(501, 100)
+
+
+def test_a_run_after_a_loss_is_acknowledged_up_to_the_loss() -> None:
+    rig = Rig()
+    rig.take(500, 502)
+    run_of(rig, 503, 70)
+    assert rig.acks == [(0, 501, None)]
+    assert rig.receiver.losses.ranges() == [(501, 501)]

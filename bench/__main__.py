@@ -1,22 +1,15 @@
 """``make bench``: what subscribers cost, what a broker adds to a packet's way, how joining goes."""
 
 import sys
-import tempfile
-from pathlib import Path
 
 from bench.added_latency import LatencyPlan, measure_added_latency, print_added_latency
-from bench.fanout_load import LoadPlan, measure_fanout_load, print_fanout_load
-from bench.first_frame import JoinPlan, encode_group, free_port, measure_first_frames, print_first_frames
+from bench.first_frame import JoinPlan, encode_group, measure_first_frames, print_first_frames
 from bench.join_storm import measure_join_storm, print_join_storm
 
 
 def main() -> None:
     """Run all, or those that are named."""
-    wanted = sys.argv[1:] or ["fanout_load", "added_latency", "first_frame", "join_storm"]
-    if "fanout_load" in wanted:
-        with tempfile.TemporaryDirectory() as scratch:
-            print_fanout_load(measure_fanout_load(free_port(), Path(scratch), LoadPlan()))
-        print()
+    wanted = sys.argv[1:] or ["added_latency", "first_frame", "join_storm"]
     if "added_latency" in wanted:
         print_added_latency(measure_added_latency(LatencyPlan()))
         print()

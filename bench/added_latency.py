@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from bench.broker_process import BrokerProcess, MeasuredProcess, read_core_time
-from bench.first_frame import free_port
 from bench.latency_load import PACKETS_PER_FRAME, PAYLOAD_BYTES, Load, PlainLoad, SrtLoad
 from bench.soak.report import machine_facts
 from numpy.typing import NDArray
 
+from headrace.bench.measured_process import BrokerProcess, MeasuredProcess, read_core_time
+from headrace.bench.stage import free_port
+from headrace.netio.capabilities import probe_capabilities
 from headrace.netio.clock import now_us
 
 FRAMES_PER_SECOND: Final = 30
@@ -126,10 +127,8 @@ def measure_added_latency(plan: LatencyPlan) -> AddedLatency:
     sampled = min(plan.subscribers, SAMPLED_AT_MOST)
     with tempfile.TemporaryDirectory() as scratch, _own_cores() as core:
         ports = free_port(), free_port()
-        broker = BrokerProcess(ports[0], Path(scratch) / "broker.log")
-        relay = MeasuredProcess(_relay_command(ports[1]), Path(scratch) / "relay.log")
-        broker.pin(core)
-        relay.pin(core)
+        broker = BrokerProcess(ports[0], Path(scratch) / "broker.log", core=core)
+        relay = MeasuredProcess(_relay_command(ports[1]), Path(scratch) / "relay.log", core)
         try:
             with (
                 closing(PlainLoad(ports[1], plan.subscribers, sampled)) as plain_load,
@@ -146,7 +145,9 @@ def measure_added_latency(plan: LatencyPlan) -> AddedLatency:
             relay.stop()
             broker.stop()
         windows, relay_windows = zip(*pairs, strict=True)
-        return AddedLatency(plan.subscribers, sampled, [*windows], [*relay_windows], broker.fast_paths)
+        return AddedLatency(
+            plan.subscribers, sampled, [*windows], [*relay_windows], probe_capabilities().describe()
+        )
 
 
 def _relay_command(port: int) -> list[str]:

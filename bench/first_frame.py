@@ -10,7 +10,6 @@ import itertools
 import os
 import platform
 import select
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from typing import Final
 
 import av
 import numpy as np
-from bench.broker_process import BrokerProcess
 from bench.srt_peer import SrtPeer
 
+from headrace.bench.measured_process import BrokerProcess
+from headrace.bench.stage import free_port
 from headrace.media.decoder import StreamDecoder, VideoFrameDecoded
 from headrace.media.encoder import AccessUnit, EncoderSettings, VideoEncoder
 from headrace.media.ffmpeg_input import FfmpegInput
@@ -175,14 +175,6 @@ def _join_all(producer: _Producer, port: int, plan: JoinPlan) -> list[int]:
                 joins.remove(join)
         select.select([join.peer.udp for join in joins], [], [], 0.001)
     return waits_us
-
-
-def free_port() -> int:
-    """Return a UDP port of the loopback interface that nobody uses."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        port: int = udp.getsockname()[1]
-        return port
 
 
 def print_first_frames(with_start: FirstFrames, without: FirstFrames) -> None:

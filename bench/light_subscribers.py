@@ -110,7 +110,7 @@ class LightSubscribers:
 
     def __init__(self, host: str, port: int, stream_id: str) -> None:
         self._address = host, port
-        self._options = CallerOptions(stream_id=stream_id)
+        self._options = CallerOptions(stream_id=stream_id, connect_timeout_us=CONNECT_TIMEOUT_US)
         self.all: list[LightSubscriber] = []
         self._by_descriptor: dict[int, int] = {}
         self._poll = select.epoll()

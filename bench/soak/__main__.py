@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from bench.broker_process import BrokerProcess
-from bench.first_frame import free_port
 from bench.light_subscribers import allow_open_files
 from bench.soak.chart import draw_chart
 from bench.soak.reading import BrokerLog, Reading, Watch
@@ -19,6 +17,8 @@ from bench.soak.soak_load import SoakLoad
 from bench.soak.verdict import judge
 from bench.srt_peer import SrtPeer
 
+from headrace.bench.measured_process import BrokerProcess
+from headrace.bench.stage import free_port
 from headrace.netio.clock import now_us
 from headrace.srt.caller import CallerOptions
 
@@ -36,9 +36,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         log_path = Path(scratch) / "broker.log"
         port = free_port()
-        broker = BrokerProcess(port, log_path, "--log-json")
+        broker = BrokerProcess(port, log_path, "--log-json", core=_share_cores())
         try:
-            _share_cores(broker)
             _wait_until_ready(port)
             load = SoakLoad(port, arguments.subscribers, channels, arguments.seed)
             log = BrokerLog(log_path)
@@ -70,11 +69,11 @@ def _parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def _share_cores(broker: BrokerProcess) -> None:
-    """Give the broker one core and the load another one, where there are two."""
+def _share_cores() -> int:
+    """Keep the load on one core and return another one for the broker, where there are two."""
     cores = sorted(os.sched_getaffinity(0))
-    broker.pin(cores[0])
     os.sched_setaffinity(0, {cores[-1]})
+    return cores[0]
 
 
 def _wait_until_ready(port: int) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from bench.broker_process import BrokerProcess
 from bench.soak.soak_load import SoakLoad
 
+from headrace.bench.measured_process import BrokerProcess
 from headrace.netio.clock import now_us
 
 ORDINARY_LEVELS: Final = frozenset({"debug", "info"})
@@ -95,8 +95,7 @@ class Watch:
         self._load = load
         self._log = log
         self._start_us = self._last_us = now_us()
-        self._spent_seconds = broker.processor_seconds
-        self._waited_seconds = broker.waited_seconds
+        self._spent_seconds, self._waited_seconds = broker.core_time
         self._load_spent_seconds = _own_processor_seconds()
 
     def read(self) -> Reading:
@@ -108,8 +107,8 @@ class Watch:
         if not self._broker.is_running:
             raise RuntimeError("the broker has ended by itself: its log says why")
         self._log.poll()
-        time_us, spent, load_spent = now_us(), self._broker.processor_seconds, _own_processor_seconds()
-        waited = self._broker.waited_seconds
+        time_us, load_spent = now_us(), _own_processor_seconds()
+        spent, waited = self._broker.core_time
         elapsed_seconds = (time_us - self._last_us) / 1e6
         latencies_us = self._load.tally.take_latencies_us()
         p50_us, p99_us = np.percentile(latencies_us, [50, 99]).tolist() if latencies_us else (None, None)

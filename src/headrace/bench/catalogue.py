@@ -4,5 +4,6 @@ from typing import Final
 
 from headrace.bench import send_path
 from headrace.bench.scenario import Scenario
+from headrace.bench.scenarios import fanout
 
-SCENARIOS: Final[tuple[Scenario, ...]] = (send_path.SCENARIO,)
+SCENARIOS: Final[tuple[Scenario, ...]] = (fanout.SCENARIO, send_path.SCENARIO)

@@ -1,0 +1,29 @@
+import contextlib
+import socket
+import threading
+
+from headrace.bench.sendto_relay import relay
+
+
+def test_each_datagram_goes_to_each_target() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inward,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second,
+    ):
+        for udp in inward, first, second:
+            udp.bind(("127.0.0.1", 0))
+            udp.settimeout(5)
+        inward.settimeout(0.5)
+        targets = [first.getsockname(), second.getsockname()]
+        thread = threading.Thread(target=relay_until_closed, args=(inward, targets))
+        thread.start()
+        first.sendto(b"packet", inward.getsockname())
+        assert first.recv(100) == second.recv(100) == b"packet"
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def relay_until_closed(inward: socket.socket, targets: list[tuple[str, int]]) -> None:
+    with contextlib.suppress(TimeoutError):
+        relay(inward, targets)

@@ -33,8 +33,15 @@ def make_bursts(ring: Ring, indices: I64Array, group: SubscriberGroup) -> list[B
     """Return the bursts that bring the held packets ``indices`` to those of ``group`` that are to get them.
 
     That is one burst, but where a packet is older than a subscriber: it arrived late, after others had joined.
+
+    Args:
+        ring: Holds the packets.
+        indices: In order; shape ``(p,)``.
+        group: The subscribers.
     """
     columns = group.columns
+    if len(indices) and indices[0] >= group.newest_start_index:
+        return [make_burst(ring, indices, columns)]
     joined = indices >= group.newest_start_index
     bursts = [make_burst(ring, indices[joined], columns)] if joined.any() else []
     for index in indices[~joined]:

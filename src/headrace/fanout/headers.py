@@ -45,9 +45,15 @@ def burst_headers(
         Big-endian headers, C-contiguous, ready for an iovec; shape ``(v, p, 16)``.
     """
     words = np.empty((len(columns.rows), len(indices), 4), _WIRE_WORD)
-    words[:, :, 0] = (indices + columns.seqno_offset[:, None]) & SEQNO_MASK
+    # One array for both computed words: a burst's cost is mostly that of making and passing over arrays.
+    word = indices + columns.seqno_offset[:, None]
+    word &= SEQNO_MASK
+    words[:, :, 0] = word
     words[:, :, 1] = message_words
-    words[:, :, 2] = _timestamps_us(times_us, columns.earliest_us[:, None], columns.epoch_us[:, None])
+    np.maximum(times_us, columns.earliest_us[:, None], out=word)
+    word -= columns.epoch_us[:, None]
+    word &= 0xFFFF_FFFF
+    words[:, :, 2] = word
     words[:, :, 3] = columns.peer_socket_id[:, None]
     return words.view(np.uint8)
 

@@ -12,13 +12,14 @@ class SubscriberGroup:
         table: Where the rows are.
     """
 
-    __slots__ = ("_behind", "_behind_rows", "_columns", "_rows", "_table")
+    __slots__ = ("_behind", "_behind_rows", "_columns", "_newest_start_index", "_rows", "_table")
 
     def __init__(self, table: SubscriberTable) -> None:
         self._table = table
         self._rows: set[int] = set()
         self._behind: set[int] = set()
         self._columns: SubscriberColumns | None = None
+        self._newest_start_index = 0
         self._behind_rows: Rows | None = None
 
     def __len__(self) -> int:
@@ -61,6 +62,7 @@ class SubscriberGroup:
         """The columns of those that get what comes, in the order of their rows unless `rotate` changed it."""
         if self._columns is None:
             self._columns = self._table.gather(_sorted_rows(self._rows))
+            self._newest_start_index = int(self._columns.start_index.max(initial=0))
         return self._columns
 
     def rotate(self, served: int) -> None:
@@ -81,7 +83,8 @@ class SubscriberGroup:
     @property
     def newest_start_index(self) -> int:
         """The channel packet from which on every packet is for all that get what comes."""
-        return int(self.columns.start_index.max(initial=0))
+        _ = self.columns  # gathered anew if anybody has come or gone
+        return self._newest_start_index
 
 
 def _sorted_rows(rows: set[int]) -> Rows:

@@ -46,6 +46,11 @@ def test_a_packet_older_than_a_subscriber_is_not_for_it() -> None:
     }
 
 
+def test_no_packets_make_no_burst() -> None:
+    group, _ = group_of(SubscriberTable(), 0)
+    assert make_bursts(ring_with(range(8)), np.array([], np.int64), group) == []
+
+
 def test_what_nobody_is_to_get_makes_no_burst() -> None:
     group, _ = group_of(SubscriberTable(), 5)
     assert make_bursts(ring_with(range(8)), np.array([4]), group) == []

@@ -10,8 +10,9 @@ import pytest
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.netio import libc
+from headrace.netio.burst_table import MAX_PACKETS_PER_FILL
 from headrace.netio.counters import SocketCounters
-from headrace.netio.mmsg_sender import MAX_PACKETS_PER_FILL, MAX_REFUSALS_IN_A_ROW, MmsgSender
+from headrace.netio.mmsg_sender import MAX_REFUSALS_IN_A_ROW, MmsgSender
 
 PEERS, PACKETS = 3, 4
 Verdict = Callable[["Message"], int]
@@ -118,6 +119,29 @@ def test_tables_are_filled_for_a_bounded_number_of_packets_at_a_time() -> None:
     assert burst.send(sender) == len(burst.expected())
     assert kernel.taken == burst.expected()
     assert kernel.calls == 2
+
+
+def test_bursts_of_changing_shapes_follow_each_other() -> None:
+    kernel = Kernel()
+    sender, counters = make(kernel, segmenting=True)
+    shapes = [
+        (3, 4, 6),
+        (3, 4, 6),
+        (2, 4, 6),
+        (5, 4, 6),
+        (5, 3, 6),
+        (5, 3, 4),
+        (3, 4, 6),
+        (400, 64, 3),
+        (600, 64, 3),
+    ]
+    bursts = [Burst(*shape) for shape in shapes]
+    for burst in bursts:
+        kernel.taken.clear()
+        assert burst.send(sender) == len(burst.expected())
+        assert kernel.taken == burst.expected()
+    sizes = [sum(len(datagram) for _, datagram in burst.expected()) for burst in bursts]
+    assert counters.bytes_sent == sum(sizes)
 
 
 @pytest.mark.parametrize("segmenting", [False, True])

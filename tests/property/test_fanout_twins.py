@@ -3,15 +3,12 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.fanout_tables import payload
 
 from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK, seqno_distance
 from headrace.fanout.acknowledgements import ACK_WORDS, decode_acks, settle_acks
 from headrace.fanout.headers import burst_headers, control_packets, message_words, single_headers
-from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS, answer_loss_report
-from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_table import ROW_DTYPE, SubscriberColumns, SubscriberTable
 from headrace.srt.packet import (
     Acknowledgement,
@@ -106,6 +103,33 @@ def test_control_packets_are_the_control_packets_of_one_after_the_other(
     )
 
 
+@given(columns=subscribers(), kind=st.sampled_from(ControlType), content=st.lists(WORDS, min_size=1, max_size=4))
+def test_control_packets_with_content_are_those_of_one_after_the_other(
+    columns: SubscriberColumns, kind: ControlType, content: list[int]
+) -> None:
+    n = len(columns.rows)
+    body = np.array([[(word + who) & 0xFFFF_FFFF for word in content] for who in range(n)], np.int64)
+    headers = control_packets(
+        kind,
+        info=7,
+        now_us=1 << 33,
+        epoch_us=columns.epoch_us,
+        peer_socket_id=columns.peer_socket_id,
+        body=body.reshape(n, len(content)),
+    )
+    assert headers.shape == (n, 16 + 4 * len(content))
+    assert headers.tobytes() == b"".join(
+        encode_control(
+            kind,
+            timestamp_us=(1 << 33) - int(columns.epoch_us[who]),
+            dst_socket_id=int(columns.peer_socket_id[who]),
+            info=7,
+            body=b"".join(int(word).to_bytes(4, "big") for word in body[who]),
+        )
+        for who in range(n)
+    )
+
+
 @given(st.lists(INDICES, max_size=8))
 def test_message_words_are_those_of_one_sender(indices: list[int]) -> None:
     made = message_words(np.array(indices, np.int64)).tolist()
@@ -195,48 +219,3 @@ def test_settled_acks_leave_what_one_sender_after_the_other_is_left_with(
         if believed and seqno_distance(first + sent[row] & SEQNO_MASK, believed[-1].next_seqno) <= 0:
             assert entry["rtt_us"] == sender.round_trip.rtt_us
             assert entry["rtt_variance_us"] == sender.round_trip.variance_us
-
-
-@given(
-    held=st.sets(st.integers(0, 400), min_size=1),
-    offset=st.one_of(st.integers(-(1 << 40), 1 << 31), st.integers((1 << 31) - 400, 1 << 31)),
-    start=st.integers(0, 400),
-    behind=st.integers(0, 50),
-    hopeless=st.integers(0, 450),
-    ranges=st.lists(
-        st.one_of(
-            st.tuples(st.integers(-5, 420), st.integers(0, 300)),
-            st.tuples(st.integers(-(1 << 29), 1 << 29), st.integers(0, 1 << 29)),
-        ),
-        max_size=5,
-    ),
-)
-def test_a_loss_report_is_answered_as_by_looking_at_each_packet(
-    *, held: set[int], offset: int, start: int, behind: int, hopeless: int, ranges: list[tuple[int, int]]
-) -> None:
-    ring = Ring()
-    for index in sorted(held):
-        ring.put(index, payload(index), 0)
-    # In a ring with gaps a slot may still have what is older than its slots reach back: it counts as gone.
-    held = {index for index in held if index >= ring.next_index - ring.capacity_packets}
-    next_index = max(ring.next_index - behind, start)
-    answer = answer_loss_report(
-        [((first + offset) & SEQNO_MASK, (first + length + offset) & SEQNO_MASK) for first, length in ranges],
-        seqno_offset=offset,
-        start_index=start,
-        next_index=next_index,
-        hopeless_index=hopeless,
-        ring=ring,
-    )
-    resent = answer.resend_indices.tolist()
-    asked = [
-        list(range(max(first, start, 0), min(first + length + 1, next_index, 401))) for first, length in ranges
-    ]
-    wanted = [index for indices in asked for index in indices if index in held and index < next_index]
-    assert len(resent) <= MAX_RESENDS_PER_REPORT_PACKETS
-    assert set(resent) <= set(wanted)
-    if sum(len(indices) for indices in asked) <= MAX_RESENDS_PER_REPORT_PACKETS:
-        assert resent == wanted
-    for first, last in answer.gone:
-        assert start <= first <= last < min(next_index, hopeless)
-        assert not set(range(first, last + 1)) & held

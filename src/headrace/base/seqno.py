@@ -5,6 +5,9 @@ Source: draft-sharabayko-srt, 3.1 (fields), 4.8.1 (sequence ranges).
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 SEQNO_MODULUS: Final = 1 << 31
 SEQNO_MASK: Final = SEQNO_MODULUS - 1
 TIMESTAMP_MODULUS_US: Final = 1 << 32
@@ -17,6 +20,11 @@ def add_seqno(seqno: int, packets: int) -> int:
 
 def seqno_distance(start: int, end: int) -> int:
     """Return how many packets lie from ``start`` to ``end``, in [-2**30, 2**30): negative if ``end`` is older."""
+    return ((end - start + 0x4000_0000) & SEQNO_MASK) - 0x4000_0000
+
+
+def seqno_distances(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what `seqno_distance` does for each pair; shapes as given."""
     return ((end - start + 0x4000_0000) & SEQNO_MASK) - 0x4000_0000
 
 

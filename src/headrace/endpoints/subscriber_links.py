@@ -10,7 +10,6 @@ import numpy as np
 import structlog
 
 from headrace.base.datagram_batch import I64Array, U32Array
-from headrace.base.seqno import SEQNO_MASK
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.catch_ups import CatchUps
 from headrace.endpoints.departures import Departure, DepartureLog
@@ -18,26 +17,25 @@ from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.resender import Resender
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
-from headrace.fanout.burst import Burst, make_burst, make_bursts, make_resends
+from headrace.fanout.burst import Burst, make_burst, make_bursts
 from headrace.fanout.headers import control_packets
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.connection import KEEPALIVE_US, ConnectionParameters
-from headrace.srt.packet import (
-    ControlType,
-    encode_control,
-    encode_drop_request_body,
-)
+from headrace.srt.packet import ControlType
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
+
+_HANDLED_IN_BULK: Final = (ControlType.ACK, ControlType.NAK, ControlType.KEEPALIVE)
 
 _log = structlog.get_logger()
 
@@ -74,10 +72,11 @@ class SubscriberLinks:
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
         self._moves = SubscriberMoves(table, self._channels)
-        self._loss_reports = LossReports(table, ignored)
+        resender = Resender(table, outbox, queue)
+        self._loss_reports = LossReports(table, self._channels, resender, ignored)
         self._lost_causes = LostCauses(table)
         self._departures = DepartureLog(events)
-        self._tails = TailProbes()
+        self._tails = TailProbes(table, resender)
         self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
         self.ended: list[int] = []
@@ -157,9 +156,11 @@ class SubscriberLinks:
         known = rows >= 0
         acks = np.flatnonzero(known & is_ack)
         self._handle_acks(packets.words[acks], packets.lengths[acks], rows[acks], now_us)
-        rare = known & ~is_ack & (kinds != ControlType.KEEPALIVE)
+        reports = np.flatnonzero(known & (kinds == ControlType.NAK))
+        self._loss_reports.handle_reports(packets, reports, rows[reports], now_us)
+        rare = known & ~np.isin(kinds, _HANDLED_IN_BULK)
         for position in np.flatnonzero(rare).tolist():
-            self._handle_rare(packets, position, int(rows[position]), now_us)
+            self._handle_rare(packets, position, int(rows[position]))
 
     def _find(self, packets: PacketColumns, now_us: int) -> Rows:
         rows = self._table.find(packets.dst_socket_id, packets.addresses)
@@ -196,12 +197,10 @@ class SubscriberLinks:
         )
         self._queue.put_rows(headers, entries["address"][rows])
 
-    def _handle_rare(self, packets: PacketColumns, position: int, row: int, now_us: int) -> None:
+    def _handle_rare(self, packets: PacketColumns, position: int, row: int) -> None:
         if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:
             return  # an earlier packet of this batch ended the connection
         match int(packets.control_type[position]):
-            case ControlType.NAK:
-                self._handle_loss_report(packets.body(position), row, now_us)
             case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
                 self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
@@ -210,37 +209,6 @@ class SubscriberLinks:
                 self._ignored["data_from_subscriber"] += 1
             case _:
                 self._ignored["unexpected_control_type"] += 1
-
-    def _handle_loss_report(self, body: bytes, row: int, now_us: int) -> None:
-        channel = self._channels[row]
-        answer = self._loss_reports.handle_report(body, row, channel, now_us)
-        resent = answer.resend_indices
-        self._resend(channel, resent, np.full(len(resent), row, np.intp), now_us)
-        offset = int(self._table.rows["seqno_offset"][row])
-        for first, last in answer.gone:
-            body = encode_drop_request_body((first + offset) & SEQNO_MASK, (last + offset) & SEQNO_MASK)
-            self._send_control(ControlType.DROP_REQUEST, row, now_us, body)
-
-    def _resend(self, channel: Channel, indices: I64Array, rows: Rows, now_us: int) -> None:
-        if not len(indices):
-            return
-        columns = self._table.gather(rows)
-        resends = make_resends(channel.ring, indices, columns)
-        self._outbox.send_each(
-            columns.address, resends.headers, channel.ring.store, resends.slots, resends.lengths
-        )
-        np.add.at(self._table.rows["resent_packets"], rows, 1)
-        self._table.rows["sent_us"][rows] = now_us
-
-    def _send_control(self, kind: ControlType, row: int, now_us: int, body: bytes) -> None:
-        entry = self._table.rows[row]
-        datagram = encode_control(
-            kind,
-            timestamp_us=now_us - int(entry["epoch_us"]),
-            dst_socket_id=int(entry["peer_socket_id"]),
-            body=body,
-        )
-        self._queue.put(datagram, bytes(entry["address"]))
 
     def handle_timer(self, now_us: int) -> None:
         """Send what is due of the backlog, and look the table over if that is due."""
@@ -262,8 +230,7 @@ class SubscriberLinks:
         self._departures.handle_sweep()
         self._drop_lost_causes(now_us)
         entries = self._table.rows
-        for channel in self._tails.pop_due(now_us):
-            self._probe_tail(channel, now_us)
+        self._tails.handle_sweep(now_us)
         used = self._table.used()
         silent = used[now_us - entries["sent_us"][used] >= KEEPALIVE_US]
         self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
@@ -278,14 +245,6 @@ class SubscriberLinks:
             self._send_headers(ControlType.SHUTDOWN, dropped, 0, now_us)
             for row in dropped.tolist():
                 self.remove(row, reason, is_dropped=True)
-
-    def _probe_tail(self, channel: Channel, now_us: int) -> None:
-        newest = channel.ring.held(np.array([channel.ring.next_index - 1], np.int64))
-        rows = channel.subscribers.columns.rows
-        entries = self._table.rows
-        behind = rows[entries["acked_index"][rows] < entries["next_index"][rows]]
-        if len(newest):
-            self._resend(channel, np.repeat(newest, len(behind)), behind, now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""

@@ -7,6 +7,10 @@ Source: ``docs/internals/srt.md``.
 
 from typing import Final
 
+import numpy as np
+
+from headrace.endpoints.resender import Resender
+from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 
 TAIL_PROBE_US: Final = 60_000
@@ -18,11 +22,18 @@ MAX_TAIL_PROBES: Final = len(TAIL_PROBE_TIMES_US)
 
 
 class TailProbes:
-    """Counts the probes of each channel since its last packet; channels that are done with cost nothing."""
+    """Counts the probes of each channel since its last packet; channels that are done with cost nothing.
 
-    __slots__ = ("_probes",)
+    Args:
+        table: Where the subscribers are rows.
+        resender: Sends the probes.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_probes", "_resender", "_table")
+
+    def __init__(self, table: SubscriberTable, resender: Resender) -> None:
+        self._table = table
+        self._resender = resender
         self._probes: dict[Channel, int] = {}
 
     def __len__(self) -> int:
@@ -35,6 +46,20 @@ class TailProbes:
     def forget(self, channel: Channel) -> None:
         """Probe the channel no more."""
         self._probes.pop(channel, None)
+
+    def handle_sweep(self, now_us: int) -> None:
+        """Send what is due."""
+        for channel in self.pop_due(now_us):
+            self._probe(channel, now_us)
+
+    def _probe(self, channel: Channel, now_us: int) -> None:
+        """Send the newest packet again to those who have not acknowledged everything."""
+        newest = channel.ring.held(np.array([channel.ring.next_index - 1], np.int64))
+        rows = channel.subscribers.columns.rows
+        entries = self._table.rows
+        behind = rows[entries["acked_index"][rows] < entries["next_index"][rows]]
+        if len(newest):
+            self._resender.send(channel, np.repeat(newest, len(behind)), behind, now_us)
 
     def pop_due(self, now_us: int) -> list[Channel]:
         """Return the channels whose newest packet is to be sent again now."""

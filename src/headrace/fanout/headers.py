@@ -20,7 +20,7 @@ from headrace.srt.packet import (
 )
 
 _WIRE_WORD: Final = np.dtype(">u4")
-_EMPTY_PACKET_WORDS: Final = (HEADER_BYTES + len(EMPTY_BODY)) // 4
+_NO_CONTENT: Final = np.frombuffer(EMPTY_BODY, _WIRE_WORD).astype(np.int64)
 _MESSAGE_FLAGS: Final = message_word(0)
 
 
@@ -75,9 +75,15 @@ def _timestamps_us(times_us: I64Array, earliest_us: I64Array, epoch_us: I64Array
 
 
 def control_packets(
-    control_type: ControlType, *, info: U32Array | int, now_us: int, epoch_us: I64Array, peer_socket_id: U32Array
+    control_type: ControlType,
+    *,
+    info: U32Array | int,
+    now_us: int,
+    epoch_us: I64Array,
+    peer_socket_id: U32Array,
+    body: I64Array = _NO_CONTENT,
 ) -> U8Array:
-    """Return control packets without content on the subscribers' own data clocks; shape ``(n, 20)``.
+    """Return control packets on the subscribers' own data clocks; shape ``(n, 16 + 4 * w)``.
 
     Args:
         control_type: Of all of them.
@@ -85,10 +91,13 @@ def control_packets(
         now_us: Channel time now.
         epoch_us: Shape ``(n,)``.
         peer_socket_id: Shape ``(n,)``.
+        body: Words of each, or of all, behind the header; by default what a packet without content has; shape
+            ``(n, w)`` or ``(w,)``.
     """
-    words = np.zeros((len(epoch_us), _EMPTY_PACKET_WORDS), _WIRE_WORD)
+    words = np.empty((len(epoch_us), HEADER_BYTES // 4 + body.shape[-1]), _WIRE_WORD)
     words[:, 0] = CONTROL_BIT | (control_type << 16)
     words[:, 1] = info
     words[:, 2] = (now_us - epoch_us) & 0xFFFF_FFFF
     words[:, 3] = peer_socket_id
-    return words.view(np.uint8).reshape(len(epoch_us), 4 * _EMPTY_PACKET_WORDS)
+    words[:, 4:] = body
+    return words.view(np.uint8).reshape(words.shape[0], 4 * words.shape[1])

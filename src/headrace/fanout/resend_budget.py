@@ -7,10 +7,16 @@ Source: token buckets; the figures are reckoned from loss, where each is.
 """
 
 from collections import Counter
-from typing import Final
+from typing import Final, TypeAlias
 
-from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS
-from headrace.fanout.subscriber_table import SubscriberTable
+import numpy as np
+from numpy.typing import NDArray
+
+from headrace.base.datagram_batch import BoolArray, I64Array
+from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS, totals_before
+from headrace.fanout.subscriber_table import Rows, SubscriberTable
+
+F64Array: TypeAlias = NDArray[np.float64]
 
 RESENDS_PER_PACKET: Final = 1.0
 """Most that one subscriber gets again for each packet that it was sent. A link that loses half needs as much."""
@@ -54,6 +60,7 @@ class ResendBudget:
         "_settled_us",
         "_shared_packets",
         "_table",
+        "_used_packets",
     )
 
     def __init__(self, table: SubscriberTable) -> None:
@@ -62,46 +69,65 @@ class ResendBudget:
         self._counted_packets = 0
         self._settled_us = 0
         self._round_us = 0
+        self._used_packets = 0
         self._round_packets: Counter[int] = Counter()
 
     def note_sent(self, packets: int) -> None:
         """Count packets that were sent for the first time, to whomever."""
         self._counted_packets += packets
 
-    def room_packets(self, row: int, capacity_packets: int, now_us: int) -> int:
-        """Return how many packets subscriber ``row`` may be sent again now.
+    def admit(self, rows: Rows, capacity_packets: I64Array, now_us: int) -> BoolArray:
+        """Return which packets may be sent again now; each counts as sent then.
 
         Args:
-            row: Of the table.
-            capacity_packets: Of its channel's ring.
+            rows: Of the table, whom each packet is for; shape ``(m,)``.
+            capacity_packets: Of that channel's ring; shape ``(m,)``.
+            now_us: The time.
+        """
+        distinct, first, place, wanted = np.unique(
+            rows, return_index=True, return_inverse=True, return_counts=True
+        )
+        in_turn = np.argsort(first)
+        granted = np.empty_like(wanted)
+        asking = distinct[in_turn], wanted[in_turn], capacity_packets[first[in_turn]]
+        granted[in_turn] = self.grant(*asking, now_us)
+        return totals_before(rows, np.ones(len(rows), np.int64)) < granted[place]
+
+    def grant(self, rows: Rows, wanted_packets: I64Array, capacity_packets: I64Array, now_us: int) -> I64Array:
+        """Return how many packets each subscriber is sent again now; shape ``(n,)``.
+
+        Args:
+            rows: Of the table, none twice; who comes first is served first; shape ``(n,)``.
+            wanted_packets: How many each asks for; shape ``(n,)``.
+            capacity_packets: Of its channel's ring; shape ``(n,)``.
             now_us: The time.
         """
         self._settle(now_us)
-        own, fair = self._settle_row(row, capacity_packets, now_us)
-        used = self._round_packets.total()
+        own, fair = self._settle_rows(rows, capacity_packets, now_us)
+        asked = zip(rows.tolist(), wanted_packets.tolist(), own.tolist(), fair.tolist(), strict=True)
+        granted = np.array([self._spend(*of_row, now_us) for of_row in asked], np.int64)
+        self._table.rows["resend_credit_packets"][rows] = own - granted
+        self._table.rows["fair_credit_packets"][rows] = np.maximum(fair - granted, 0)
+        return granted
+
+    def _spend(self, row: int, wanted: int, own: float, fair: float, now_us: int) -> int:
+        """Return how many of ``wanted`` packets one subscriber is sent; take what is not its own from all."""
+        used = self._used_packets
         shared = min(int(self._shared_packets), max(0, MAX_ROUND_PACKETS - FAIR_ROUND_PACKETS - used))
         of_round = min(MAX_ROUND_PACKETS - used, MAX_RESENDS_PER_REPORT_PACKETS - self._round_packets[row])
-        return min(int(own), int(fair) + shared, of_round)
+        granted = min(wanted, int(own), int(fair) + shared, of_round)
+        if granted < wanted and min(own, fair + self._shared_packets) - granted < _LEFT_OVER_PACKETS:
+            self._note_refused(row, now_us)
+        self._shared_packets -= max(0.0, granted - fair)
+        self._used_packets += granted
+        self._round_packets[row] += granted
+        return granted
 
-    def spend(self, row: int, packets: int, *, is_cut: bool, now_us: int) -> None:
-        """Note that ``packets`` were sent again to ``row``.
-
-        Args:
-            row: Of the table.
-            packets: At most what `room_packets` has just said.
-            is_cut: It has asked for more.
-            now_us: The time.
-        """
+    def _note_refused(self, row: int, now_us: int) -> None:
         entry = self._table.rows[row]
-        own, fair = float(entry["resend_credit_packets"]), float(entry["fair_credit_packets"])
-        if is_cut and min(own, fair + self._shared_packets) - packets < _LEFT_OVER_PACKETS:
-            if now_us - int(entry["refused_us"]) > PATIENCE_US:
-                entry["starving_us"] = now_us
-            entry["refused_us"] = now_us
-        entry["resend_credit_packets"] = own - packets
-        entry["fair_credit_packets"] = max(0.0, fair - packets)
-        self._shared_packets -= max(0.0, packets - fair)
-        self._round_packets[row] += packets
+        if now_us - int(entry["refused_us"]) > PATIENCE_US:
+            entry["starving_us"] = now_us
+        entry["refused_us"] = now_us
 
     def _settle(self, now_us: int) -> None:
         """Give what was earned since the last time to those who share; begin a round if one is due."""
@@ -111,17 +137,17 @@ class ResendBudget:
         self._counted_packets, self._settled_us = 0, now_us
         if now_us - self._round_us >= ROUND_US:
             self._round_us = now_us
+            self._used_packets = 0
             self._round_packets.clear()
 
-    def _settle_row(self, row: int, capacity_packets: int, now_us: int) -> tuple[float, float]:
-        """Give a subscriber what it has earned since the last time; return both its credits."""
-        entry = self._table.rows[row]
-        sent_packets = int(entry["sent_packets"])
-        sent = sent_packets - int(entry["credited_packets"])
-        floor = FLOOR_PACKETS_PER_SECOND * (now_us - int(entry["credited_us"])) / 1_000_000
-        limit = max(capacity_packets, MAX_RESENDS_PER_REPORT_PACKETS)
-        own = min(limit, float(entry["resend_credit_packets"]) + RESENDS_PER_PACKET * sent + floor)
-        fair = min(limit, float(entry["fair_credit_packets"]) + FAIR_RESENDS_PER_PACKET * sent + floor)
-        entry["resend_credit_packets"], entry["fair_credit_packets"] = own, fair
-        entry["credited_packets"], entry["credited_us"] = sent_packets, now_us
+    def _settle_rows(self, rows: Rows, capacity_packets: I64Array, now_us: int) -> tuple[F64Array, F64Array]:
+        """Note what each subscriber has earned since the last time; return both its credits."""
+        entries = self._table.rows
+        sent_packets = entries["sent_packets"][rows]
+        sent = sent_packets - entries["credited_packets"][rows]
+        floor = FLOOR_PACKETS_PER_SECOND * (now_us - entries["credited_us"][rows]) / 1_000_000
+        limit = np.maximum(capacity_packets, MAX_RESENDS_PER_REPORT_PACKETS)
+        own = np.minimum(limit, entries["resend_credit_packets"][rows] + RESENDS_PER_PACKET * sent + floor)
+        fair = np.minimum(limit, entries["fair_credit_packets"][rows] + FAIR_RESENDS_PER_PACKET * sent + floor)
+        entries["credited_packets"][rows], entries["credited_us"][rows] = sent_packets, now_us
         return own, fair

@@ -1,22 +1,25 @@
-"""Which packets a subscriber's loss report gets again, and which it must stop asking for.
+"""Which packets subscribers' loss reports get again, and which they must stop asking for.
 
 Source: ``docs/internals/srt.md``: a receiver repeats its report about every half round trip.
 """
 
-from itertools import islice, takewhile
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from headrace.base.datagram_batch import I64Array
-from headrace.base.seqno import SEQNO_MASK, seqno_distance
+from headrace.base.datagram_batch import BoolArray, I64Array
+from headrace.fanout.loss_columns import LossSpans
 from headrace.fanout.ring import Ring
+from headrace.fanout.subscriber_table import NEVER_US, Rows
 
 MAX_RESENDS_PER_REPORT_PACKETS: Final = 256
 """One datagram can name 2**30 packets. So many are looked for; the rest is asked for again 20 ms later or more."""
 MAX_REPORT_WORDS_PER_SWEEP: Final = 1456
-"""Four full loss reports of one subscriber within 50 ms; an honest one sends two and a half at most. Taking one in
-costs half a millisecond."""
+"""Four full loss reports of one subscriber within 50 ms; an honest one sends two and a half at most."""
+MAX_WANTED_PACKETS: Final = 8_192
+"""Of a batch of reports: eight times what can be sent at once. The rest is asked for again; looking at more takes
+longer than three milliseconds."""
 MIN_RESEND_INTERVAL_US: Final = 10_000
 """Whatever round trip a subscriber claims: no receiver repeats a loss report sooner than after 20 ms."""
 MAX_DROP_REQUESTS_PER_REPORT: Final = 16
@@ -25,107 +28,144 @@ MAX_REMEMBERED_PACKETS: Final = 1024
 """Resends remembered for one subscriber: over a second of what it can get at the limit above."""
 
 
-class LossAnswer(NamedTuple):
-    """What to do about one loss report.
+class LossSource(NamedTuple):
+    """Where a channel's packets are.
 
     Attributes:
-        resend_indices: Channel packets to send again, oldest first; shape ``(k,)``.
-        gone: Ranges of channel packets, first and last, of which none will ever come: to be said in drop
-            requests, so that the subscriber stops asking.
+        ring: Those that are here.
+        hopeless_index: What is older than this and not in the ring will never come.
     """
 
-    resend_indices: I64Array
-    gone: list[tuple[int, int]]
+    ring: Ring
+    hopeless_index: int
 
 
-NO_ANSWER: Final = LossAnswer(np.empty(0, np.int64), [])
+class LossAnswers(NamedTuple):
+    """What to do about a batch of loss reports.
+
+    Attributes:
+        report: Who asked for the packet, for each that is here; shape ``(m,)``.
+        packet_index: The channel packet's; shape ``(m,)``.
+        late_us: When it was sent on, if others had been before it; else 0; shape ``(m,)``.
+        gone: Channel packets of which none will ever come: to be said in drop requests, so that subscribers
+            stop asking.
+    """
+
+    report: Rows
+    packet_index: I64Array
+    late_us: I64Array
+    gone: LossSpans
+
+
+def answer_loss_reports(
+    spans: LossSpans, *, subscribers: Rows, channels: Rows, sources: Sequence[LossSource]
+) -> LossAnswers:
+    """Return what to do about the channel packets ``spans``, which are none of them empty.
+
+    A packet that the channel is still waiting for itself is not answered: it is sent on when it comes. All reports
+    of one subscriber are one.
+
+    Args:
+        spans: What was reported.
+        subscribers: Tells who sent each report; shape ``(n,)``.
+        channels: Number of the source of each report; shape ``(n,)``.
+        sources: By number.
+    """
+    channel = channels[spans.report]
+    reach, hopeless = _limits(sources, channel)
+    begin = np.maximum(spans.first, reach)
+    reachable = np.maximum(spans.last - begin + 1, 0)
+    packets = share_limit(subscribers[spans.report], reachable, MAX_RESENDS_PER_REPORT_PACKETS)
+    place = np.repeat(np.arange(len(packets)), packets)
+    wanted = np.arange(len(place)) - np.repeat(np.cumsum(packets) - packets - begin, packets)
+    is_held, late_us = _look_up(sources, channel[place], wanted)
+    held = np.bincount(place[is_held], minlength=len(packets))
+    is_gone = (held == 0) & ((packets > 0) | (reachable == 0)) & (spans.first < hopeless)
+    # What is within reach was looked for up to the limit and no further.
+    end = np.where(reachable > 0, begin + packets, spans.last + 1)
+    gone = LossSpans(spans.report, spans.first, np.minimum(end, hopeless) - 1).select(is_gone)
+    requests = np.ones(len(gone.report), np.int64)
+    gone = gone.select(share_limit(subscribers[gone.report], requests, MAX_DROP_REQUESTS_PER_REPORT) > 0)
+    return LossAnswers(spans.report[place[is_held]], wanted[is_held], late_us[is_held], gone)
+
+
+def _limits(sources: Sequence[LossSource], channel: Rows) -> tuple[I64Array, I64Array]:
+    """Return how far back the slots of each span's ring reach, and its hopeless index; both of shape ``(k,)``."""
+    reach = [ring.next_index - ring.capacity_packets for ring, _ in sources]
+    hopeless = [hopeless_index for _, hopeless_index in sources]
+    return np.array(reach, np.int64)[channel], np.array(hopeless, np.int64)[channel]
+
+
+def _look_up(sources: Sequence[LossSource], channel: Rows, index: I64Array) -> tuple[BoolArray, I64Array]:
+    """Return of each packet whether it is here, and when it was sent on late; both of shape ``(m,)``."""
+    is_held, late_us = np.zeros(len(index), np.bool_), np.zeros(len(index), np.int64)
+    for number, (ring, _) in enumerate(sources):
+        of_ring = slice(None) if len(sources) == 1 else np.flatnonzero(channel == number)
+        wanted = index[of_ring]
+        if len(wanted):
+            is_held[of_ring] = ring.holds(wanted)
+            late_us[of_ring] = ring.late_us[ring.slots(wanted)]
+    return is_held, late_us
+
+
+def share_limit(keys: Rows, amounts: I64Array, limit: int) -> I64Array:
+    """Return how much of each of ``amounts`` there is room for if those with one key have ``limit`` together."""
+    if amounts.sum() <= limit:
+        return amounts
+    return np.clip(limit - totals_before(keys, amounts), 0, amounts)
+
+
+def totals_before(keys: Rows, amounts: I64Array) -> I64Array:
+    """Return for each of ``amounts``, none negative, the sum of those before it that have the same key."""
+    order = np.argsort(keys, kind="stable")
+    ordered_keys, ordered_amounts = keys[order], amounts[order]
+    before = np.cumsum(ordered_amounts) - ordered_amounts
+    is_first = np.ones(len(keys), np.bool_)
+    is_first[1:] = ordered_keys[1:] != ordered_keys[:-1]
+    totals = np.empty_like(before)
+    totals[order] = before - np.maximum.accumulate(np.where(is_first, before, 0))
+    return totals
 
 
 class ResendMemory:
-    """When each packet was last sent again to one subscriber."""
+    """When each packet was last sent again to each subscriber."""
 
     __slots__ = ("_sent_us",)
 
     def __init__(self) -> None:
-        self._sent_us: dict[int, int] = {}
+        self._sent_us: dict[int, dict[int, int]] = {}
 
-    def admit(self, indices: I64Array, rtt_us: int, now_us: int) -> I64Array:
-        """Return those of ``indices`` that were not resent within the last round trip.
+    def __len__(self) -> int:
+        return sum(map(len, self._sent_us.values()))
+
+    def admit(self, rows: Rows, indices: I64Array, limits_us: I64Array) -> Rows:
+        """Return the places of those that were not sent again after ``limits_us``; none twice.
 
         A report that comes within a round trip of a resend was written before the resend could arrive.
-        """
-        limit_us = now_us - max(rtt_us, MIN_RESEND_INTERVAL_US)
-        sent_us = self._sent_us
-        for index in list(takewhile(lambda index: sent_us[index] <= limit_us, sent_us)):
-            del sent_us[index]
-        wanted = dict.fromkeys(indices.tolist())  # a report may name a packet a hundred times
-        return np.array([index for index in wanted if index not in sent_us], np.int64)
 
-    def remember(self, indices: I64Array, now_us: int) -> None:
-        """Note that ``indices`` are sent again now."""
-        sent_us = self._sent_us
-        for index in indices.tolist():
+        Args:
+            rows: Of the table, whom each packet is for; shape ``(m,)``.
+            indices: The packets; one may stand there a hundred times; shape ``(m,)``.
+            limits_us: Shape ``(m,)``.
+        """
+        fresh: dict[tuple[int, int], int] = {}
+        asked = zip(rows.tolist(), indices.tolist(), limits_us.tolist(), strict=True)
+        for place, (row, index, limit_us) in enumerate(asked):
+            sent_us = self._sent_us.get(row)
+            if sent_us is None or sent_us.get(index, NEVER_US) <= limit_us:
+                fresh.setdefault((row, index), place)
+        return np.fromiter(fresh.values(), np.intp, len(fresh))
+
+    def remember(self, rows: Rows, indices: I64Array, limits_us: I64Array, now_us: int) -> None:
+        """Note that packets are sent again now, and forget what was before ``limits_us``; shapes as above."""
+        asked = zip(rows.tolist(), indices.tolist(), limits_us.tolist(), strict=True)
+        for row, index, limit_us in asked:
+            sent_us = self._sent_us.setdefault(row, {})
             sent_us.pop(index, None)  # so that the oldest resend stays first
             sent_us[index] = now_us
-        for index in list(islice(sent_us, max(0, len(sent_us) - MAX_REMEMBERED_PACKETS))):
-            del sent_us[index]
+            while sent_us[oldest := next(iter(sent_us))] <= limit_us or len(sent_us) > MAX_REMEMBERED_PACKETS:
+                del sent_us[oldest]
 
-
-def answer_loss_report(
-    ranges: list[tuple[int, int]],
-    *,
-    seqno_offset: int,
-    start_index: int,
-    next_index: int,
-    hopeless_index: int,
-    ring: Ring,
-) -> LossAnswer:
-    """Return what to do about the ``ranges`` (wire sequence numbers, first and last) of a loss report.
-
-    A packet that the channel is still waiting for itself is not answered: it is sent on when it comes.
-
-    Args:
-        ranges: As `headrace.srt.packet.decode_loss_report` gives them.
-        seqno_offset: The subscriber's.
-        start_index: First channel packet that it was to get.
-        next_index: One past the newest that it was sent.
-        hopeless_index: What is older than this and not in the ring will never come.
-        ring: The channel's packets.
-    """
-    newest_seqno = (next_index + seqno_offset) & SEQNO_MASK
-    reach = ring.next_index - ring.capacity_packets
-    budget = MAX_RESENDS_PER_REPORT_PACKETS
-    looked_at: list[_Span] = []
-    gone: list[tuple[int, int]] = []
-    for first_seqno, last_seqno in ranges:
-        first = max(next_index + seqno_distance(newest_seqno, first_seqno), start_index)
-        last = min(next_index + seqno_distance(newest_seqno, last_seqno), next_index - 1)
-        begin, end = max(first, reach), min(last, max(first, reach) + budget - 1)
-        if begin <= end:
-            looked_at.append(_Span(first, begin, end))
-            budget -= end - begin + 1
-        elif first <= last < min(reach, hopeless_index):
-            gone.append((first, last))
-    held, missing = _look_up(looked_at, ring)
-    gone += [(first, min(end, hopeless_index - 1)) for first, _, end in missing if first < hopeless_index]
-    return LossAnswer(held, gone[:MAX_DROP_REQUESTS_PER_REPORT])
-
-
-class _Span(NamedTuple):
-    """Packets ``begin`` to ``end`` of a range that starts at ``first``, which may lie before the ring's reach."""
-
-    first: int
-    begin: int
-    end: int
-
-
-def _look_up(spans: list[_Span], ring: Ring) -> tuple[I64Array, list[_Span]]:
-    """Return which packets of all spans are held, and the spans of which none is; one look for them all."""
-    if not spans:
-        return np.empty(0, np.int64), []
-    wanted = np.concatenate([np.arange(begin, end + 1) for _, begin, end in spans])
-    is_held = ring.holds(wanted)
-    starts = np.cumsum([0] + [end - begin + 1 for _, begin, end in spans[:-1]])
-    counts = np.add.reduceat(is_held.astype(np.int64), starts)
-    held: I64Array = wanted[is_held]
-    return held, [span for span, count in zip(spans, counts.tolist(), strict=True) if count == 0]
+    def forget(self, row: int) -> None:
+        """Drop what is kept of a subscriber."""
+        self._sent_us.pop(row, None)

@@ -48,6 +48,7 @@ ROW_DTYPE: Final = np.dtype(
         ("next_ackack_us", np.int64),
         ("acks_packets", np.int64),
         ("naks_packets", np.int64),
+        ("reported_words", np.int64),  # of loss reports, since the last sweep
         ("sent_packets", np.int64),  # without those sent again
         ("sent_payload_bytes", np.int64),  # of these
         ("resent_packets", np.int64),

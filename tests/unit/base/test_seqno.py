@@ -1,5 +1,6 @@
 """Numbers that wrap: their arithmetic at the edges, and its range everywhere."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from headrace.base.seqno import (
     TIMESTAMP_MODULUS_US,
     add_seqno,
     seqno_distance,
+    seqno_distances,
     timestamp_distance_us,
     unwrap_seqno,
     unwrap_timestamp_us,
@@ -86,3 +88,9 @@ def test_an_unwrapped_time_is_the_nearest_with_that_stamp(timestamp_us: int, nea
     time_us = unwrap_timestamp_us(timestamp_us, near_us)
     assert time_us % TIMESTAMP_MODULUS_US == timestamp_us
     assert -(1 << 31) <= time_us - near_us < 1 << 31
+
+
+@given(st.lists(st.tuples(SEQNOS, SEQNOS), max_size=5))
+def test_distances_of_many_are_those_of_one_after_the_other(pairs: list[tuple[int, int]]) -> None:
+    columns = np.array(pairs, np.int64).reshape(-1, 2)
+    assert seqno_distances(columns[:, 0], columns[:, 1]).tolist() == [seqno_distance(*pair) for pair in pairs]

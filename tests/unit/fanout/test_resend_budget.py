@@ -2,6 +2,7 @@
 
 from itertools import cycle, islice
 
+import numpy as np
 import pytest
 from tests.support.fanout_tables import subscribe
 
@@ -51,8 +52,8 @@ class Scene:
         return self.ask_now(row, packets)
 
     def ask_now(self, row: int, packets: int) -> int:
-        granted = min(packets, self.budget.room_packets(row, CAPACITY, self.now_us))
-        self.budget.spend(row, granted, is_cut=granted < packets, now_us=self.now_us)
+        asked = np.array([row]), np.array([packets]), np.array([CAPACITY])
+        granted = int(self.budget.grant(*asked, self.now_us)[0])
         self.resent[row] += granted
         return granted
 
@@ -198,3 +199,18 @@ def test_who_has_to_wait_for_the_next_round_does_not_starve() -> None:
     assert max(starving_us(scene, row) for row in scene.rows) == 0
     assert sum(scene.resent.values()) == MAX_ROUND_PACKETS
     assert (scene.table.rows["refused_us"][scene.rows] < 0).all()
+
+
+def test_who_comes_first_in_a_batch_is_served_first() -> None:
+    scene = rich(10)
+    capacities = np.full(10, CAPACITY)
+    granted = scene.budget.grant(np.array(scene.rows[::-1]), np.full(10, 250), capacities, scene.now_us)
+    assert granted.tolist() == [250, 250, 250, 250, MAX_ROUND_PACKETS - 1000, 0, 0, 0, 0, 0]
+
+
+def test_of_the_packets_for_one_subscriber_the_first_are_admitted() -> None:
+    scene = Scene(subscribers=2)
+    scene.ask(0, FIRST_RESENDS_PACKETS - 2)
+    rows = np.array([1, 0, 0, 1, 0, 0])
+    admitted = scene.budget.admit(rows, np.full(6, CAPACITY), scene.now_us + ROUND_US)
+    assert admitted.tolist() == [True, True, True, True, False, False]

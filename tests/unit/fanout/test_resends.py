@@ -1,23 +1,44 @@
-"""What a loss report is answered with."""
+"""What loss reports are answered with."""
 
 import time
 
 import numpy as np
 import pytest
-from tests.support.fanout_tables import payload, ring_with
+from tests.support.fanout_tables import payload, ring_with, subscribe
 
+from headrace.fanout.loss_columns import LossSpans, to_channel_indices
 from headrace.fanout.resends import (
     MAX_DROP_REQUESTS_PER_REPORT,
     MAX_REMEMBERED_PACKETS,
     MAX_RESENDS_PER_REPORT_PACKETS,
-    LossAnswer,
+    LossAnswers,
+    LossSource,
     ResendMemory,
-    answer_loss_report,
+    answer_loss_reports,
+    totals_before,
 )
 from headrace.fanout.ring import Ring
+from headrace.fanout.subscriber_table import SubscriberTable
 
 WRAP = 1 << 31
 RTT_US = 50_000
+
+
+def answers(spans: LossSpans, *sources: tuple[Ring, int], channels: list[int] | None = None) -> LossAnswers:
+    """Answer reports of channel packets, each of another subscriber."""
+    reports = int(spans.report.max(initial=-1)) + 1
+    return answer_loss_reports(
+        spans,
+        subscribers=np.arange(reports),
+        channels=np.array(channels or [0] * reports, np.intp),
+        sources=[LossSource(*source) for source in sources],
+    )
+
+
+def spans_of(*ranges: tuple[int, int, int]) -> LossSpans:
+    """Return ranges, each given as report, first and last."""
+    columns = np.array(ranges, np.int64).reshape(-1, 3)
+    return LossSpans(columns[:, 0], columns[:, 1], columns[:, 2])
 
 
 def answer(
@@ -28,16 +49,14 @@ def answer(
     next_index: int | None = None,
     hopeless: int = 0,
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Answer ``ranges`` of channel indices."""
-    made: LossAnswer = answer_loss_report(
-        [((first + offset) % WRAP, (last + offset) % WRAP) for first, last in ranges],
-        seqno_offset=offset,
-        start_index=start,
-        next_index=ring.next_index if next_index is None else next_index,
-        hopeless_index=hopeless,
-        ring=ring,
-    )
-    return made.resend_indices.tolist(), made.gone
+    """Answer one report of ``ranges`` of channel indices."""
+    table = SubscriberTable()
+    row = subscribe(table, 1, send_seqno=offset)
+    table.rows["start_index"][row] = start
+    table.rows["next_index"][row] = ring.next_index if next_index is None else next_index
+    wire = spans_of(*((0, (first + offset) % WRAP, (last + offset) % WRAP) for first, last in ranges))
+    made = answers(to_channel_indices(wire, np.array([row]), table), (ring, hopeless))
+    return made.packet_index.tolist(), list(zip(made.gone.first.tolist(), made.gone.last.tolist(), strict=True))
 
 
 def test_what_is_held_is_sent_again() -> None:
@@ -122,19 +141,50 @@ def test_an_empty_channel_answers_nothing() -> None:
     assert answer(ring_with(range(5))) == ([], [])
 
 
-def test_a_hostile_report_of_2_to_the_30_packets_in_every_range_is_cheap() -> None:
+def test_a_hostile_batch_of_2_to_the_30_packets_in_every_range_is_cheap() -> None:
     ring = ring_with(range(2_000))
     start_s = time.perf_counter()
-    ranges = [((1_000 - (1 << 29)) % WRAP, 1_000 + (1 << 29) - 1)] * 182
-    made = answer_loss_report(ranges, seqno_offset=0, start_index=0, next_index=2_000, hopeless_index=0, ring=ring)
-    assert len(made.resend_indices) <= MAX_RESENDS_PER_REPORT_PACKETS
-    assert time.perf_counter() - start_s < 0.1
+    made = answers(spans_of(*((report, 0, 1_999) for report in range(512) for _ in range(182))), (ring, 0))
+    assert np.bincount(made.report).tolist() == [MAX_RESENDS_PER_REPORT_PACKETS] * 512
+    assert time.perf_counter() - start_s < 1
 
 
-def admit(memory: ResendMemory, indices: range, now_us: int, rtt_us: int = RTT_US) -> list[int]:
-    admitted = memory.admit(np.array(indices, np.int64), rtt_us, now_us)
-    memory.remember(admitted, now_us)
-    return [int(index) for index in admitted]
+def test_each_report_is_answered_from_its_own_channel() -> None:
+    one, other = ring_with(range(10)), ring_with(range(5, 30))
+    other.late_us[other.slots(np.array([20]))] = 77
+    spans = spans_of((0, 3, 4), (1, 3, 5), (2, 4, 4), (1, 20, 20))
+    made = answers(spans, (one, 0), (other, 5), channels=[0, 1, 1])
+    assert list(zip(made.report.tolist(), made.packet_index.tolist(), made.late_us.tolist(), strict=True)) == [
+        (0, 3, 0),
+        (0, 4, 0),
+        (1, 5, 0),
+        (1, 20, 77),
+    ]
+    assert (made.gone.report.tolist(), made.gone.first.tolist()) == ([2], [4])
+
+
+def test_all_reports_of_one_subscriber_are_one() -> None:
+    ring = ring_with(range(1_000))
+    made = answer_loss_reports(
+        spans_of((0, 0, 199), (1, 500, 500), (2, 200, 399)),
+        subscribers=np.array([7, 8, 7]),
+        channels=np.zeros(3, np.intp),
+        sources=[LossSource(ring, 0)],
+    )
+    assert made.packet_index.tolist() == [*range(200), 500, *range(200, MAX_RESENDS_PER_REPORT_PACKETS)]
+
+
+def test_totals_begin_anew_with_each_key_and_do_not_count_what_comes_after() -> None:
+    totals = totals_before(np.array([4, 9, 4, 4, 9]), np.array([1, 10, 2, 3, 20]))
+    assert totals.tolist() == [0, 0, 1, 3, 10]
+
+
+def admit(memory: ResendMemory, indices: range, now_us: int, rtt_us: int = RTT_US, row: int = 0) -> list[int]:
+    rows, asked = np.full(len(indices), row), np.array(indices, np.int64)
+    limits_us = np.full(len(indices), now_us - rtt_us)
+    places = memory.admit(rows, asked, limits_us)
+    memory.remember(rows[places], asked[places], limits_us[places], now_us)
+    return [int(index) for index in asked[places]]
 
 
 def test_within_a_round_trip_a_packet_is_sent_again_once() -> None:
@@ -143,6 +193,15 @@ def test_within_a_round_trip_a_packet_is_sent_again_once() -> None:
     assert admit(memory, range(5), RTT_US - 1) == [3, 4]
     assert admit(memory, range(3), RTT_US) == [0, 1, 2]
     assert admit(memory, range(5), 2 * RTT_US - 2) == []
+
+
+def test_what_one_subscriber_got_another_may_still_have() -> None:
+    memory = ResendMemory()
+    assert admit(memory, range(3), 0) == [0, 1, 2]
+    assert admit(memory, range(3), 0, row=1) == [0, 1, 2]
+    memory.forget(1)
+    assert admit(memory, range(3), 1, row=1) == [0, 1, 2]
+    assert admit(memory, range(3), 1) == []
 
 
 def test_the_memory_forgets_what_it_sent_longest_ago() -> None:
@@ -154,26 +213,20 @@ def test_the_memory_forgets_what_it_sent_longest_ago() -> None:
     assert admit(memory, range(limit + 1), 3) == [0]
 
 
-def test_what_the_budget_refused_is_not_remembered_as_sent() -> None:
-    memory = ResendMemory()
-    admitted = memory.admit(np.arange(4), RTT_US, 0)
-    memory.remember(admitted[:2], 0)
-    assert memory.admit(np.arange(4), RTT_US, 1).tolist() == [2, 3]
-
-
 def test_a_packet_that_is_named_again_and_again_is_sent_again_once() -> None:
-    assert ResendMemory().admit(np.array([7, 7, 3, 7]), RTT_US, 0).tolist() == [7, 3]
+    asked = np.zeros(4, np.intp), np.array([7, 7, 3, 7]), np.zeros(4, np.int64)
+    assert ResendMemory().admit(*asked).tolist() == [0, 2]
 
 
 def test_what_was_sent_long_ago_takes_no_memory() -> None:
     memory = ResendMemory()
     admit(memory, range(500), 0)
     admit(memory, range(1000, 1001), RTT_US)
-    assert len(memory._sent_us) == 1
+    assert len(memory) == 1
 
 
 def test_the_memory_stays_bounded_whatever_round_trip_a_subscriber_claims() -> None:
     memory = ResendMemory()
     for start in range(0, 20 * MAX_REMEMBERED_PACKETS, 256):
         admit(memory, range(start, start + 256), start, rtt_us=0xFFFF_FFFF)
-    assert len(memory._sent_us) == MAX_REMEMBERED_PACKETS
+    assert len(memory) == MAX_REMEMBERED_PACKETS

@@ -23,6 +23,7 @@ from headrace.fanout.resends import (
     MAX_REPORT_WORDS_PER_SWEEP,
     MAX_RESENDS_PER_REPORT_PACKETS,
     MIN_RESEND_INTERVAL_US,
+    OWN_DELAY_US,
 )
 from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_table import NEVER_US
@@ -116,7 +117,7 @@ class PlainLossReports:
         held, gone = _look(subscriber, ranges, here)
         subscriber.gone += gone[:MAX_DROP_REQUESTS_PER_REPORT]
         rtt_us = max(subscriber.rtt_us, MIN_RESEND_INTERVAL_US)
-        way_us = max(subscriber.rtt_us + 4 * subscriber.rtt_variance_us, MIN_RESEND_INTERVAL_US)
+        way_us = subscriber.rtt_us + 4 * subscriber.rtt_variance_us + OWN_DELAY_US
         return {
             index: place
             for index, place in held.items()

@@ -21,6 +21,7 @@ from headrace.fanout.resends import (
     MAX_REPORT_WORDS_PER_SWEEP,
     MAX_WANTED_PACKETS,
     MIN_RESEND_INTERVAL_US,
+    OWN_DELAY_US,
     LossAnswers,
     LossSource,
     ResendMemory,
@@ -102,8 +103,7 @@ class LossReports:
         reporters = rows[answers.report]
         entries = self._table.rows
         rtt_us, variance_us = (entries[name][reporters].astype(np.int64) for name in ("rtt_us", "rtt_variance_us"))
-        way_us = np.maximum(rtt_us + 4 * variance_us, MIN_RESEND_INTERVAL_US)
-        lost = np.flatnonzero(answers.late_us <= now_us - way_us)
+        lost = np.flatnonzero(answers.late_us <= now_us - (rtt_us + 4 * variance_us + OWN_DELAY_US))
         self._ignored["resends_beyond_budget"] += max(0, len(lost) - MAX_WANTED_PACKETS)
         return lost[:MAX_WANTED_PACKETS]
 

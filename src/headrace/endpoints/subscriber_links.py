@@ -35,8 +35,6 @@ SWEEP_INTERVAL_US: Final = 50_000
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
 
-_HANDLED_IN_BULK: Final = (ControlType.ACK, ControlType.NAK, ControlType.KEEPALIVE)
-
 _log = structlog.get_logger()
 
 
@@ -156,9 +154,10 @@ class SubscriberLinks:
         known = rows >= 0
         acks = np.flatnonzero(known & is_ack)
         self._handle_acks(packets.words[acks], packets.lengths[acks], rows[acks], now_us)
-        reports = np.flatnonzero(known & (kinds == ControlType.NAK))
+        is_nak = kinds == ControlType.NAK
+        reports = np.flatnonzero(known & is_nak)
         self._loss_reports.handle_reports(packets, reports, rows[reports], now_us)
-        rare = known & ~np.isin(kinds, _HANDLED_IN_BULK)
+        rare = known & ~is_ack & ~is_nak & (kinds != ControlType.KEEPALIVE)
         for position in np.flatnonzero(rare).tolist():
             self._handle_rare(packets, position, int(rows[position]))
 

@@ -15,7 +15,7 @@ from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.resender import Resender
 from headrace.fanout.resend_budget import ROUND_US
-from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_WANTED_PACKETS, MIN_RESEND_INTERVAL_US
+from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_WANTED_PACKETS, OWN_DELAY_US
 from headrace.fanout.subscriber_table import FIRST_RESENDS_PACKETS, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.netio.outbox import DatagramQueue
@@ -97,7 +97,7 @@ def test_what_has_just_been_sent_on_late_is_not_sent_again_for_reports_that_were
     scene = Scene(subscribers=300)
     scene.lose(390)
     scene.recover(390, NOW_US)
-    way_us = RTT_US + 4 * RTT_VARIANCE_US
+    way_us = RTT_US + 4 * RTT_VARIANCE_US + OWN_DELAY_US
     assert scene.report_all(390, NOW_US + way_us - 1) == 0
     assert scene.report_all(390, NOW_US + way_us) == 300
     assert scene.outbox.calls == ["send_each"]
@@ -105,10 +105,10 @@ def test_what_has_just_been_sent_on_late_is_not_sent_again_for_reports_that_were
 
 def test_a_round_trip_of_almost_nothing_leaves_time_to_send_a_late_packet_to_all() -> None:
     scene = Scene()
-    scene.table.rows["rtt_us"][scene.row] = scene.table.rows["rtt_variance_us"][scene.row] = 100
+    scene.table.rows["rtt_us"][scene.row] = scene.table.rows["rtt_variance_us"][scene.row] = 0
     scene.recover(390, NOW_US)
-    assert scene.report(390, 390, NOW_US + MIN_RESEND_INTERVAL_US - 1) == []
-    assert scene.report(390, 390, NOW_US + MIN_RESEND_INTERVAL_US) == [390]
+    assert scene.report(390, 390, NOW_US + OWN_DELAY_US - 1) == []
+    assert scene.report(390, 390, NOW_US + OWN_DELAY_US) == [390]
 
 
 def test_all_packets_of_a_batch_and_channel_leave_with_one_call() -> None:

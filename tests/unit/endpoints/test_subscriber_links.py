@@ -99,7 +99,7 @@ def test_what_came_late_is_not_sent_twice_for_a_report_that_was_on_its_way() -> 
     release(world, producer, kept)
     report = words(add_seqno(subscriber.first_seqno, 1))
     assert subscriber.say(ControlType.NAK, report) == []
-    world.run(21 * MS)
+    world.run(31 * MS)
     assert subscriber.say(ControlType.NAK, report) == []
     world.run(1 * MS)
     assert len(subscriber.say(ControlType.NAK, report)) == 1

@@ -214,3 +214,10 @@ def test_of_the_packets_for_one_subscriber_the_first_are_admitted() -> None:
     rows = np.array([1, 0, 0, 1, 0, 0])
     admitted = scene.budget.admit(rows, np.full(6, CAPACITY), scene.now_us + ROUND_US)
     assert admitted.tolist() == [True, True, True, True, False, False]
+
+
+def test_a_batch_is_admitted_in_the_order_of_its_packets_whatever_the_rows_of_those_who_ask() -> None:
+    scene = rich(10)
+    rows = np.repeat(scene.rows[::-1], 250)
+    admitted = scene.budget.admit(rows, np.full(len(rows), CAPACITY), scene.now_us)
+    assert np.flatnonzero(admitted).tolist() == list(range(MAX_ROUND_PACKETS))

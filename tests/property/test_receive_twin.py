@@ -14,7 +14,7 @@ from tests.support.outbox import CollectingOutbox
 from tests.support.srt_datagrams import HERE, PARAMETERS, control, data, kind_of, words
 from tests.support.transport import long_descriptors, small_stream, tables
 
-from headrace.base.datagram_batch import DatagramBatch, I64Array
+from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.seqno import SEQNO_MASK, unwrap_timestamp_us
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints import packet_runs, producer_links
@@ -60,20 +60,20 @@ payloads = st.one_of(
 )
 
 
-def columns(contents: list[bytes]) -> tuple[PacketColumns, I64Array]:
-    """Return data packets with these payloads in rows full of something else, and their rows."""
+def columns(contents: list[bytes]) -> PacketColumns:
+    """Return data packets with these payloads, in rows full of something else."""
     batch = DatagramBatch(len(contents))
     batch.data[:] = 0x47
     for number, content in enumerate(contents):
         batch.append(data(number, content), HERE)
-    return PacketColumns.of(batch), np.arange(len(contents))
+    return PacketColumns.of(batch)
 
 
 def run_of(contents: list[bytes]) -> PacketRun:
-    packets, rows = columns(contents)
+    packets = columns(contents)
     lengths = [len(content) for content in contents]
-    unit_starts = find_unit_starts(packets.transport_headers(rows), np.array(lengths))
-    return PacketRun(packets.payloads(slice(None)), lengths, np.zeros(len(contents), np.int64), unit_starts)
+    unit_starts = find_unit_starts(packets.transport_headers(slice(None)), np.array(lengths))
+    return PacketRun(packets.payloads(slice(None)), lengths, [0] * len(contents), unit_starts)
 
 
 @given(contents=st.lists(payloads, min_size=1, max_size=6))
@@ -131,7 +131,7 @@ def test_a_ring_that_is_given_runs_holds_what_one_given_packets_holds(
             ring.lend(begin, 1_000)
     for gap, delays_us in runs:
         index += gap
-        times_us = time_us + np.array(delays_us)
+        times_us = [time_us + delay_us for delay_us in delays_us]
         contents = [bytes([(index + row) % 256]) * (1 + (index + row) * 7 % 1456) for row in range(len(delays_us))]
         rows = np.zeros((len(contents), 1456), np.uint8)
         for row, content in enumerate(contents):
@@ -140,7 +140,7 @@ def test_a_ring_that_is_given_runs_holds_what_one_given_packets_holds(
         together = rings[0].put_run(index, rows, lengths, times_us)
         for row in range(len(contents)):
             for ring in rings[1:] if together else rings:
-                ring.put(index + row, rows[row, : lengths[row]], int(times_us[row]))
+                ring.put(index + row, rows[row, : lengths[row]], times_us[row])
         index, time_us = index + len(contents), time_us + 500
         assert content_of(rings[0]) == content_of(rings[1])
 
@@ -170,7 +170,7 @@ def test_timestamps_unwrap_together_as_they_do_alone(
     clock = DeliveryClock(handshake_us, 7_000, 120_000)
     clock._drift.drift_us = drift_us
     clock.handle_arrival(now_us)
-    together = clock.origins_us(np.array(timestamps_us, np.uint32)).tolist()
+    together = clock.origins_us(timestamps_us)
     assert together == [clock.origin_us(timestamp_us) for timestamp_us in timestamps_us]
     near_us = now_us - 7_000 + handshake_us
     alone = [unwrap_timestamp_us(at, near_us) + 7_000 - handshake_us + drift_us for at in timestamps_us]

@@ -11,13 +11,15 @@ from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array, U32Ar
 from headrace.fanout.acknowledgements import ACK_WORDS
 from headrace.fanout.subscriber_table import Rows
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
-from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, Header
+from headrace.srt.packet import CONTROL_BIT, HEADER_BYTES, ControlType, Header
 
 LISTENER_SOCKET_ID: Final = 0
+HEADER_WORDS: Final = HEADER_BYTES // 4
 
 # NumPy takes twice as long with a number of Python's.
 _CONTROL_BIT: Final = np.uint32(CONTROL_BIT)
 _TYPE_SHIFT: Final = np.uint32(16)
+_WIRE_WORD: Final = np.dtype(">u4")
 _WORD_BYTES: Final = 4
 _TRANSPORT_WORDS: Final = slice(
     HEADER_BYTES // _WORD_BYTES,
@@ -65,26 +67,33 @@ class PacketColumns(NamedTuple):
         return self.words[:, 3]
 
     @property
-    def timestamp_us(self) -> U32Array:
-        """Timestamps; shape ``(n,)``."""
-        return self.words[:, 2]
-
-    @property
     def control_type(self) -> U32Array:
         """Control type of each, 0x8000 and more for data packets; shape ``(n,)``."""
         return (self.words[:, 0] ^ _CONTROL_BIT) >> _TYPE_SHIFT
 
-    def transport_headers(self, rows: Rows) -> U32Array:
+    def is_handshake(self, row: int) -> bool:
+        """Return whether one packet is a handshake."""
+        header = self.header(row)
+        return header.is_control and header.control_type == ControlType.HANDSHAKE
+
+    def transport_headers(self, rows: slice) -> U32Array:
         """Return, of each payload at ``rows``, the four bytes at each multiple of 188; shape ``(n, 7)``."""
-        return self.data.view(">u4")[:, _TRANSPORT_WORDS][rows].astype(np.uint32)
+        return self.data.view(_WIRE_WORD)[:, _TRANSPORT_WORDS][rows].astype(np.uint32)
+
+    def headers(self, rows: Rows) -> list[list[int]]:
+        """Return the header words at ``rows``, in the order of `Header`."""
+        words = self.words if len(rows) == len(self.words) else self.words[rows]
+        headers: list[list[int]] = words[:, :HEADER_WORDS].tolist()
+        return headers
 
     def header(self, row: int) -> Header:
         """Return one packet's header."""
-        return Header._make(self.words[row, : HEADER_BYTES // 4].tolist())
+        return Header._make(self.words[row, :HEADER_WORDS].tolist())
 
     def body(self, row: int) -> bytes:
         """Return a copy of what follows one packet's header."""
-        return bytes(self.data[row, HEADER_BYTES : self.lengths[row]])
+        body: bytes = self.data[row, HEADER_BYTES : self.lengths[row]].tobytes()
+        return body
 
     def payload(self, row: int) -> U8Array:
         """Return a view of what follows one packet's header."""
@@ -96,4 +105,5 @@ class PacketColumns(NamedTuple):
 
     def address(self, row: int) -> bytes:
         """Return a copy of where one packet came from, 28 bytes."""
-        return bytes(self.addresses[row])
+        address: bytes = self.addresses[row].tobytes()
+        return address

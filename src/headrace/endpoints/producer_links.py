@@ -31,6 +31,9 @@ WATCH_INTERVAL_US: Final = 20_000
 MAX_PRODUCERS: Final = 4096
 """More than one machine can receive: 4096 of 2.5 Mbit/s are 10 Gbit/s."""
 
+RELEASE_SLACK_US: Final = 100_000
+"""What is due is let go when the next packets come; where none come, so much later."""
+
 _log = structlog.get_logger()
 
 
@@ -150,11 +153,11 @@ class ProducerLinks:
         self, runs: PacketRuns, begin: int, end: int, now_us: int
     ) -> tuple[Channel, list[int]] | None:
         """Take the packets of a run at once, as `handle_packet` takes each, or none of them."""
-        packets, first, count = runs.packets, runs.rows[begin], end - begin
-        rows = slice(first, first + count)
-        seqno, _, _, socket_id = packets.header(first)
+        count, first_row = end - begin, runs.rows[begin]
+        rows = slice(first_row, first_row + count)
+        seqno, _, _, socket_id = runs.headers[begin]
         link = self._links.get(socket_id)
-        if link is None or packets.addresses[rows].tobytes() != link.producer.address * count:
+        if link is None or runs.packets.addresses[rows].tobytes() != link.producer.address * count:
             return None
         connection, succession = link.producer.connection, link.channel.succession
         if not (connection.receiver.takes_run(seqno, count) and succession.takes_run(link.producer)):
@@ -162,9 +165,10 @@ class ProducerLinks:
         if self._rebindings:
             self._rebindings.forget(socket_id)
         first_index = connection.receiver.highest_index + 1
-        lengths = runs.payload_lengths(begin, end)
-        times_us = connection.handle_run(packets.timestamp_us[rows], now_us, payload_bytes=sum(lengths))
-        run = PacketRun(packets.payloads(rows), lengths, times_us, runs.unit_starts.within(begin, end))
+        lengths = runs.lengths[begin:end]
+        timestamps_us = [timestamp_us for _, _, timestamp_us, _ in runs.headers[begin:end]]
+        times_us = connection.handle_run(timestamps_us, now_us, payload_bytes=sum(lengths))
+        run = PacketRun(runs.packets.payloads(rows), lengths, times_us, runs.unit_starts_of(begin, end))
         return link.channel, succession.handle_run(link.producer, first_index, run, now_us)
 
     def _follow(self, channel: Channel, now_us: int) -> None:
@@ -287,7 +291,7 @@ class ProducerLinks:
         connection = link.producer.connection
         for datagram in connection.poll_datagrams():
             self._queue.put(datagram, link.producer.address)
-        self._deadlines.set(socket_id, connection.poll_timer())
+        self._deadlines.set(socket_id, _due_us(connection))
         if connection.close_reason is not None:
             del self._links[socket_id]
             self._short_of_memory.discard(link.channel)
@@ -308,3 +312,11 @@ class ProducerLinks:
     def _close_line(self, address: bytes) -> None:
         if self.lines is not None and all(link.producer.address != address for link in self._links.values()):
             self.lines.close(address)
+
+
+def _due_us(connection: Connection) -> int | None:
+    """Return when a connection wants to be looked at, whatever comes, or None when it has ended."""
+    due_us, delivery_us = connection.poll_timer(), connection.poll_delivery_timer()
+    if due_us is None or delivery_us is None:
+        return due_us
+    return min(due_us, delivery_us + RELEASE_SLACK_US)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from headrace.base.channel_id import check_channel_id
-from headrace.base.datagram_batch import BoolArray, DatagramBatch
+from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
@@ -30,7 +30,6 @@ from headrace.hub.producer import Claim
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
-from headrace.srt.packet import HEADER_BYTES, ControlType
 from headrace.srt.rejection import RejectReason, explain_rejection
 from headrace.srt.stream_id import AccessRequest, parse_stream_id
 
@@ -109,30 +108,22 @@ class SrtEndpoint:
         packets = PacketColumns.of(batch)
         # Seen as unsigned, 0 is the largest of all one less: one comparison finds subscribers' ids.
         of_subscribers = packets.dst_socket_id - np.uint32(1) < PRODUCER_ID_BIT - 1
-        if of_subscribers.all():
-            self._subscribers.handle_packets(packets, now_us)
-        else:
-            self._handle_mixed(packets, of_subscribers, now_us)
+        others = (~of_subscribers).nonzero()[0]
+        if len(others):
+            self._handle_others(packets, others, now_us)
+        if len(others) < len(of_subscribers):
+            mine = packets.take(of_subscribers.nonzero()[0]) if len(others) else packets
+            self._subscribers.handle_packets(mine, now_us)
         self._finish(now_us)
-
-    def _handle_mixed(self, packets: PacketColumns, of_subscribers: BoolArray, now_us: int) -> None:
-        complete = packets.lengths >= HEADER_BYTES
-        self.ignored_packets["short_header"] += int(len(complete) - complete.sum())
-        self._handle_others(packets, np.flatnonzero(complete & ~of_subscribers), now_us)
-        positions = np.flatnonzero(of_subscribers)
-        if len(positions):
-            self._subscribers.handle_packets(packets.take(positions), now_us)
 
     def _handle_others(self, packets: PacketColumns, rows: Rows, now_us: int) -> None:
         fresh: dict[Channel, list[int]] = {}
         touched: set[int] = set()
         runs = PacketRuns.of(packets, rows)
-        destinations = packets.dst_socket_id[rows].tolist()
         for begin, end in pairwise(runs.bounds):
-            socket_id = destinations[begin]
+            socket_id = runs.headers[begin][-1]
             if socket_id == LISTENER_SOCKET_ID:
-                for row in runs.rows[begin:end]:
-                    self._handle_handshake(packets, row, now_us)
+                self._handle_handshakes(runs, begin, end, now_us)
                 continue
             touched.add(socket_id)
             for channel, indices in self._producers.handle_run(runs, begin, end, now_us):
@@ -143,10 +134,16 @@ class SrtEndpoint:
             self._subscribers.forward(channel, indices, now_us)
         self._producers.settle(touched, now_us)
 
+    def _handle_handshakes(self, runs: PacketRuns, begin: int, end: int, now_us: int) -> None:
+        for position in range(begin, end):
+            if runs.lengths[position] < 0:
+                self.ignored_packets["short_header"] += 1
+            elif not runs.packets.is_handshake(runs.rows[position]):
+                self.ignored_packets["no_destination"] += 1
+            else:
+                self._handle_handshake(runs.packets, runs.rows[position], now_us)
+
     def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
-        if packets.control_type[position] != ControlType.HANDSHAKE:
-            self.ignored_packets["no_destination"] += 1
-            return
         address = packets.address(position)
         answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
         for request, reason in self._listener.poll_refusals():

@@ -163,7 +163,7 @@ class Ring:
         self.next_index = max(self.next_index, index + 1)
         return True
 
-    def put_run(self, first_index: int, payloads: U8Array, lengths: list[int], times_us: I64Array) -> bool:
+    def put_run(self, first_index: int, payloads: U8Array, lengths: list[int], times_us: list[int]) -> bool:
         """Keep consecutive packets, or change nothing and return False, as each is to be `put`.
 
         That is so where they are not newer than all here, go past the last slot, or may need more slots.
@@ -172,7 +172,7 @@ class Ring:
             first_index: Channel packet index of the first.
             payloads: One a row, as wide as the longest or wider; shape ``(n, w)``.
             lengths: Bytes used of each row, 1 to 1456.
-            times_us: Channel time of each; shape ``(n,)``.
+            times_us: Channel time of each.
         """
         packets = len(lengths)
         begin = first_index & (self.capacity_packets - 1)
@@ -188,14 +188,14 @@ class Ring:
         self.next_index = first_index + packets
         return True
 
-    def _wants_any(self, begin: int, end: int, times_us: I64Array) -> bool:
+    def _wants_any(self, begin: int, end: int, times_us: list[int]) -> bool:
         """Return whether any slot from ``begin`` to before ``end`` may be wanted still, and another be had."""
         if self.capacity_packets >= self._max_packets:
             return False
         newest = max(self.indices[begin:end].tolist())
         if newest == EMPTY:
             return False
-        time_us = min(times_us.tolist())
+        time_us = min(times_us)
         if time_us - max(self.times_us[begin:end].tolist()) < self._retention_us:
             return True
         if self.backlog_index is not None and newest >= self.backlog_index:

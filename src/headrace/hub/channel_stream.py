@@ -106,7 +106,7 @@ class ChannelStream:
         return [
             index
             for row, index in enumerate(indices)
-            if self.put(index, run.payload(row), int(run.times_us[row]), is_whole=is_whole)
+            if self.put(index, run.payload(row), run.times_us[row], is_whole=is_whole)
         ]
 
     def _put_unspliced(self, indices: range, run: PacketRun) -> list[int]:
@@ -121,7 +121,7 @@ class ChannelStream:
 
     def _put_one_by_one(self, indices: range, run: PacketRun, found: list[tuple[Mark, int]]) -> list[int]:
         for row, index in enumerate(indices):
-            if not self.ring.put(index, run.payload(row), int(run.times_us[row])):
+            if not self.ring.put(index, run.payload(row), run.times_us[row]):
                 raise AssertionError("what is newer than all has a slot where there are any")
             self._note(indices.start, [item for item in found if item[1] // MAX_PACKETS_PER_DATAGRAM == row])
         return list(indices)

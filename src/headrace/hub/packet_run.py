@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from headrace.base.datagram_batch import I64Array, U8Array
+from headrace.base.datagram_batch import U8Array
 from headrace.mpegts.unit_starts import UnitStarts
 
 
@@ -12,13 +12,13 @@ class PacketRun(NamedTuple):
     Attributes:
         payloads: One a row, as wide as the longest; shape ``(n, w)``.
         lengths: Bytes used of each row.
-        times_us: Channel time of each; shape ``(n,)``.
+        times_us: Channel time of each.
         unit_starts: Where units begin in transport packets.
     """
 
     payloads: U8Array
     lengths: list[int]
-    times_us: I64Array
+    times_us: list[int]
     unit_starts: UnitStarts
 
     def payload(self, row: int) -> U8Array:

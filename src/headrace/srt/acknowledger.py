@@ -21,13 +21,22 @@ class Acknowledger:
         first_index: Index of the first packet that can come.
     """
 
-    __slots__ = ("_next_full_us", "_next_number", "_open", "_packets", "_sent_index", "_settled_index")
+    __slots__ = (
+        "_next_full_us",
+        "_next_number",
+        "_open",
+        "_packets",
+        "_rest_until_us",
+        "_sent_index",
+        "_settled_index",
+    )
 
     def __init__(self, first_index: int) -> None:
         self._sent_index = first_index
         self._settled_index = first_index
         self._next_number = 1
         self._next_full_us: int | None = None
+        self._rest_until_us: int | None = None
         self._packets = 0
         self._open: OrderedDict[int, tuple[int, int]] = OrderedDict()
 
@@ -44,8 +53,9 @@ class Acknowledger:
 
     def handle_progress(self, ack_index: int, now_us: int) -> None:
         """Note that the acknowledgeable position may have moved: a full ACK is then due within 10 ms."""
+        self._end_rest(now_us)
         if ack_index > self._sent_index:
-            self._schedule(now_us + FULL_ACK_INTERVAL_US)
+            self._schedule(now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `poll_full` wants to be called, or None."""
@@ -68,10 +78,26 @@ class Acknowledger:
     def say_again(self, now_us: int) -> None:
         """Have a full ACK sent within 10 ms although its position is known: something else in it has changed."""
         self._settled_index = min(self._settled_index, self._sent_index - 1)
-        self._schedule(now_us + FULL_ACK_INTERVAL_US)
+        self._end_rest(now_us)
+        self._schedule(now_us)
 
-    def _schedule(self, due_us: int) -> None:
-        self._next_full_us = due_us if self._next_full_us is None else min(self._next_full_us, due_us)
+    def _schedule(self, now_us: int) -> None:
+        due_us = now_us + FULL_ACK_INTERVAL_US
+        for earlier_us in (self._next_full_us, self._rest_until_us):
+            if earlier_us is not None and earlier_us < due_us:
+                due_us = earlier_us
+        self._next_full_us, self._rest_until_us = due_us, None
+
+    def rest(self, ack_index: int) -> None:
+        """Want no call of `poll_full` that would find everything below ``ack_index`` answered."""
+        if self._next_full_us is not None and ack_index <= self._settled_index:
+            self._next_full_us, self._rest_until_us = None, self._next_full_us
+
+    def _end_rest(self, now_us: int) -> None:
+        """Do what `poll_full` would have done meanwhile."""
+        if self._rest_until_us is not None and now_us >= self._rest_until_us:
+            self._rest_until_us = None
+            self._packets = 0
 
     def open_ack(self, ack_index: int, now_us: int) -> int:
         """Return the number of a full ACK for everything below ``ack_index`` that is sent now."""

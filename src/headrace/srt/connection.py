@@ -9,7 +9,6 @@ Source: draft-sharabayko-srt, 3.2 (control packets), 4.2 (data transmission), 4.
 from dataclasses import dataclass
 from typing import Final
 
-from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.errors import LocalProtocolError, PacketError
 from headrace.base.seqno import SEQNO_MASK
 from headrace.srt.packet import (
@@ -199,17 +198,17 @@ class Connection:
             payload_bytes=payload_bytes,
         )
 
-    def handle_run(self, timestamps_us: U32Array, now_us: int, *, payload_bytes: int) -> I64Array:
+    def handle_run(self, timestamps_us: list[int], now_us: int, *, payload_bytes: int) -> list[int]:
         """Take data packets that `Receiver.takes_run`, as `handle_data` takes each; call `flush` after the last.
 
         Args:
-            timestamps_us: The peer's clock, 32 bits; shape ``(n,)``. The packets are whole messages, not encrypted
-                and sent for the first time.
+            timestamps_us: The peer's clock, 32 bits, in packets that are whole messages, not encrypted, and sent
+                for the first time.
             now_us: The time.
             payload_bytes: Of all together.
 
         Returns:
-            When the peer stamped each, on our clock; shape ``(n,)``.
+            When the peer stamped each, on our clock.
         """
         self.heard_us = now_us
         return self.receiver.handle_run(timestamps_us, now_us, payload_bytes=payload_bytes)
@@ -261,7 +260,8 @@ class Connection:
             return None
         due_us = min(self._sent_us + KEEPALIVE_US, self.heard_us + self.parameters.peer_timeout_us)
         for half_us in (self.receiver.poll_timer(), self.sender.poll_timer()):
-            due_us = due_us if half_us is None else min(due_us, half_us)
+            if half_us is not None and half_us < due_us:
+                due_us = half_us
         return due_us
 
     def poll_delivery_timer(self) -> int | None:
@@ -274,14 +274,17 @@ class Connection:
 
     def poll_datagrams(self) -> list[bytes]:
         """Return the datagrams to send to the peer, once."""
+        if not self._outgoing:
+            return []
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
     def flush(self, now_us: int) -> None:
         """Turn what both halves want to say into datagrams."""
         for half in (self.receiver, self.sender):
-            self._outgoing += [self._control(control, now_us) for control in half.poll_controls()]
-        if self.close_reason is None:
+            for control in half.poll_controls():
+                self._outgoing.append(self._control(control, now_us))
+        if self.close_reason is None and self.sender.has_transmissions:
             self._outgoing += [self._data(item) for item in self.sender.poll_transmissions(now_us)]
         if self._outgoing:
             self._sent_us = now_us

@@ -6,7 +6,6 @@ Source: draft-sharabayko-srt, 4.5 (TSBPD), 4.6 (too-late packet drop), 4.8 (ACK,
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.seqno import SEQNO_MASK, unwrap_seqno
 from headrace.srt.acknowledger import Acknowledger
 from headrace.srt.loss_list import LossList
@@ -174,22 +173,22 @@ class Receiver:
         newest_index = self.highest_index + packets
         return seqno == (self.highest_index + 1) & SEQNO_MASK and newest_index - self._next_index < self._window
 
-    def handle_run(self, timestamps_us: U32Array, now_us: int, *, payload_bytes: int) -> I64Array:
+    def handle_run(self, timestamps_us: list[int], now_us: int, *, payload_bytes: int) -> list[int]:
         """Take data packets that `takes_run`, sent for the first time, as `handle_data` takes each of them.
 
         Args:
-            timestamps_us: The sender's clock, 32 bits; shape ``(n,)``.
+            timestamps_us: The sender's clock, 32 bits.
             now_us: The time.
             payload_bytes: Of all together; the payloads are kept elsewhere.
 
         Returns:
-            When the sender stamped each, on our clock; shape ``(n,)``.
+            When the sender stamped each, on our clock.
         """
         packets = len(timestamps_us)
         first_index = self.highest_index + 1
         self.clock.handle_arrival(now_us)
         origins_us = self.clock.origins_us(timestamps_us)
-        self._held.add_run(HeldRun(first_index, [b""] * packets, origins_us.tolist()))
+        self._held.add_run(HeldRun(first_index, [b""] * packets, origins_us))
         self.highest_index += packets
         stats = self.statistics
         stats.received_packets += packets
@@ -242,6 +241,7 @@ class Receiver:
         sample_us = self._acknowledger.handle_ackack(number, now_us)
         if sample_us is None:
             return
+        self._acknowledger.rest(self.ack_index)
         self.round_trip.add_sample(sample_us)
         self.clock.handle_ackack(timestamp_us, self.round_trip.rtt_us, now_us)
 
@@ -272,8 +272,10 @@ class Receiver:
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        times = [t for t in (self._acknowledger.poll_timer(), self._next_nak_us) if t is not None]
-        return min(times, default=None)
+        ack_us, nak_us = self._acknowledger.poll_timer(), self._next_nak_us
+        if ack_us is None or nak_us is None:
+            return nak_us if ack_us is None else ack_us
+        return min(ack_us, nak_us)
 
     def poll_delivery_timer(self) -> int | None:
         """Return when `poll_deliveries` has something to give, or None."""
@@ -310,6 +312,8 @@ class Receiver:
 
     def poll_controls(self) -> list[Control]:
         """Return the control packets to send, once."""
+        if not self._controls:
+            return []
         controls, self._controls = self._controls, []
         return controls
 

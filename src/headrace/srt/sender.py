@@ -107,6 +107,11 @@ class Sender:
         self._packets[self._next_index] = _Packet(payload, origin_us)
         self._next_index += 1
 
+    @property
+    def has_transmissions(self) -> bool:
+        """Whether `poll_transmissions` may have something to give."""
+        return self._unsent_index < self._next_index or bool(self._losses)
+
     def poll_transmissions(self, now_us: int) -> list[Transmission]:
         """Return the packets to send now: first what was reported lost, then what is new and fits the window."""
         transmissions: list[Transmission] = []
@@ -217,5 +222,7 @@ class Sender:
 
     def poll_controls(self) -> list[Control]:
         """Return the control packets to send, once."""
+        if not self._controls:
+            return []
         controls, self._controls = self._controls, []
         return controls

@@ -72,7 +72,17 @@ def test_units_and_lengths_are_those_of_the_rows() -> None:
         [control(2, to=3), data(5, UNIT, to=ONE), data(6, b"abc", to=ONE), data(7, UNIT, to=ONE)], [1, 2, 3]
     )
     assert runs.bounds == [0, 3]
-    assert runs.payload_lengths(0, 3) == [1316, 3, 1316]
-    assert runs.payload_lengths(1, 3) == [3, 1316]
-    assert runs.unit_starts.places == [*range(7), *range(14, 21)]
-    assert set(runs.unit_starts.pids) == {0x11}
+    assert runs.lengths == [1316, 3, 1316]
+    assert runs.headers[1] == [6, 0xE000_0001, 0, ONE]
+    assert runs.unit_starts_of(0, 3) == ([*range(7), *range(14, 21)], [0x11] * 14)
+    assert runs.unit_starts_of(1, 3) == ([*range(7, 14)], [0x11] * 7)
+
+
+def test_units_are_those_of_each_run_whatever_lies_between() -> None:
+    first = [data(seqno, UNIT, to=ONE) for seqno in (5, 6)]
+    second = [data(seqno, UNIT, to=OTHER) for seqno in (8, 9)]
+    runs = runs_of([control(2, to=ONE), *first, data(3, UNIT, to=ONE), bytes(3), *second])
+    assert runs.bounds == [0, 1, 3, 4, 5, 7]
+    assert runs.lengths[4] == 3 - 16
+    for begin, end in ((1, 3), (5, 7)):
+        assert runs.unit_starts_of(begin, end).places == list(range(14))

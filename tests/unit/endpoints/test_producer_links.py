@@ -10,7 +10,7 @@ from tests.support.srt_datagrams import kind_of, of_kind
 
 from headrace.endpoints import producer_links
 from headrace.endpoints.event_log import EventLog
-from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
+from headrace.endpoints.producer_links import PRODUCER_ID_BIT, RELEASE_SLACK_US, ProducerLinks
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.hub import Hub
 from headrace.netio.outbox import DatagramQueue
@@ -107,3 +107,15 @@ def test_a_producer_is_acknowledged_and_asked_for_what_is_missing() -> None:
     assert receiver.connection.statistics.receiver.recovered_packets == 1
     assert world.network.unroutable == 0
     assert BROKER not in lost
+
+
+def test_what_was_received_is_let_go_although_nothing_more_comes() -> None:
+    world = World()
+    producer = world.join("publish:A")
+    world.send(producer, 30)
+    world.run(200 * MS)
+    world.send(producer, 1)
+    succession = world.channel("A").succession
+    assert succession.hopeless_index == 30
+    world.run(120 * MS + RELEASE_SLACK_US)
+    assert succession.hopeless_index == 31

@@ -337,7 +337,7 @@ def test_packets_are_kept_for_as_long_as_the_longest_latency_asks_for_them(laten
 
 def put_run(ring: Ring, indices: range, time_us: int = 0) -> bool:
     rows = np.stack([payload(index) for index in indices])
-    return ring.put_run(indices.start, rows, [rows.shape[1]] * len(indices), np.full(len(indices), time_us))
+    return ring.put_run(indices.start, rows, [rows.shape[1]] * len(indices), [time_us] * len(indices))
 
 
 def test_a_run_goes_into_free_slots_at_once() -> None:

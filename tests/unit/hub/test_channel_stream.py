@@ -149,7 +149,7 @@ def run_of(payloads: list[bytes], time_us: int = 0) -> PacketRun:
         rows[row, : len(payload)] = np.frombuffer(payload, np.uint8)
     headers = rows.view(">u4")[:, ::47].astype(np.uint32)
     lengths = [len(payload) for payload in payloads]
-    times_us = np.arange(time_us, time_us + len(payloads))
+    times_us = list(range(time_us, time_us + len(payloads)))
     return PacketRun(rows, lengths, times_us, find_unit_starts(headers, np.array(lengths)))
 
 

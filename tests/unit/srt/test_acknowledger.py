@@ -125,3 +125,54 @@ def test_light_acks_are_due_within_a_run_where_they_are_packet_by_packet(runs: l
     together, one_by_one = Acknowledger(0), Acknowledger(0)
     for packets in runs:
         assert list(together.handle_run(packets)) == [n for n in range(1, packets + 1) if one_by_one.handle_data()]
+
+
+def answered() -> Acknowledger:
+    """Return one whose only full ACK, sent at 10 ms, was answered; at 50 ms it would be repeated otherwise."""
+    acks = Acknowledger(FIRST)
+    acks.handle_progress(FIRST + 5, 0)
+    number = acks.poll_full(FIRST + 5, round_trip(), 10_000)
+    assert number is not None
+    acks.handle_ackack(number, 12_000)
+    return acks
+
+
+def test_nobody_wakes_up_for_what_has_been_answered() -> None:
+    acks = answered()
+    assert acks.poll_timer() == 50_000
+    acks.rest(FIRST + 6)
+    assert acks.poll_timer() == 50_000
+    acks.rest(FIRST + 5)
+    assert acks.poll_timer() is None
+
+
+@pytest.mark.parametrize(("came_us", "due_us"), [(20_000, 30_000), (45_000, 50_000), (50_000, 60_000)])
+def test_after_a_rest_a_full_ack_is_due_when_it_would_have_been_without(came_us: int, due_us: int) -> None:
+    rested, awake = answered(), answered()
+    rested.rest(FIRST + 5)
+    if came_us >= 50_000:
+        assert awake.poll_full(FIRST + 5, round_trip(), 50_000) is None
+    for acks in (rested, awake):
+        acks.handle_progress(FIRST + 6, came_us)
+        assert acks.poll_timer() == due_us
+
+
+@pytest.mark.parametrize("came_us", [20_000, 50_000])
+def test_after_a_rest_the_next_light_ack_is_due_when_it_would_have_been_without(came_us: int) -> None:
+    rested, awake = answered(), answered()
+    for acks in (rested, awake):
+        acks.handle_run(LIGHT_ACK_PACKETS - 1)
+    rested.rest(FIRST + 5)
+    if came_us >= 50_000:
+        awake.poll_full(FIRST + 5, round_trip(), 50_000)
+    for acks in (rested, awake):
+        acks.handle_progress(FIRST + 5, came_us)
+    assert rested.handle_data() == awake.handle_data() == (came_us < 50_000)
+
+
+def test_what_has_changed_is_said_again_after_a_rest_too() -> None:
+    acks = answered()
+    acks.rest(FIRST + 5)
+    acks.say_again(20_000)
+    assert acks.poll_timer() == 30_000
+    assert acks.poll_full(FIRST + 5, round_trip(), 30_000) is not None

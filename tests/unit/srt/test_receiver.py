@@ -1,6 +1,5 @@
 """The receiving half: order, gaps, loss reports, acknowledgements, deadlines, limits."""
 
-import numpy as np
 import pytest
 from tests.support.srt_datagrams import words
 
@@ -372,10 +371,10 @@ def test_it_expects_what_lies_within_its_window_and_is_not_delivered() -> None:
 def run_of(rig: Rig, seqno: int, packets: int, *, at_us: int = 0) -> list[int]:
     """Have a run taken that was stamped ``at_us``, a microsecond apart; return the origins."""
     assert rig.receiver.takes_run(seqno % WRAP, packets)
-    timestamps_us = np.arange(at_us, at_us + packets, dtype=np.uint32)
-    origins_us = rig.receiver.handle_run(timestamps_us, at_us, payload_bytes=10 * packets).tolist()
+    timestamps_us = list(range(at_us, at_us + packets))
+    origins_us = rig.receiver.handle_run(timestamps_us, at_us, payload_bytes=10 * packets)
     rig.said += rig.receiver.poll_controls()
-    return list(origins_us)
+    return origins_us
 
 
 def test_a_run_is_taken_as_its_packets_would_be() -> None:

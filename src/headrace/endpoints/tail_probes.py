@@ -53,11 +53,20 @@ class TailProbes:
             self._probe(channel, now_us)
 
     def _probe(self, channel: Channel, now_us: int) -> None:
-        """Send the newest packet again to those who have not acknowledged everything."""
+        """Send the newest packet again to those who have not acknowledged everything.
+
+        Who only lacks what the channel itself still waits for has got it, most likely; when that comes, the count
+        starts anew. Should it never come, the last probe goes to them too.
+        """
         newest = channel.ring.held(np.array([channel.ring.next_index - 1], np.int64))
         rows = channel.subscribers.columns.rows
         entries = self._table.rows
-        behind = rows[entries["acked_index"][rows] < entries["next_index"][rows]]
+        acked_index = entries["acked_index"][rows]
+        is_behind = acked_index < entries["next_index"][rows]
+        is_last = channel not in self._probes
+        if not is_last:
+            is_behind &= channel.ring.holds(acked_index) | (acked_index < channel.succession.hopeless_index)
+        behind = rows[is_behind]
         if len(newest):
             self._resender.send(channel, np.repeat(newest, len(behind)), behind, now_us)
 

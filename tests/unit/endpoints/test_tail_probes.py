@@ -1,10 +1,17 @@
 """When the last packet of a silent channel is sent once more."""
 
+import pytest
 from tests.support.fanout_tables import address, payload, subscribe
 from tests.support.outbox import CollectingOutbox
+from tests.support.successions import FixedSuccession
 
 from headrace.endpoints.resender import Resender
-from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US, TailProbes
+from headrace.endpoints.tail_probes import (
+    MAX_TAIL_PROBES,
+    TAIL_PROBE_TIMES_US,
+    TAIL_PROBE_US,
+    TailProbes,
+)
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.netio.outbox import DatagramQueue
@@ -83,3 +90,24 @@ def test_a_channel_whose_newest_packet_is_gone_is_not_probed() -> None:
     probes.restart(channel)
     probes.handle_sweep(TAIL_PROBE_US)
     assert outbox.calls == []
+
+
+@pytest.mark.parametrize(("hopeless_index", "is_probed"), [(1, False), (2, True)])
+def test_who_lacks_only_what_the_channel_itself_waits_for_is_not_probed_but_at_last(
+    hopeless_index: int, *, is_probed: bool
+) -> None:
+    table, outbox = SubscriberTable(), CollectingOutbox()
+    probes, channel = make_probes(table, outbox), Channel("A", table)
+    for index in (0, 2, 3):
+        channel.stream.put(index, payload(index), 0)
+    channel.succession = FixedSuccession(channel.stream, hopeless_index)
+    row = subscribe(table, 1)
+    channel.subscribers.add(row)
+    table.rows["next_index"][row], table.rows["acked_index"][row] = 4, 1
+    probes.restart(channel)
+    for number in range(MAX_TAIL_PROBES - 1):
+        probes.handle_sweep(TAIL_PROBE_TIMES_US[number])
+        assert outbox.calls == ["send_each"] * is_probed
+        outbox.calls.clear()
+    probes.handle_sweep(TAIL_PROBE_TIMES_US[-1])
+    assert outbox.calls == ["send_each"]

@@ -26,13 +26,16 @@ class DatagramBatch:
         count: Filled rows.
     """
 
-    __slots__ = ("addresses", "count", "data", "lengths")
+    __slots__ = ("_address_bytes", "_data_bytes", "addresses", "count", "data", "lengths")
 
     def __init__(self, capacity: int) -> None:
         self.data: U8Array = np.zeros((capacity, MAX_DATAGRAM_BYTES), np.uint8)
         self.lengths: I64Array = np.zeros(capacity, np.int64)
         self.addresses: U8Array = np.zeros((capacity, SOCKADDR_BYTES), np.uint8)
         self.count = 0
+        # A copy into a memoryview takes a fifth of the time of one into an array.
+        self._data_bytes = self.data.reshape(-1).data
+        self._address_bytes = self.addresses.reshape(-1).data
 
     @property
     def capacity(self) -> int:
@@ -58,8 +61,9 @@ class DatagramBatch:
         if len(datagram) > MAX_DATAGRAM_BYTES:
             raise ValueError(f"a datagram of {len(datagram)} bytes is over {MAX_DATAGRAM_BYTES}")
         row = self.count
-        self.data[row, : len(datagram)] = np.frombuffer(datagram, np.uint8)
+        start = row * MAX_DATAGRAM_BYTES
+        self._data_bytes[start : start + len(datagram)] = datagram
         self.lengths[row] = len(datagram)
-        self.addresses[row] = np.frombuffer(address, np.uint8)
+        self._address_bytes[row * SOCKADDR_BYTES : (row + 1) * SOCKADDR_BYTES] = address
         self.count = row + 1
         return True

@@ -111,10 +111,10 @@ class ChannelStream:
 
     def _put_unspliced(self, indices: range, run: PacketRun) -> list[int]:
         found = self._starts.look_through(run)
-        # The backlog begins with a keyframe, and which slots are free depends on that.
-        if any(mark is Mark.KEYFRAME for mark, _ in found) or not self.ring.put_run(
-            indices.start, run.payloads, run.lengths, run.times_us
-        ):
+        # Which slots are free depends on where the backlog begins. From there it only ever moves on, which frees
+        # more; but where there is none yet, a keyframe within the run begins one.
+        begins_backlog = self.ring.backlog_index is None and any(mark is Mark.KEYFRAME for mark, _ in found)
+        if begins_backlog or not self.ring.put_run(indices.start, run.payloads, run.lengths, run.times_us):
             return self._put_one_by_one(indices, run, found)
         self._note(indices.start, found)
         return list(indices)

@@ -104,6 +104,22 @@ def test_ten_thousand_channel_names_tried_leave_nothing_behind() -> None:
     assert len(endpoint._listener._ended) == 1
 
 
+def test_a_subscriber_takes_less_than_a_kilobyte() -> None:
+    crowd = Crowd(World())
+    producer = crowd.world.join("publish:A")
+    kept = []
+    for first, last in ((0, 100), (100, 2000)):
+        with structlog.testing.capture_logs():
+            for caller in range(first, last):
+                crowd.conclude(caller, "A")
+        crowd.world.send(producer, 3, MS)
+        assert crowd.world.endpoint.table.count == last
+        kept.append(kept_bytes(crowd.world))
+    each_bytes = (kept[1] - kept[0]) / 1900
+    print(f"{each_bytes:.0f} bytes a subscriber")
+    assert each_bytes < 1000
+
+
 def come_and_go(crowd: Crowd, producer: CallerPort, first: int, count: int) -> None:
     """Have subscribers come, report a loss and leave; forget what the test itself keeps, and ended connections."""
     world = crowd.world

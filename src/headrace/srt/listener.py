@@ -37,7 +37,7 @@ MAX_REFUSALS_TOLD: Final = 64
 COOKIE_LIFETIME_US: Final = 2 * COOKIE_MINUTE_US
 """This minute's cookie and the last one's are good."""
 MAX_ENDED_REMEMBERED: Final = 16_384
-"""Connections that ended within a cookie's lifetime: 4 MiB. Of more, the oldest are forgotten."""
+"""Connections that ended within a cookie's lifetime: 3 MiB. Of more, the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,14 @@ class Refusal(NamedTuple):
     reason: RejectReason
 
 
-@dataclass(frozen=True, slots=True)
-class _Accepted:
-    handshake: Handshake
+class _Accepted(NamedTuple):
+    """The answer to a repetition, as bytes: of all objects here they take the least, and there is one each."""
+
+    body: bytes
     epoch_us: int
 
 
-_Caller: TypeAlias = tuple[bytes, int, int]
+_Caller: TypeAlias = bytes
 """Address, socket id and initial sequence number: what is the same in each repetition of one conclusion."""
 
 
@@ -160,7 +161,7 @@ class Listener:
             cookie=self.cookie(address, now_us // COOKIE_MINUTE_US),
             peer_address=encode_peer_address(sockaddr_host(address)),
         )
-        return self._encode(answer, 0)
+        return _encode_answer(encode_handshake(answer, response=True), 0, answer.socket_id)
 
     def _handle_conclusion(
         self, header: Header, handshake: Handshake, address: bytes, now_us: int
@@ -169,12 +170,12 @@ class Listener:
         if handshake.cookie not in (self.cookie(address, minute), self.cookie(address, minute - 1)):
             self.ignored_packets["bad_cookie"] += 1
             return None
-        caller = address, handshake.socket_id, handshake.initial_seqno
+        caller = _caller(address, handshake)
         accepted = self._accepted.get(caller)
         if accepted is not None:
             # At a round trip over 250 ms callers repeat the conclusion before our answer can reach them:
             # "same answer, fresh timestamp".
-            return self._encode(accepted.handshake, now_us - accepted.epoch_us, handshake.socket_id)
+            return _encode_answer(accepted.body, now_us - accepted.epoch_us, handshake.socket_id)
         if caller in self._ended:
             # A repetition that the network kept back until after the end: nobody waits for a connection.
             self.ignored_packets["ended_connection"] += 1
@@ -217,7 +218,8 @@ class Listener:
         answer = replace(
             request.handshake, extension_field=0, handshake_type=code, capabilities=None, stream_id=None
         )
-        return self._encode(replace(answer, key_material=None, congestion=None), 0)
+        answer = replace(answer, key_material=None, congestion=None)
+        return _encode_answer(encode_handshake(answer, response=True), 0, answer.socket_id)
 
     def accept(
         self, request: ConnectionRequest, socket_id: int, now_us: int, *, peer_latency_ms: int = 0
@@ -249,8 +251,9 @@ class Listener:
             ),
             stream_id=None,
         )
-        caller = request.address, asked.socket_id, asked.initial_seqno
-        self._accepted[caller] = _Accepted(answer, now_us)
+        caller = _caller(request.address, asked)
+        body = encode_handshake(answer, response=True)
+        self._accepted[caller] = _Accepted(body, now_us)
         self._callers[socket_id] = caller
         parameters = ConnectionParameters(
             socket_id=socket_id,
@@ -269,7 +272,7 @@ class Listener:
             stream_id=request.stream_id,
             peer_version=live.srt_version,
         )
-        return self._encode(answer, 0, asked.socket_id), parameters
+        return _encode_answer(body, 0, asked.socket_id), parameters
 
     def forget(self, socket_id: int, now_us: int) -> None:
         """Note that the connection with our ``socket_id`` has ended: its handshake is not answered any more."""
@@ -285,11 +288,10 @@ class Listener:
         # Its cookies were made before it ended.
         return bool(self._ended) and now_us - next(iter(self._ended.values())) >= COOKIE_LIFETIME_US
 
-    @staticmethod
-    def _encode(answer: Handshake, timestamp_us: int, dst_socket_id: int | None = None) -> bytes:
-        return encode_control(
-            ControlType.HANDSHAKE,
-            timestamp_us=timestamp_us,
-            dst_socket_id=answer.socket_id if dst_socket_id is None else dst_socket_id,
-            body=encode_handshake(answer, response=True),
-        )
+
+def _caller(address: bytes, conclusion: Handshake) -> _Caller:
+    return address + conclusion.socket_id.to_bytes(4, "big") + conclusion.initial_seqno.to_bytes(4, "big")
+
+
+def _encode_answer(body: bytes, timestamp_us: int, dst_socket_id: int) -> bytes:
+    return encode_control(ControlType.HANDSHAKE, timestamp_us=timestamp_us, dst_socket_id=dst_socket_id, body=body)

@@ -255,7 +255,7 @@ def test_the_memory_of_ended_connections_is_bounded(monkeypatch: pytest.MonkeyPa
     for socket_id in range(1, 6):
         server.accept(request(server, replace(CONCLUSION, socket_id=socket_id)), socket_id, NOW_US)
         server.forget(socket_id, NOW_US)
-    assert [caller[1] for caller in server._ended] == [3, 4, 5]
+    assert [int.from_bytes(caller[28:32], "big") for caller in server._ended] == [3, 4, 5]
 
 
 def test_a_caller_may_be_asked_for_more_latency_than_others() -> None:

@@ -55,6 +55,11 @@ def broker_lines(broker: Facts) -> list[str]:
         f"{_count(broker['producers'], 'producer')}, {_count(broker['subscribers'], 'subscriber')}, "
         f"in {mbps(broker['received_bps'])}, out {mbps(broker['sent_bps'])} Mbit/s",
     ]
+    full = {"received": "receive_dropped_datagrams", "to be sent": "send_would_block_datagrams"}
+    lost = {what: broker.get("socket", {}).get(key) for what, key in full.items()}
+    if any(lost.values()):
+        told = ", ".join(f"{count} {what}" for what, count in lost.items() if count)
+        lines.append(f"lost for want of buffers: {told}")
     troubles = (
         ("dropped_subscribers", "dropped"),
         ("refused_connections", "refused"),

@@ -14,6 +14,7 @@ class SocketCounters:
         bytes_received: UDP payload bytes of those that were read whole.
         send_would_block_datagrams: Datagrams given up because the send buffer was full.
         send_error_datagrams: Datagrams that the kernel refused, such as for want of a route.
+        receive_dropped_datagrams: Datagrams that came while the receive buffer was full, when last looked at.
         receive_truncated_datagrams: Datagrams longer than a row of the batch; their length reads 0.
         system_calls: Calls to the kernel for sending.
         segment_refused_messages: Segmented messages that the kernel refused, whose datagrams it then took
@@ -26,6 +27,7 @@ class SocketCounters:
     bytes_received: int = 0
     send_would_block_datagrams: int = 0
     send_error_datagrams: int = 0
+    receive_dropped_datagrams: int = 0
     receive_truncated_datagrams: int = 0
     system_calls: int = 0
     segment_refused_messages: int = 0

@@ -8,6 +8,7 @@ import socket
 import sys
 from types import TracebackType
 from typing import Final, Self
+from weakref import WeakSet
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from headrace.netio.mmsg_receiver import MmsgReceiver
 from headrace.netio.mmsg_sender import MmsgSender
 from headrace.netio.peer_socket import open_peer_socket
 from headrace.netio.portable import PortableReceiver, PortableSender
+from headrace.netio.socket_buffers import dropped_datagrams
 
 DEFAULT_BUFFER_BYTES: Final = 8 << 20
 """Half a second of 128 Mbit/s: a broker that was held up for that long loses nothing it was sent."""
@@ -56,6 +58,8 @@ class UdpSocket:
         self.receive_buffer_bytes = udp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self.send_buffer_bytes = udp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         self._udp = udp
+        self._peers: WeakSet[UdpSocket] = WeakSet()
+        self._dropped_datagrams = 0
         self._receiver = _make_receiver(udp, self.counters, capabilities)
         self._sender = _make_sender(udp, self.counters, capabilities)
         udp.setblocking(False)
@@ -104,10 +108,22 @@ class UdpSocket:
         udp = open_peer_socket(self._udp, decode_socket_address(address, is_ipv4=is_ipv4))
         try:
             _ask_buffer(udp, socket.SO_RCVBUF, _LINUX_SO_RCVBUFFORCE, DEFAULT_BUFFER_BYTES)
-            return type(self)(udp, self.capabilities, self.counters)
+            line = type(self)(udp, self.capabilities, self.counters)
         except BaseException:
             udp.close()
             raise
+        self._peers.add(line)
+        return line
+
+    def count_drops(self) -> None:
+        """Bring ``counters.receive_dropped_datagrams`` up to date, for this socket and its peers' sockets."""
+        for one in (self, *self._peers):
+            one._count_own_drops()
+
+    def _count_own_drops(self) -> None:
+        newly = max(0, dropped_datagrams(self._udp) - self._dropped_datagrams)  # a closed one tells 0
+        self.counters.receive_dropped_datagrams += newly
+        self._dropped_datagrams += newly
 
     @property
     def local_address(self) -> bytes:
@@ -125,6 +141,7 @@ class UdpSocket:
 
     def close(self) -> None:
         """Close the socket; a second time does nothing."""
+        self._count_own_drops()
         self._udp.close()
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,7 +22,8 @@ from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_bytes
 from headrace.netio.peer_lines import PeerLines
 from headrace.netio.pump import Pump
-from headrace.netio.udp_socket import UdpSocket
+from headrace.netio.socket_buffers import granted_buffers
+from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.srt.listener import ListenerOptions
 
@@ -108,11 +109,21 @@ class Broker:
             fast_paths=capabilities.describe(),
             receive_buffer_bytes=self._socket.receive_buffer_bytes,
         )
+        self._warn_of_small_buffers()
         self._control = ControlService(self._endpoint, self._socket, self._config.control)
         await self._control.start()
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
         return self
+
+    def _warn_of_small_buffers(self) -> None:
+        udp = self._socket
+        granted = granted_buffers(udp.receive_buffer_bytes, udp.send_buffer_bytes, DEFAULT_BUFFER_BYTES)
+        advice = granted.advice()
+        if advice is not None:
+            _log.warning(
+                "socket buffers are smaller than asked for: bursts may be lost", **asdict(granted), advice=advice
+            )
 
     async def _make_slate(self) -> None:
         try:

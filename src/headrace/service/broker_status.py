@@ -43,6 +43,7 @@ class BrokerStatus:
     def observe(self) -> Iterator[None]:
         """Look at rates and channels: once a second, giving way where it yields."""
         time_us = now_us()
+        self._socket.count_drops()
         self._received.note(self._socket.counters.bytes_received, time_us)
         self._sent.note(self._socket.counters.bytes_sent, time_us)
         yield from self._watches.observe(list(self._endpoint.hub.channels.values()), time_us)

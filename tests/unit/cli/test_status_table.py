@@ -81,6 +81,20 @@ def test_what_went_wrong_has_lines_of_its_own() -> None:
     assert lines[2:4] == ["dropped: timeout 2", "refused: 2409 1, 2400 3"]
 
 
+@pytest.mark.parametrize(
+    ("received", "to_be_sent", "said"),
+    [
+        (7, 0, "lost for want of buffers: 7 received"),
+        (0, 3, "lost for want of buffers: 3 to be sent"),
+        (7, 3, "lost for want of buffers: 7 received, 3 to be sent"),
+        (0, 0, ""),
+    ],
+)
+def test_full_buffers_have_a_line(received: int, to_be_sent: int, said: str) -> None:
+    counters = {"receive_dropped_datagrams": received, "send_would_block_datagrams": to_be_sent}
+    assert shown(broker={**BROKER, "socket": counters}).splitlines()[2] == said
+
+
 def test_a_channel_is_one_line_of_80_columns() -> None:
     lines = shown(80).splitlines()
     assert max(map(len, lines)) <= 80

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import MutableSequence
 
 import numpy as np
@@ -70,11 +71,32 @@ def test_it_says_where_it_listens_what_it_found_and_what_it_ignored() -> None:
     ports: list[int] = []
     with structlog.testing.capture_logs() as lines:
         asyncio.run(run())
-    assert [line["event"] for line in lines] == ["listening", "stopped"]
+    assert [line["event"] for line in lines if line["log_level"] == "info"] == ["listening", "stopped"]
     assert lines[0]["srt"] == f"{LOOPBACK}:{ports[0]}"
     assert lines[0]["fast_paths"] == probe_capabilities().describe()
     assert lines[0]["receive_buffer_bytes"] > 0
-    assert str(lines[1]["ignored_packets"]) == "{'short_header': 1}"
+    assert str(lines[-1]["ignored_packets"]) == "{'short_header': 1}"
+
+
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_one_warning_names_the_limits_that_keep_the_buffers_small(
+    monkeypatch: pytest.MonkeyPatch, *, is_granted: bool
+) -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0)):
+            pass
+
+    monkeypatch.setattr("headrace.netio.udp_socket._ask_buffer", lambda *_: None)
+    if is_granted:
+        monkeypatch.setattr("headrace.service.broker.DEFAULT_BUFFER_BYTES", 1024)
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    warnings = [line for line in lines if line["log_level"] == "warning"]
+    assert len(warnings) == (not is_granted)
+    for line in warnings:
+        assert line["wanted_bytes"] == 8388608 > line["receive_bytes"]
+        if sys.platform == "linux":
+            assert line["advice"] == "sudo sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608"
 
 
 def test_a_taken_port_is_an_error_of_the_system() -> None:

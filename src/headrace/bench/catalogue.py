@@ -2,8 +2,12 @@
 
 from typing import Final
 
-from headrace.bench import send_path
 from headrace.bench.scenario import Scenario
-from headrace.bench.scenarios import fanout
+from headrace.bench.scenarios import client_side, fanout, send_path, start
 
-SCENARIOS: Final[tuple[Scenario, ...]] = (fanout.SCENARIO, send_path.SCENARIO)
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    fanout.SCENARIO,
+    send_path.SCENARIO,
+    client_side.SCENARIO,
+    start.SCENARIO,
+)

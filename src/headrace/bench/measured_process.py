@@ -52,13 +52,24 @@ class MeasuredProcess:
         command: Program and arguments.
         log: File for its standard error.
         core: Let it run on this core alone; None leaves it to the system.
+        input: File for its standard input; without it there is none.
+        output: File for its standard output; without it that is thrown away.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, core: int | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        core: int | None = None,
+        *,
+        input: Path | None = None,  # noqa: A002 - the name that subprocess has for it
+        output: Path | None = None,
+    ) -> None:
         self._log = log
-        with log.open("wb") as stderr:
+        null = Path(os.devnull)
+        with log.open("wb") as stderr, (input or null).open("rb") as stdin, (output or null).open("wb") as stdout:
             self._process = subprocess.Popen(  # noqa: S603 - a broker or a baseline, no shell
-                command, stderr=stderr, stdout=subprocess.DEVNULL
+                command, stdin=stdin, stdout=stdout, stderr=stderr
             )
         if core is not None:
             os.sched_setaffinity(self._process.pid, {core})

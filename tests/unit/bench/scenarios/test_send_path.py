@@ -6,9 +6,9 @@ from contextlib import ExitStack, closing
 import pytest
 from tests.support.programs import fail_or_skip, find_program
 
-from headrace.bench import send_path
 from headrace.bench.scenario import Plan, ScenarioSkipped
-from headrace.bench.send_path import PACKETS, RING_PACKETS, OwnSender, measure_send_path, open_sinks
+from headrace.bench.scenarios import send_path
+from headrace.bench.scenarios.send_path import PACKETS, RING_PACKETS, OwnSender, measure_send_path, open_sinks
 from headrace.netio.capabilities import PORTABLE, probe_capabilities
 
 

@@ -28,6 +28,7 @@ from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.netio.capabilities import SENDMMSG, Capabilities, probe_capabilities
+from headrace.netio.counters import SocketCounters
 from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.connection import ConnectionParameters
 
@@ -62,6 +63,11 @@ class OwnSender:
             self._ring.put(index, np.full(PAYLOAD_BYTES, index & 0xFF, np.uint8), 1_000 * index)
         self._group = _subscribe(targets)
         self._bursts = list(np.arange(RING_PACKETS).reshape(-1, packets))
+
+    @property
+    def counters(self) -> SocketCounters:
+        """What the socket has done so far."""
+        return self._udp.counters
 
     def send_all(self) -> int:
         """Send the whole ring once; return how many datagrams the kernel accepted."""
@@ -171,7 +177,7 @@ def _compare(plan: Plan, count: int, capabilities: Capabilities, program: Path, 
     how = "" if capabilities.udp_segment else ", without UDP_SEGMENT"
     goal = GOALS.get(count) if capabilities.udp_segment else None
     return Figure(
-        name=f"packets a second of processor time, {count:,} subscribers{how}",
+        name=f"packets a second to {count:,} subscribers{how}",
         unit="packets/s",
         values=tuple(ours),
         baseline=Baseline(name, tuple(theirs)),
@@ -198,7 +204,7 @@ def _series(counts: tuple[float, ...], figures: list[Figure]) -> tuple[Series, .
 
 SCENARIO: Final = Scenario(
     name="send",
-    title="The send path alone, beside C",
+    title="packets a second of the send path alone, beside C",
     fixed_seconds=5,
     seconds_a_run=2 * TURN_SECONDS * (len(COUNTS) + 1),
     measure=measure_send_path,

@@ -22,6 +22,7 @@ from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, ProducerLinks
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import BacklogLimit, Ring
+from headrace.hub.channel import Channel
 from headrace.hub.packet_run import PacketRun
 from headrace.hub.producer import Claim
 from headrace.hub.start_points import StartPoints
@@ -36,6 +37,7 @@ from headrace.srt.tsbpd import DeliveryClock
 
 DATAGRAM_BYTES = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
 START_US = 1_000_000
+RIVAL = 2
 VIDEO = ElementaryStream(StreamType.H264, 0x100, ())
 LONG_TABLES = tables(streams=(ElementaryStream(StreamType.H264, 0x100, long_descriptors(5)),), version=1)
 OTHER_TABLES = tables(streams=(ElementaryStream(StreamType.H264, 0x123, ()),), pmt_pid=0x1001, version=2)
@@ -115,13 +117,18 @@ def starts_of(starts: StartPoints) -> tuple[object, ...]:
 @given(
     first=st.integers(0, 40),
     runs=st.lists(
-        st.tuples(st.integers(0, 3), st.lists(st.integers(0, 3_000), min_size=1, max_size=9)), max_size=20
+        st.tuples(
+            st.integers(0, 3),
+            st.sampled_from([100, 2_100, 4_000]),
+            st.lists(st.integers(0, 300), min_size=1, max_size=9),
+        ),
+        max_size=20,
     ),
     backlog_index=st.one_of(st.none(), st.integers(0, 60)),
     loans=st.lists(st.integers(0, 60), max_size=2),
 )
 def test_a_ring_that_is_given_runs_holds_what_one_given_packets_holds(
-    first: int, runs: list[tuple[int, list[int]]], backlog_index: int | None, loans: list[int]
+    first: int, runs: list[tuple[int, int, list[int]]], backlog_index: int | None, loans: list[int]
 ) -> None:
     rings = [Ring(2_000, 1024, BacklogLimit(6_000, 1316 * 50)) for _ in range(2)]
     with patch("headrace.fanout.ring.FIRST_CAPACITY_PACKETS", 8):
@@ -131,8 +138,8 @@ def test_a_ring_that_is_given_runs_holds_what_one_given_packets_holds(
     for ring in rings:
         ring.backlog_index = backlog_index
         for begin in loans:
-            ring.lend(begin, 1_000)
-    for gap, delays_us in runs:
+            ring.lend(begin, 4_000)
+    for gap, pause_us, delays_us in runs:
         index += gap
         times_us = [time_us + delay_us for delay_us in delays_us]
         contents = [bytes([(index + row) % 256]) * (1 + (index + row) * 7 % 1456) for row in range(len(delays_us))]
@@ -144,7 +151,7 @@ def test_a_ring_that_is_given_runs_holds_what_one_given_packets_holds(
         for row in range(len(contents)):
             for ring in rings[1:] if together else rings:
                 ring.put(index + row, rows[row, : lengths[row]], times_us[row])
-        index, time_us = index + len(contents), time_us + 500
+        index, time_us = index + len(contents), time_us + pause_us
         assert content_of(rings[0]) == content_of(rings[1])
 
 
@@ -182,7 +189,7 @@ def test_timestamps_unwrap_together_as_they_do_alone(
 
 
 class Side:
-    """A broker with two producers in their own channels, and a subscriber of each.
+    """A broker with two producers in their own channels, a subscriber of each, and perhaps a rival of the first.
 
     Args:
         is_together: Whether it takes packets in runs.
@@ -193,22 +200,32 @@ class Side:
         self.outbox = CollectingOutbox()
         self.endpoint = SrtEndpoint(ListenerOptions(), self.outbox, Random(1).randbytes)
         self._is_together = is_together
+        self._first_timestamp_us = first_timestamp_us
         for number in range(2):
-            channel = self.endpoint.hub.open_channel(f"c{number}")
-            assert channel is not None
-            parameters = replace(
-                PARAMETERS,
-                socket_id=PRODUCER_ID_BIT + number,
-                receive_seqno=SEQNO_MASK - 20,
-                peer_timestamp_us=first_timestamp_us,
-                established_us=START_US,
-                flow_window_packets=300,
-            )
-            self.endpoint._producers.add(parameters, address_of(number), channel, Claim.PRODUCE, START_US)
+            channel = self._add_producer(number, f"c{number}", Claim.PRODUCE, START_US)
             subscriber_id = self.endpoint.table.reserve(number)
             assert subscriber_id is not None
             parameters = replace(PARAMETERS, socket_id=subscriber_id, established_us=START_US)
             self.endpoint._subscribers.add(parameters, address_of(10 + number), channel, START_US)
+
+    def add_rival(self, now_us: int) -> None:
+        """Let a third producer take over the first one's channel."""
+        if PRODUCER_ID_BIT + RIVAL not in self.endpoint._producers._links:
+            self._add_producer(RIVAL, "c0", Claim.TAKE_OVER, now_us)
+
+    def _add_producer(self, number: int, channel_id: str, claim: Claim, now_us: int) -> Channel:
+        channel = self.endpoint.hub.open_channel(channel_id)
+        assert channel is not None
+        parameters = replace(
+            PARAMETERS,
+            socket_id=PRODUCER_ID_BIT + number,
+            receive_seqno=SEQNO_MASK - 20,
+            peer_timestamp_us=(self._first_timestamp_us + now_us - START_US) & 0xFFFF_FFFF,
+            established_us=now_us,
+            flow_window_packets=300,
+        )
+        self.endpoint._producers.add(parameters, address_of(number), channel, claim, now_us)
+        return channel
 
     @contextmanager
     def _in_its_way(self) -> Iterator[None]:
@@ -230,9 +247,17 @@ class Side:
         return {
             "ignored": +self.endpoint.ignored_packets,
             "timer": self.endpoint.poll_timer(),
+            "rebindings": len(self.endpoint._producers._rebindings),
             "subscribers": self.endpoint.table.rows.tobytes(),
             "channels": [
-                (content_of(channel.ring), starts_of(channel.stream._starts), channel.lineup.heard_us)
+                (
+                    content_of(channel.ring),
+                    starts_of(channel.stream._starts),
+                    channel.lineup.heard_us,
+                    channel.succession.switches,
+                    channel.succession.needs_timer,
+                    [content_of(standby.ring) for standby in channel.lineup.standbys],
+                )
                 for channel in self.endpoint.hub.channels.values()
             ],
             "producers": [
@@ -265,7 +290,7 @@ class Sending:
 
     def __init__(self, first_timestamp_us: int) -> None:
         self._first_timestamp_us = first_timestamp_us
-        self.next_index = [SEQNO_MASK - 20, SEQNO_MASK - 20]
+        self.next_index = [SEQNO_MASK - 20] * 3
 
     def packet(self, who: int, index: int, content: bytes, now_us: int, word1: int) -> bytes:
         timestamp_us = self._first_timestamp_us + now_us - START_US + index % 5 * 100
@@ -274,20 +299,21 @@ class Sending:
 
 
 ACTIONS = st.one_of(
-    st.tuples(st.just("send"), st.integers(0, 1), st.lists(payloads, min_size=1, max_size=12)),
-    st.tuples(st.just("burst"), st.integers(0, 1), st.integers(50, 150)),
-    st.tuples(st.just("lose"), st.integers(0, 1), st.integers(1, 5)),
-    st.tuples(st.just("jump"), st.integers(0, 1), st.sampled_from([270, 295, 300, 305, 9_000])),
-    st.tuples(st.just("back"), st.integers(0, 1), st.sampled_from([270, 295, 300, 305])),
-    st.tuples(st.just("again"), st.integers(0, 1), st.integers(1, 25)),
-    st.tuples(st.just("recover"), st.integers(0, 1), st.integers(1, 25)),
-    st.tuples(st.just("flags"), st.integers(0, 1), st.sampled_from([0x6000_0001, 0xE800_0001, 0xF000_0001])),
-    st.tuples(st.just("stranger"), st.integers(0, 1), st.integers(1, 4)),
-    st.tuples(st.just("moved"), st.integers(0, 1), st.integers(1, 4)),
-    st.tuples(st.just("empty"), st.integers(0, 1), st.just(0)),
-    st.tuples(st.just("drop"), st.integers(0, 1), st.integers(1, 9)),
-    st.tuples(st.just("shutdown"), st.integers(0, 1), st.just(0)),
+    st.tuples(st.just("send"), st.integers(0, RIVAL), st.lists(payloads, min_size=1, max_size=12)),
+    st.tuples(st.just("burst"), st.integers(0, RIVAL), st.integers(50, 150)),
+    st.tuples(st.just("lose"), st.integers(0, RIVAL), st.integers(1, 5)),
+    st.tuples(st.just("jump"), st.integers(0, RIVAL), st.sampled_from([270, 295, 300, 305, 9_000])),
+    st.tuples(st.just("back"), st.integers(0, RIVAL), st.sampled_from([270, 295, 300, 305])),
+    st.tuples(st.just("again"), st.integers(0, RIVAL), st.integers(1, 25)),
+    st.tuples(st.just("recover"), st.integers(0, RIVAL), st.integers(1, 25)),
+    st.tuples(st.just("flags"), st.integers(0, RIVAL), st.sampled_from([0x6000_0001, 0xE800_0001, 0xF000_0001])),
+    st.tuples(st.just("stranger"), st.integers(0, RIVAL), st.integers(1, 4)),
+    st.tuples(st.just("moved"), st.integers(0, RIVAL), st.integers(1, 4)),
+    st.tuples(st.just("empty"), st.integers(0, RIVAL), st.just(0)),
+    st.tuples(st.just("drop"), st.integers(0, RIVAL), st.integers(1, 9)),
+    st.tuples(st.just("shutdown"), st.integers(0, RIVAL), st.just(0)),
     st.tuples(st.just("nobody"), st.just(0), st.just(0)),
+    st.tuples(st.just("rival"), st.just(0), st.just(0)),
 )
 
 
@@ -305,7 +331,7 @@ def datagrams_of(sending: Sending, action: tuple[str, int, object], now_us: int)
         sending.next_index[who] += count
     if kind == "back":
         sending.next_index[who] -= count
-    if kind in {"lose", "jump", "back"}:
+    if kind in {"lose", "jump", "back", "rival"}:
         return []
     if kind in {"drop", "shutdown", "nobody"}:
         return [(datagram, address) for datagram in others_of(kind, who, at, count)]
@@ -339,6 +365,17 @@ BURSTS: list[tuple[int, list[tuple[str, int, object]]]] = [
     (33_000, [("burst", 0, 100), ("burst", 1, 60)]) for _ in range(12)
 ]
 
+TAKE_OVER: list[tuple[int, list[tuple[str, int, object]]]] = [
+    (
+        33_000,
+        [
+            ("rival" if number == 3 else "shutdown" if number == 9 else "lose", 0, 0),
+            ("burst", 0, 60),
+            ("burst", RIVAL, 90),
+        ],
+    )
+    for number in range(12)
+]
 OVERFLOW: list[tuple[int, list[tuple[str, int, object]]]] = [
     (
         0,
@@ -359,6 +396,7 @@ OVERFLOW: list[tuple[int, list[tuple[str, int, object]]]] = [
 @settings(deadline=None, max_examples=60)
 @given(steps=STEPS, first_timestamp_us=st.sampled_from([0, (1 << 32) - 100_000, (1 << 31) + 5]))
 @example(steps=OVERFLOW, first_timestamp_us=0)
+@example(steps=TAKE_OVER, first_timestamp_us=0)
 @example(steps=BURSTS, first_timestamp_us=(1 << 32) - 100_000)
 @example(
     steps=[(33_000, [("send", 0, [small_stream()[at : at + 1316] for at in range(0, 9000, 1316)])])] * 9,
@@ -385,6 +423,8 @@ def test_a_broker_that_takes_runs_is_one_that_takes_packets(
         ]
         datagrams = [item for action in actions for item in datagrams_of(sending, action, now_us)]
         for side in (together, one_by_one):
+            if ("rival", 0, 0) in actions:
+                side.add_rival(now_us)
             side.take(answers + datagrams, now_us)
         assert together.outbox.take() == one_by_one.outbox.take()
         assert together.state() == one_by_one.state()

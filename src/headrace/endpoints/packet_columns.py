@@ -50,7 +50,7 @@ class PacketColumns(NamedTuple):
         count = batch.count
         lengths = batch.lengths[:count]
         words = batch.data.view(">u4")[:count, :ACK_WORDS].astype(np.uint32)
-        if count and lengths.min() < HEADER_BYTES:
+        if count and np.minimum.reduce(lengths) < HEADER_BYTES:
             words[lengths < HEADER_BYTES] = 0
         return cls(words, batch.data[:count], lengths, batch.addresses[:count])
 

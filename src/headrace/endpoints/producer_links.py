@@ -122,7 +122,7 @@ class ProducerLinks:
             self._rebindings.forget(header.dst_socket_id)
         connection = link.producer.connection
         if header.is_control:
-            connection.handle_datagram(bytes(packets.data[row, : packets.lengths[row]]), now_us)
+            connection.handle_packet(header, packets.body(row), now_us)
             return None
         payload = packets.payload(row)
         index = unwrap_seqno(header.word0, connection.receiver.highest_index)

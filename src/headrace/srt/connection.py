@@ -151,19 +151,29 @@ class Connection:
         if self.close_reason is not None:
             return
         try:
-            self._handle_packet(datagram, now_us)
+            header = decode_header(datagram)
+        except PacketError as error:
+            self._statistics.ignored_packets[error.reason] += 1
+            return
+        self.handle_packet(header, datagram[HEADER_BYTES:], now_us)
+
+    def handle_packet(self, header: Header, body: bytes, now_us: int) -> None:
+        """Take one datagram whose header has been decoded, as `handle_datagram` does."""
+        if self.close_reason is not None:
+            return
+        try:
+            self._handle_packet(header, body, now_us)
         except PacketError as error:
             self._statistics.ignored_packets[error.reason] += 1
         self.flush(now_us)
 
-    def _handle_packet(self, datagram: bytes, now_us: int) -> None:
-        header = decode_header(datagram)
+    def _handle_packet(self, header: Header, body: bytes, now_us: int) -> None:
         if header.dst_socket_id != self.parameters.socket_id:
             raise PacketError("foreign_socket_id")  # left over from an earlier connection on this port
         if header.is_control:
-            self._handle_control(header, datagram[HEADER_BYTES:], now_us)
+            self._handle_control(header, body, now_us)
         else:
-            self.handle_data(header, datagram[HEADER_BYTES:], now_us)
+            self.handle_data(header, body, now_us)
 
     def handle_data(
         self, header: Header, payload: bytes, now_us: int, *, payload_bytes: int | None = None

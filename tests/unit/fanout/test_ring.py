@@ -374,3 +374,31 @@ def test_a_run_takes_the_slots_of_what_nobody_wants_any_more() -> None:
     indices = range(FIRST_CAPACITY_PACKETS + 1, FIRST_CAPACITY_PACKETS + 4)
     assert put_run(ring, indices, 2_000)
     assert held(ring, range(600)) == [0, 4, *indices]
+
+
+@pytest.mark.parametrize(("backlog_index", "is_kept"), [(None, False), (1, True), (3, True), (4, False)])
+def test_a_run_leaves_alone_what_somebody_may_start_with(backlog_index: int | None, *, is_kept: bool) -> None:
+    ring = Ring(2_000, backlog=BacklogLimit(10_000, 1316 * 600))
+    for index in range(5):
+        ring.put(index, payload(index), 0)
+    ring.backlog_index = backlog_index
+    indices = range(FIRST_CAPACITY_PACKETS + 1, FIRST_CAPACITY_PACKETS + 4)
+    assert put_run(ring, indices, 2_000) is not is_kept
+
+
+@pytest.mark.parametrize(("begin", "time_us", "is_kept"), [(3, 2_999, True), (4, 2_999, False), (3, 3_000, False)])
+def test_a_run_leaves_alone_what_is_lent(begin: int, time_us: int, *, is_kept: bool) -> None:
+    ring = Ring(2_000)
+    for index in range(5):
+        ring.put(index, payload(index), 0)
+    ring.lend(begin, 1_000)
+    indices = range(FIRST_CAPACITY_PACKETS + 1, FIRST_CAPACITY_PACKETS + 4)
+    assert put_run(ring, indices, time_us) is not is_kept
+
+
+def test_a_run_is_not_late_where_what_had_its_slots_was() -> None:
+    ring = Ring(2_000)
+    ring.put(1, payload(1), 0)
+    ring.late_us[1] = 9
+    assert put_run(ring, range(FIRST_CAPACITY_PACKETS, FIRST_CAPACITY_PACKETS + 3), 2_000)
+    assert not ring.late_us.any()

@@ -5,7 +5,7 @@ import pytest
 from tests.support.groups import VIDEO_PID, Groups, pictures
 from tests.support.transport import tables
 
-from headrace.fanout.ring import NO_BACKLOG
+from headrace.fanout.ring import DEFAULT_RETENTION_US, FIRST_CAPACITY_PACKETS, NO_BACKLOG
 from headrace.hub.channel_stream import ChannelStream
 from headrace.hub.packet_run import PacketRun
 from headrace.mpegts.continuity import ContinuityCounters
@@ -178,3 +178,13 @@ def test_a_run_of_which_some_is_here_already_tells_what_is_new() -> None:
     put(stream, [b"0", b"1"])
     stream.ring.put(3, np.zeros(1, np.uint8), 0)
     assert stream.put_run(2, run_of([b"2", b"3", b"4"])) == [2, 4]
+
+
+def test_a_keyframe_in_a_run_keeps_its_tables_from_the_rest_of_the_run() -> None:
+    stream, (tables_and_keyframe, *_) = ChannelStream(), Groups().next_frame()
+    filling = b"\x47\x1f\xff\x10" + bytes(184)
+    put(stream, [filling, tables_and_keyframe[: 2 * 188], *[filling] * (FIRST_CAPACITY_PACKETS - 2)])
+    late_us = DEFAULT_RETENTION_US + 1
+    stream.put_run(FIRST_CAPACITY_PACKETS, run_of([tables_and_keyframe[2 * 188 :], filling, filling], late_us))
+    assert stream.ring.backlog_index == 1
+    assert stream.ring.start_index(late_us) == 1

@@ -46,7 +46,14 @@ def test_packets_that_are_moved_continue_elsewhere_and_older_ones_have_no_place(
 
 def test_a_run_is_placed_as_its_packets_are() -> None:
     together, one_by_one = make_timeline(), make_timeline()
-    for first, packets in ((100, 3), (103, 5), (120, 2), (122 + MAX_STEP_PACKETS, 4), (126 + MAX_STEP_PACKETS, 1)):
+    for first, packets in (
+        (100, 3),
+        (103, 5),
+        (104, 2),
+        (120, 2),
+        (122 + MAX_STEP_PACKETS, 4),
+        (126 + MAX_STEP_PACKETS, 1),
+    ):
         assert together.place_run(first, packets) == one_by_one.place(first)
         for index in range(first, first + packets):
             one_by_one.place(index)

@@ -24,6 +24,7 @@ def test_what_is_past_the_end_of_a_short_datagram_says_nothing() -> None:
 def test_a_datagram_that_is_not_whole_transport_packets_has_no_units() -> None:
     rows = [[START] * 7, [START] * 6 + [0x4841_0010], [START] * 7, [START] * 7]
     assert find(rows, [1315, 1316, 1456, 188]).places == [21]
+    assert find(rows[:1], [8 * 188]).places == []
 
 
 def test_units_of_some_datagrams_are_counted_from_the_first_of_these() -> None:

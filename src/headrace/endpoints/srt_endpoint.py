@@ -103,7 +103,7 @@ class SrtEndpoint:
         self._producers.lines = lines
 
     def use_slate(self, slate: Slate, now_us: int) -> None:
-        """Show ``slate`` in channels whose producer has gone; the pump is to look at the timer again."""
+        """Show ``slate`` in channels whose producer has gone."""
         self._slates.use(slate, now_us)
 
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:

@@ -18,7 +18,7 @@ from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import SOCKADDR_BYTES, encode_sockaddr
 from headrace.netio.counters import SocketCounters
 from headrace.netio.libc import MessageCall, load_recvmmsg, load_sendmmsg
-from headrace.netio.mmsg_receiver import MmsgReceiver
+from headrace.netio.mmsg_receiver import MessageTable, MmsgReceiver
 from headrace.netio.mmsg_sender import MmsgSender
 from headrace.netio.peer_socket import open_peer_socket
 
@@ -117,8 +117,9 @@ def _receives(receive_messages: MessageCall) -> bool:
             # Waits until it is there, and leaves it there.
             sink.recv(16, socket.MSG_PEEK)
             batch = DatagramBatch(2)
-            receiver = MmsgReceiver(sink.fileno(), sink.family, SocketCounters(), receive_messages)
-            receiver.receive_batch(batch)
+            counters = SocketCounters()
+            receiver = MmsgReceiver(sink.fileno(), sink.family, counters, receive_messages, MessageTable())
+            receiver.receive_more(batch, 2)
             return batch.count == 1 and batch.datagram(0) == b"probe"
     except OSError:
         return False

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from headrace.netio.pump import Pump
+from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
 
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -21,15 +21,15 @@ class PeerLines:
 
     Args:
         socket: The common one.
-        pump: Reads the common one, and these.
+        loop: Reads the common one, and these.
 
     Attributes:
         refused: How many could not be had so far.
     """
 
-    def __init__(self, socket: UdpSocket, pump: Pump) -> None:
+    def __init__(self, socket: UdpSocket, loop: MediaLoop) -> None:
         self._socket = socket
-        self._pump = pump
+        self._loop = loop
         self._lines: dict[bytes, UdpSocket] = {}
         self._is_short = False
         self.refused = 0
@@ -47,7 +47,7 @@ class PeerLines:
             self._note_refused(error)
             return
         try:
-            self._pump.add(line)
+            self._loop.add(line)
         except OSError as error:
             line.close()
             self._note_refused(error)
@@ -72,7 +72,7 @@ class PeerLines:
         """Let the peer be served through the common socket again."""
         line = self._lines.pop(address, None)
         if line is not None:
-            self._pump.remove(line)
+            self._loop.remove(line)
             line.close()
 
     def close_all(self) -> None:

@@ -26,20 +26,20 @@ class PortableReceiver:
         self._udp = udp
         self._counters = counters
 
-    def receive_batch(self, batch: DatagramBatch) -> int:
-        """Fill ``batch`` from row 0 with what is there, and return how many rows that was; never wait.
+    def receive_more(self, batch: DatagramBatch, limit: int) -> int:
+        """Append up to ``limit`` datagrams that are there, and return how many that was; never wait.
 
         Raises:
             OSError: The descriptor is closed or not a socket.
         """
         flat = batch.data.reshape(-1).data
         row_bytes = batch.data.strides[0]
-        batch.count = 0
-        for row in range(batch.capacity):
+        first = batch.count
+        for row in range(first, min(batch.capacity, first + limit)):
             if not self._receive_one(batch, row, flat[row * row_bytes : (row + 1) * row_bytes]):
                 break
             batch.count = row + 1
-        return batch.count
+        return batch.count - first
 
     def _receive_one(self, batch: DatagramBatch, row: int, buffer: memoryview) -> bool:
         try:

@@ -1,16 +1,5 @@
 """What turns one socket and one sans-IO machine inside an asyncio event loop.
 
-While a coalescing socket is busy its reader stays removed and a timer reads it; only a read that finds nothing
-puts the reader back. Processor time for each of 12,000 datagrams of 44 bytes a second, two runs, Linux 6.18:
-
-==============================================  ================  ================
-what                                            1 ms              2 ms
-==============================================  ================  ================
-no coalescing (7,300 wake-ups a second)         11.8 and 12.3 us  the same
-remove the reader and add it again every time   5.0 and 5.1 us    3.0 and 3.2 us
-a timer of our own, as here                     3.8 and 4.5 us    2.1 and 2.4 us
-==============================================  ================  ================
-
 Source: the run loop of sans-IO protocols: one input, drain every output, sleep until the machine's own timer.
 """
 
@@ -43,8 +32,6 @@ class Machine(Protocol):
 class Pump:
     """Reads a socket when datagrams arrive and calls the machine's timer when it is due.
 
-    Further sockets may be added for peers that must not wait: they are always read at once.
-
     There is one loop timer. It is left alone while the wanted wake-up is not earlier than the one that is
     set: waking up once too often is cheaper than a cancelled handle for every packet.
 
@@ -52,9 +39,6 @@ class Pump:
         socket: Read by this pump alone.
         machine: What is driven.
         batch_capacity: Datagrams read with one call.
-        coalesce_us: After a read, wait this long before the next one, so that a socket which gets thousands
-            of tiny datagrams a second wakes the loop for many of them at once; 0 reads at once. asyncio's
-            loop rounds it up to the next millisecond.
         on_error: Gets each exception out of the machine, which is a bug in it; the pump goes on. By default
             it goes to the loop's exception handler.
     """
@@ -65,20 +49,16 @@ class Pump:
         machine: Machine,
         *,
         batch_capacity: int = 512,
-        coalesce_us: int = 0,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         self._socket = socket
         self._machine = machine
         self._batch = DatagramBatch(batch_capacity)
-        self._coalesce_seconds = coalesce_us / 1e6
         self._report = on_error or self._tell_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_us = 0
-        self._polling: asyncio.TimerHandle | None = None
-        self._added: dict[UdpSocket, int] = {}
 
     def start(self) -> None:
         """Begin, in the running event loop.
@@ -93,33 +73,14 @@ class Pump:
         self._loop.add_reader(self._descriptor, self._on_readable)
         self.reschedule()
 
-    def add(self, socket: UdpSocket) -> None:
-        """Read ``socket`` too, as soon as something arrives, while this pump runs.
-
-        Raises:
-            OSError: The system cannot watch another one.
-        """
-        if self._loop is not None:
-            self._loop.add_reader(socket.fileno(), self._on_added_readable, socket)
-            self._added[socket] = socket.fileno()
-
-    def remove(self, socket: UdpSocket) -> None:
-        """Read ``socket`` no more, and leave it open; one that is not read is passed over."""
-        descriptor = self._added.pop(socket, None)
-        if descriptor is not None and self._loop is not None:
-            self._loop.remove_reader(descriptor)
-
     def stop(self) -> None:
-        """End, and leave the sockets open; a second time does nothing."""
+        """End, and leave the socket open; a second time does nothing."""
         if self._loop is None:
             return
-        for socket in list(self._added):
-            self.remove(socket)
         self._loop.remove_reader(self._descriptor)
-        for handle in (self._timer, self._polling):
-            if handle is not None:
-                handle.cancel()
-        self._loop = self._timer = self._polling = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = self._timer = None
 
     def reschedule(self) -> None:
         """Look at the machine's timer again, because something but this pump has changed it."""
@@ -139,47 +100,22 @@ class Pump:
         self.reschedule()
 
     def _on_readable(self) -> None:
-        self._read(self._socket)
-        if self._coalesce_seconds and self._loop is not None:
-            self._loop.remove_reader(self._descriptor)
-            self._polling = self._loop.call_later(self._coalesce_seconds, self._on_coalesced)
-
-    def _on_coalesced(self) -> None:
-        """Read what has gathered; go back to waiting for the socket when that is nothing."""
-        if self._loop is None:
-            return
-        self._polling = None
-        if self._read(self._socket):
-            self._polling = self._loop.call_later(self._coalesce_seconds, self._on_coalesced)
-        else:
-            self._loop.add_reader(self._descriptor, self._on_readable)
-
-    def _on_added_readable(self, socket: UdpSocket) -> None:
-        self._read(socket)
-
-    def _read(self, socket: UdpSocket) -> bool:
-        """Hand over what is there, within bounds, then see to the timer; return whether any was there."""
-        got_any = False
+        """Hand over what is there, within bounds, then see to the timer."""
         for _ in range(MAX_BATCHES_PER_WAKE_UP):
             try:
-                count = socket.receive_batch(self._batch)
+                count = self._socket.receive_batch(self._batch)
             except OSError as error:
-                if socket is self._socket:
-                    self.stop()
-                else:
-                    self.remove(socket)
+                self.stop()
                 self._tell(error)
-                return False
+                return
             if not count:
                 break
-            got_any = True
             self._handle_batch()
-            # The machine may have stopped this pump, or removed this socket.
-            if count < self._batch.capacity or self._loop is None or socket.fileno() < 0:
+            # The machine may have stopped this pump.
+            if count < self._batch.capacity or self._loop is None:
                 break
         self._run_due_timer()
         self.reschedule()
-        return got_any
 
     def _handle_batch(self) -> None:
         try:

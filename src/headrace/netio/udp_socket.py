@@ -6,6 +6,7 @@ Source: udp(7), ip(7), ipv6(7), socket(7).
 import errno
 import socket
 import sys
+from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
 from weakref import WeakSet
@@ -23,7 +24,7 @@ from headrace.netio.addresses import (
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.counters import SocketCounters
 from headrace.netio.libc import load_recvmmsg, load_sendmmsg
-from headrace.netio.mmsg_receiver import MmsgReceiver
+from headrace.netio.mmsg_receiver import MessageTable, MmsgReceiver
 from headrace.netio.mmsg_sender import MmsgSender
 from headrace.netio.peer_socket import open_peer_socket
 from headrace.netio.portable import PortableReceiver, PortableSender
@@ -50,7 +51,11 @@ class UdpSocket:
     """
 
     def __init__(
-        self, udp: socket.socket, capabilities: Capabilities, counters: SocketCounters | None = None
+        self,
+        udp: socket.socket,
+        capabilities: Capabilities,
+        counters: SocketCounters | None = None,
+        table: MessageTable | None = None,
     ) -> None:
         self.capabilities = capabilities
         self.counters = counters or SocketCounters()
@@ -60,9 +65,14 @@ class UdpSocket:
         self._udp = udp
         self._peers: WeakSet[UdpSocket] = WeakSet()
         self._dropped_datagrams = 0
-        self._receiver = _make_receiver(udp, self.counters, capabilities)
-        self._sender = _make_sender(udp, self.counters, capabilities)
+        self._table = table or MessageTable()
+        self._receiver = _make_receiver(udp, self.counters, capabilities, self._table)
         udp.setblocking(False)
+
+    @cached_property
+    def _sender(self) -> MmsgSender | PortableSender:
+        """Made when something is sent: its tables take 100 kB, and a peer's socket never sends."""
+        return _make_sender(self._udp, self.counters, self.capabilities)
 
     @classmethod
     def bind(
@@ -108,7 +118,7 @@ class UdpSocket:
         udp = open_peer_socket(self._udp, decode_socket_address(address, is_ipv4=is_ipv4))
         try:
             _ask_buffer(udp, socket.SO_RCVBUF, _LINUX_SO_RCVBUFFORCE, DEFAULT_BUFFER_BYTES)
-            line = type(self)(udp, self.capabilities, self.counters)
+            line = type(self)(udp, self.capabilities, self.counters, self._table)
         except BaseException:
             udp.close()
             raise
@@ -177,7 +187,18 @@ class UdpSocket:
         Raises:
             OSError: The socket is closed.
         """
-        return self._receiver.receive_batch(batch)
+        batch.count = 0
+        return self.receive_more(batch, batch.capacity)
+
+    def receive_more(self, batch: DatagramBatch, limit: int) -> int:
+        """Append to ``batch`` up to ``limit`` datagrams that have arrived, and return how many; never wait.
+
+        See `receive_batch`.
+
+        Raises:
+            OSError: The socket is closed.
+        """
+        return self._receiver.receive_more(batch, limit)
 
     def send_batch(self, batch: DatagramBatch) -> int:
         """Send the first ``batch.count`` rows and return how many datagrams the kernel accepted.
@@ -255,12 +276,12 @@ def _check_payloads(store: U8Array, slots: I64Array, lengths: I64Array, packets:
 
 
 def _make_receiver(
-    udp: socket.socket, counters: SocketCounters, capabilities: Capabilities
+    udp: socket.socket, counters: SocketCounters, capabilities: Capabilities, table: MessageTable
 ) -> MmsgReceiver | PortableReceiver:
     receive_messages = load_recvmmsg() if capabilities.recvmmsg else None
     if receive_messages is None:
         return PortableReceiver(udp, counters)
-    return MmsgReceiver(udp.fileno(), udp.family, counters, receive_messages)
+    return MmsgReceiver(udp.fileno(), udp.family, counters, receive_messages, table)
 
 
 def _make_sender(

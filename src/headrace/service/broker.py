@@ -20,8 +20,8 @@ from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
 from headrace.netio.entropy import random_bytes
+from headrace.netio.media_loop import MediaLoop
 from headrace.netio.peer_lines import PeerLines
-from headrace.netio.pump import Pump
 from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.control_service import CONTROL_OFF, ControlService
@@ -30,10 +30,10 @@ from headrace.srt.listener import ListenerOptions
 DEFAULT_PORT: Final = 8890
 DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_AGE_US / 1e6
 DEFAULT_BACKLOG_MEGABYTES: Final = DEFAULT_BACKLOG_BYTES / 1e6
-COALESCE_US: Final = 5_000
+GATHER_US: Final = 5_000
 """How long subscribers' acknowledgements and loss reports gather, half a receiver's ACK interval: settling a batch
 costs 80 us and 0.3 us for each ACK in it, and 300 subscribers send 20,000 a second."""
-SHARED_COALESCE_US: Final = 1_000
+SHARED_GATHER_US: Final = 1_000
 """The same where producers' packets come through the same socket: they wait 0.5 ms in the median."""
 
 _log = structlog.get_logger()
@@ -94,15 +94,15 @@ class Broker:
             ),
             takeover=self._config.takeover,
         )
-        self._pump = Pump(
+        self._loop = MediaLoop(
             self._socket,
             self._endpoint,
-            coalesce_us=COALESCE_US if capabilities.peer_sockets else SHARED_COALESCE_US,
+            gather_us=GATHER_US if capabilities.peer_sockets else SHARED_GATHER_US,
             on_error=_report_bug,
         )
-        self._lines = PeerLines(self._socket, self._pump)
+        self._lines = PeerLines(self._socket, self._loop)
         self._endpoint.use_lines(self._lines)
-        self._pump.start()
+        self._loop.start()
         _log.info(
             "listening",
             srt=format_sockaddr(self._socket.local_address),
@@ -110,7 +110,7 @@ class Broker:
             receive_buffer_bytes=self._socket.receive_buffer_bytes,
         )
         self._warn_of_small_buffers()
-        self._control = ControlService(self._endpoint, self._socket, self._config.control)
+        self._control = ControlService(self._endpoint, self._socket, self._loop, self._config.control)
         await self._control.start()
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
@@ -131,8 +131,7 @@ class Broker:
         except Exception as error:  # noqa: BLE001 - FFmpeg and Pillow raise many kinds, an FFmpeg without x264 ValueError
             _log.error("the slate could not be made; the broker goes on without", reason=str(error))
         else:
-            self._endpoint.use_slate(slate, now_us())
-            self._pump.reschedule()
+            await self._loop.call(lambda: self._endpoint.use_slate(slate, now_us()))
             _log.info("slate made", text=self._config.slate_text)
 
     @property
@@ -151,7 +150,7 @@ class Broker:
         if self._slate_task is not None:
             self._slate_task.cancel()
         await self._control.stop()
-        self._pump.stop()
+        self._loop.stop()
         self._endpoint.close(now_us())
         self._lines.close_all()
         self._socket.close()

@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ PAUSE_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 600.0
 """Longer than any interval of somebody who watches."""
 
-Answer = Callable[[dict[str, object]], Iterator[str]]
+Answer = Callable[[dict[str, object]], AsyncIterator[str]]
 
 _log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class ControlSocket:
 
     Args:
         path: Where. A file that a dead broker left there is replaced.
-        answer: Returns the answer to a request in pieces, between which others may run.
+        answer: Gives the answer to a request in pieces.
 
     Raises:
         OSError: From `start`: there is a living broker at the path, or it cannot be made.
@@ -113,19 +113,22 @@ class ControlSocket:
     async def _reply(self, line: bytes, peer: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(IDLE_SECONDS):
-            for piece in self._pieces(line):
+            async for piece in self._pieces(line):
                 await loop.sock_sendall(peer, piece.encode())
-                await asyncio.sleep(0)  # packets first
             await loop.sock_sendall(peer, b"\n")
 
-    def _pieces(self, line: bytes) -> Iterator[str]:
+    def _pieces(self, line: bytes) -> AsyncIterator[str]:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         if not isinstance(request, dict):
-            return iter([json.dumps({"error": "a request is a JSON object on one line"})])
+            return _no_object()
         return self._answer(request)
+
+
+async def _no_object() -> AsyncIterator[str]:
+    yield json.dumps({"error": "a request is a JSON object on one line"})
 
 
 def remove_stale_socket(path: Path) -> None:

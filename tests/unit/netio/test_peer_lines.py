@@ -11,8 +11,8 @@ import structlog
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.netio.capabilities import PORTABLE, Capabilities, probe_capabilities
+from headrace.netio.media_loop import MediaLoop
 from headrace.netio.peer_lines import PeerLines
-from headrace.netio.pump import Pump
 from headrace.netio.udp_socket import UdpSocket
 
 
@@ -38,6 +38,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def unexpected(error: Exception) -> None:
+    raise AssertionError from error
+
+
 def send(peer: UdpSocket, to: UdpSocket, text: bytes) -> None:
     batch = DatagramBatch(1)
     batch.append(text, to.local_address)
@@ -52,9 +56,9 @@ def test_a_peer_is_heard_with_a_line_and_without_one_and_after_it(capabilities: 
             UdpSocket.bind("127.0.0.1", 0, capabilities=capabilities) as shared,
             UdpSocket.bind("127.0.0.1", 0) as peer,
         ):
-            pump = Pump(shared, machine)
-            pump.start()
-            lines = PeerLines(shared, pump)
+            loop = MediaLoop(shared, machine, on_error=unexpected)
+            loop.start()
+            lines = PeerLines(shared, loop)
             send(peer, shared, b"before")
             await until(lambda: machine.datagrams == [b"before"])
             lines.open(peer.local_address)
@@ -69,7 +73,7 @@ def test_a_peer_is_heard_with_a_line_and_without_one_and_after_it(capabilities: 
             lines.open(peer.local_address)
             lines.close_all()
             assert len(lines) == 0
-            pump.stop()
+            loop.stop()
             assert machine.datagrams == [b"before", b"through the line", b"after"]
             assert shared.counters.datagrams_received == 3
 
@@ -98,9 +102,9 @@ def test_without_descriptors_producers_are_served_through_the_common_socket_and_
             if not shared.capabilities.peer_sockets:
                 pytest.skip("this system cannot separate peers")
             peers = [stack.enter_context(UdpSocket.bind("127.0.0.1", 0)) for _ in range(4)]
-            pump = Pump(shared, machine)
-            pump.start()
-            lines = PeerLines(shared, pump)
+            loop = MediaLoop(shared, machine, on_error=unexpected)
+            loop.start()
+            lines = PeerLines(shared, loop)
             with structlog.testing.capture_logs() as logged:
                 with out_of_descriptors():
                     for peer in peers[:3]:
@@ -113,7 +117,7 @@ def test_without_descriptors_producers_are_served_through_the_common_socket_and_
                 with out_of_descriptors():
                     lines.open(peers[0].local_address)
             lines.close_all()
-            pump.stop()
+            loop.stop()
         assert [line["reason"] for line in logged] == ["Too many open files"] * 2
         assert {line["advice"] for line in logged} == {"raise the limit of open files"}
         assert [line["producers_with_one"] for line in logged] == [0, 1]
@@ -130,35 +134,15 @@ def test_a_line_that_cannot_be_watched_is_closed_again(monkeypatch: pytest.Monke
             if not shared.capabilities.peer_sockets:
                 pytest.skip("this system cannot separate peers")
             machine = Recorder()
-            pump = Pump(shared, machine)
-            pump.start()
-            lines = PeerLines(shared, pump)
+            loop = MediaLoop(shared, machine, on_error=unexpected)
+            loop.start()
+            lines = PeerLines(shared, loop)
             with monkeypatch.context() as patch:
-                patch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+                patch.setattr(loop, "add", refuse)
                 lines.open(peer.local_address)
             assert (len(lines), lines.refused) == (0, 1)
             send(peer, shared, b"still here")
             await until(lambda: machine.datagrams == [b"still here"])
-            pump.stop()
-
-    asyncio.run(scenario())
-
-
-def test_a_line_is_read_at_once_while_the_common_socket_gathers() -> None:
-    async def scenario() -> None:
-        machine = Recorder()
-        with UdpSocket.bind("127.0.0.1", 0) as shared, UdpSocket.bind("127.0.0.1", 0) as peer:
-            if not shared.capabilities.peer_sockets:
-                pytest.skip("this system cannot separate peers")
-            pump = Pump(shared, machine, coalesce_us=60_000_000)
-            pump.start()
-            send(peer, shared, b"begins the gathering")
-            await until(lambda: len(machine.datagrams) == 1)
-            lines = PeerLines(shared, pump)
-            lines.open(peer.local_address)
-            send(peer, shared, b"at once")
-            await until(lambda: len(machine.datagrams) == 2)
-            lines.close_all()
-            pump.stop()
+            loop.stop()
 
     asyncio.run(scenario())

@@ -70,6 +70,6 @@ def test_what_icmp_left_at_the_socket_is_passed_over_and_a_closed_one_raises() -
     batch = DatagramBatch(2)
     udp = PlayedSocket(errno.ECONNREFUSED, errno.EBADF)
     receiver = PortableReceiver(cast("socket.socket", udp), SocketCounters())
-    assert receiver.receive_batch(batch) == 0
+    assert receiver.receive_more(batch, 2) == 0
     with pytest.raises(OSError, match="played"):
-        receiver.receive_batch(batch)
+        receiver.receive_more(batch, 2)

@@ -45,11 +45,10 @@ async def pumped(
     machine: Recorder,
     *,
     batch_capacity: int = 512,
-    coalesce_us: int = 0,
     on_error: Callable[[Exception], None] | None = None,
 ) -> AsyncIterator[tuple[Pump, UdpSocket, UdpSocket]]:
     with UdpSocket.bind("127.0.0.1", 0) as udp, UdpSocket.bind("127.0.0.1", 0) as peer:
-        pump = Pump(udp, machine, batch_capacity=batch_capacity, coalesce_us=coalesce_us, on_error=on_error)
+        pump = Pump(udp, machine, batch_capacity=batch_capacity, on_error=on_error)
         pump.start()
         try:
             yield pump, udp, peer
@@ -216,42 +215,10 @@ def test_without_a_callback_the_loops_exception_handler_is_told() -> None:
     asyncio.run(run())
 
 
-def test_coalescing_reads_no_more_often_than_asked_and_loses_nothing() -> None:
+def test_a_stopped_pump_reads_and_wakes_no_more() -> None:
     async def run() -> None:
         machine = Recorder()
-        async with pumped(machine, coalesce_us=20_000) as (_, udp, peer):
-            for number in range(60):
-                send(peer, udp, bytes([number]))
-                await asyncio.sleep(0.001)
-            await until(lambda: len(machine.datagrams) == 60)
-            gaps_us = [b - a for a, b in zip(machine.batches_at_us, machine.batches_at_us[1:], strict=False)]
-            assert min(gaps_us) >= 19_000
-            await asyncio.sleep(0.06)
-            send(peer, udp, b"after a pause")
-            await until(lambda: machine.datagrams[-1] == b"after a pause")
-
-    asyncio.run(run())
-
-
-def test_a_coalescing_socket_that_falls_silent_stops_waking_the_loop() -> None:
-    async def run() -> None:
-        machine = Recorder()
-        async with pumped(machine, coalesce_us=1000) as (pump, udp, peer):
-            send(peer, udp, b"x")
-            await until(lambda: bool(machine.datagrams))
-            await until(lambda: pump._polling is None)
-            polls = machine.polls
-            await asyncio.sleep(0.02)
-            assert machine.polls == polls
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("coalesce_us", [0, 1000])
-def test_a_stopped_pump_reads_and_wakes_no_more(coalesce_us: int) -> None:
-    async def run() -> None:
-        machine = Recorder()
-        async with pumped(machine, coalesce_us=coalesce_us) as (pump, udp, peer):
+        async with pumped(machine) as (pump, udp, peer):
             send(peer, udp, b"x")
             await until(lambda: bool(machine.datagrams))
             machine.due_us = now_us() + 5000
@@ -267,11 +234,10 @@ def test_a_stopped_pump_reads_and_wakes_no_more(coalesce_us: int) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("coalesce_us", [0, 1000])
-def test_a_machine_may_stop_its_own_pump(coalesce_us: int) -> None:
+def test_a_machine_may_stop_its_own_pump() -> None:
     async def run() -> None:
         machine = Recorder()
-        async with pumped(machine, batch_capacity=1, coalesce_us=coalesce_us) as (pump, udp, peer):
+        async with pumped(machine, batch_capacity=1) as (pump, udp, peer):
             machine.on_batch = pump.stop
             machine.due_us = now_us()
             send(peer, udp, b"x", b"y")
@@ -306,46 +272,7 @@ def test_a_pump_starts_once_and_in_a_running_loop_only() -> None:
     asyncio.run(run())
 
 
-def test_an_added_socket_is_read_until_it_is_removed_and_an_error_ends_it_alone() -> None:
-    async def scenario() -> None:
-        machine = Recorder()
-        errors: list[Exception] = []
-        async with pumped(machine, on_error=errors.append) as (pump, udp, peer):
-            with UdpSocket.bind("127.0.0.1", 0) as added, UdpSocket.bind("127.0.0.1", 0) as broken:
-                pump.add(added)
-                send(peer, added, b"added")
-                await until(lambda: machine.datagrams == [b"added"])
-                pump.remove(added)
-                pump.remove(added)
-                send(peer, added, b"not read")
-                pump.add(broken)
-                send(peer, broken, b"lost")
-                broken.receive_batch = lambda batch: (_ for _ in ()).throw(OSError("gone"))  # type: ignore[method-assign]
-                await until(lambda: len(errors) == 1)
-                send(peer, udp, b"main")
-                await until(lambda: machine.datagrams == [b"added", b"main"])
-
-    asyncio.run(scenario())
-
-
-def test_a_stopped_pump_reads_no_added_socket() -> None:
-    async def scenario() -> None:
-        machine = Recorder()
-        async with pumped(machine) as (pump, _, peer):
-            with UdpSocket.bind("127.0.0.1", 0) as added:
-                pump.add(added)
-                pump.stop()
-                pump.add(added)
-                send(peer, added, b"too late")
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-                assert machine.datagrams == []
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("coalesce_us", [0, 1_000])
-def test_a_report_that_fails_does_not_end_the_reading(coalesce_us: int) -> None:
+def test_a_report_that_fails_does_not_end_the_reading() -> None:
     async def scenario() -> None:
         machine = Recorder()
 
@@ -355,7 +282,7 @@ def test_a_report_that_fails_does_not_end_the_reading(coalesce_us: int) -> None:
         def cannot_write(error: Exception) -> None:
             raise BrokenPipeError("nobody reads the log") from error
 
-        async with pumped(machine, coalesce_us=coalesce_us, on_error=cannot_write) as (_, udp, peer):
+        async with pumped(machine, on_error=cannot_write) as (_, udp, peer):
             machine.on_batch = break_down
             send(peer, udp, b"first")
             await until(lambda: machine.datagrams == [b"first"])

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,30 @@ def test_a_bug_in_the_statistics_is_logged_and_the_broker_goes_on(monkeypatch: p
 
     with structlog.testing.capture_logs() as lines:
         asyncio.run(run())
+
+
+def test_each_piece_of_an_answer_is_made_in_the_media_loop_between_two_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[str, int]] = []
+
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, control=CONTROL_AUTO)) as broker:
+            turns = 0
+
+            def count(*_: object) -> None:
+                nonlocal turns
+                turns += 1
+
+            def answer(*_: object) -> Iterator[str]:
+                for _piece in range(5):
+                    made.append((threading.current_thread().name, turns))
+                    yield '{"pieces":[' if len(made) == 1 else "]}" if len(made) == 5 else ""
+
+            monkeypatch.setattr(broker.endpoint, "poll_timer", count)
+            monkeypatch.setattr(BrokerStatus, "answer", answer)
+            assert await ask(control_path(broker.port)) == {"pieces": []}
+
+    asyncio.run(run())
+    assert {thread for thread, _ in made} == {"media"}
+    assert len({turn for _, turn in made}) == 5

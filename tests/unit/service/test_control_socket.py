@@ -4,7 +4,7 @@ import asyncio
 import errno
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from headrace.service import control_socket
 from headrace.service.control_socket import ControlSocket
 
 
-def answer(request: dict[str, object]) -> Iterator[str]:
-    return iter(['{"got":', json.dumps(request), "}"])
+async def answer(request: dict[str, object]) -> AsyncIterator[str]:
+    for piece in ('{"got":', json.dumps(request), "}"):
+        yield piece
 
 
 async def ask(path: Path, *lines: bytes) -> list[bytes]:
@@ -105,29 +106,6 @@ def test_ending_does_not_wait_for_who_is_connected(tmp_path: Path) -> None:
         writer.close()
 
     run(tmp_path / "s", use)
-
-
-def test_others_run_between_two_pieces_of_an_answer(tmp_path: Path) -> None:
-    turns: list[int] = []
-
-    def slowly(_: dict[str, object]) -> Iterator[str]:
-        for _piece in range(5):
-            turns.append(-1)
-            yield "1"
-
-    async def scenario() -> None:
-        control = ControlSocket(tmp_path / "s", slowly)
-        await control.start()
-        asking = asyncio.create_task(ask(tmp_path / "s", b"{}\n"))
-        while not asking.done():
-            turns.append(1)
-            await asyncio.sleep(0)
-        assert asking.result() == [b"11111\n"]
-        await control.stop()
-
-    asyncio.run(scenario())
-    first = turns.index(-1)
-    assert (-1, -1) not in zip(turns[first:], turns[first + 1 :], strict=False)
 
 
 def test_what_a_dead_broker_left_is_replaced(tmp_path: Path) -> None:

@@ -1,0 +1,259 @@
+"""What turns many sockets and one sans-IO machine in a thread of its own, away from the event loop.
+
+Each turn reads all sockets that have something into one batch, so that the packets of many peers cost the machine
+one call. How often it turns adapts: `TURNS_AT_ONCE` turns follow each other without a pause; who turns more often
+than each `SHARE_US` waits for the rest of that time, in which more gathers.
+
+Source: ``docs/decisions/0015-media-loop.md``, with what was measured.
+"""
+
+import contextlib
+import selectors
+import socket
+import time
+from asyncio import wrap_future
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+from headrace.base.datagram_batch import DatagramBatch
+from headrace.netio.clock import now_us
+from headrace.netio.pump import Machine
+from headrace.netio.udp_socket import UdpSocket
+
+SHARE_US: Final = 1_000
+"""A busy loop turns once in this time: the longest that a packet waits for others."""
+FRAME_US: Final = 100
+"""A frame's first packet waits this long for the others: they leave together, for half of what two turns cost."""
+TURNS_AT_ONCE: Final = 8
+"""One channel's frame takes two or three: they do not wait."""
+PACKETS_PER_SOCKET: Final = 32
+"""Read from one peer before the others' packets go out: to 100 subscribers they take 3 ms to send."""
+BATCH_PACKETS: Final = 512
+
+T = TypeVar("T")
+
+
+class MediaLoop:
+    """Reads a common socket and those of single peers, and calls the machine's timer when it is due.
+
+    The machine is only ever called in the loop's thread; who wants something of it from elsewhere uses `call`.
+
+    Args:
+        socket: The common one, read by this loop alone.
+        machine: What is driven.
+        gather_us: After a read of the common socket, wait this long before the next one, so that thousands of tiny
+            datagrams a second are handled many at a time; 0 reads at once. It is rounded up to a millisecond.
+        batch_capacity: Datagrams handed over at a time.
+        on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
+            but for an error of the common socket, which ends it.
+    """
+
+    def __init__(
+        self,
+        socket: UdpSocket,
+        machine: Machine,
+        *,
+        gather_us: int = 0,
+        batch_capacity: int = BATCH_PACKETS,
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._socket = socket
+        self._machine = machine
+        self._batch = DatagramBatch(batch_capacity)
+        self._gather_us = gather_us
+        self._report = on_error
+        self._thread: Thread | None = None
+        self._is_stopping = self._is_closed = False
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._lines: set[UdpSocket] = set()
+        self._due_us: int | None = None
+        self._gathered_us: int | None = None
+        self._free_us = 0
+
+    def start(self) -> None:
+        """Begin.
+
+        Raises:
+            RuntimeError: It has been started already.
+            OSError: There are no descriptors left.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this loop has been started already")
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._button = socket.socketpair()
+        self._bell.setblocking(False)
+        self._button.setblocking(False)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
+        self._due_us = self._poll_timer()
+        self._thread = Thread(target=self._run, name="media", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, once what is being handled has been, and leave the sockets open; a second time does nothing."""
+        if self._thread is None or self._is_closed:
+            return
+        self._is_stopping = self._is_closed = True
+        self._ring()
+        self._thread.join()
+        self._selector.close()
+        self._bell.close()
+        self._button.close()
+        for _, future in self._calls:
+            future.cancel()
+
+    def add(self, socket: UdpSocket) -> None:
+        """Read ``socket`` too, as soon as something arrives.
+
+        Raises:
+            OSError: The system cannot watch another one.
+        """
+        self._selector.register(socket, selectors.EVENT_READ, socket)
+        self._lines.add(socket)
+
+    def remove(self, socket: UdpSocket) -> None:
+        """Read ``socket`` no more, and leave it open; one that is not read is passed over."""
+        if socket in self._lines:
+            self._lines.remove(socket)
+            # A stopped loop has forgotten all.
+            with contextlib.suppress(KeyError, RuntimeError):
+                self._selector.unregister(socket)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Have the loop call ``function`` between two turns; return or raise what it does.
+
+        Raises:
+            asyncio.CancelledError: The loop is stopped before.
+            RuntimeError: It has been stopped, or not been started.
+        """
+        if self._thread is None or self._is_stopping:
+            raise RuntimeError("this loop does not run")
+        future: Future[T] = Future()
+        self._calls.append((function, future))
+        self._ring()
+        return await wrap_future(future)
+
+    def _ring(self) -> None:
+        # A bell that has been rung often enough to fill its socket is heard all the same.
+        with contextlib.suppress(BlockingIOError):
+            self._button.send(b"!")
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            ready = self._wait()
+            if any(line in self._lines for line in ready):
+                self._let_gather()
+                ready = self._select(0)
+                self._read_lines([line for line in ready if line in self._lines])
+            if self._socket in ready or (self._gathered_us is not None and self._gathered_us <= now_us()):
+                self._read_common()
+            if self._calls:
+                self._answer_calls()
+            self._run_due_timer()
+
+    def _wait(self) -> list[UdpSocket]:
+        due_us = self._due_us
+        if self._gathered_us is not None:
+            due_us = self._gathered_us if due_us is None else min(due_us, self._gathered_us)
+        return self._select(None if due_us is None else max(0, due_us - now_us()) / 1e6)
+
+    def _select(self, seconds: float | None) -> list[UdpSocket]:
+        ready = []
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                self._bell.recv(4096)
+            else:
+                ready.append(key.data)
+        return ready
+
+    def _let_gather(self) -> None:
+        """Wait for the rest of a frame, or where turns follow each other too fast for those of other channels."""
+        time_us = now_us()
+        self._free_us = max(self._free_us, time_us - TURNS_AT_ONCE * SHARE_US) + SHARE_US
+        time.sleep(max(FRAME_US, self._free_us - time_us) / 1e6)
+
+    def _read_lines(self, sockets: list[UdpSocket]) -> None:
+        """Hand over what those sockets have, within bounds: what is left wakes the loop again."""
+        batch = self._batch
+        batch.count = 0
+        for line in sockets:
+            if batch.count == batch.capacity:
+                self._handle_batch()
+                batch.count = 0
+            # The machine may have removed it.
+            if line in self._lines:
+                self._receive(line, PACKETS_PER_SOCKET)
+        if batch.count:
+            self._handle_batch()
+
+    def _read_common(self) -> None:
+        """Hand over what has gathered; go back to being woken when that is nothing."""
+        batch = self._batch
+        batch.count = 0
+        self._receive(self._socket, batch.capacity)
+        if batch.count:
+            self._handle_batch()
+        if self._gather_us:
+            self._gather_more(batch.count)
+
+    def _gather_more(self, count: int) -> None:
+        if count and self._gathered_us is None:
+            self._selector.unregister(self._socket)
+        if count:
+            is_behind = count == self._batch.capacity
+            self._gathered_us = now_us() + (0 if is_behind else self._gather_us)
+        elif self._gathered_us is not None:
+            self._gathered_us = None
+            self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
+
+    def _receive(self, socket: UdpSocket, limit: int) -> None:
+        try:
+            socket.receive_more(self._batch, limit)
+        except OSError as error:
+            if socket is self._socket:
+                self._is_stopping = True
+            else:
+                self.remove(socket)
+            self._tell(error)
+
+    def _answer_calls(self) -> None:
+        for _ in range(len(self._calls)):  # one that follows an answer waits for the next turn
+            function, future = self._calls.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
+
+    def _handle_batch(self) -> None:
+        try:
+            self._machine.handle_batch(self._batch, now_us())
+        except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
+            self._tell(error)
+
+    def _run_due_timer(self) -> None:
+        self._due_us = self._poll_timer()
+        time_us = now_us()
+        if self._due_us is None or self._due_us > time_us:
+            return
+        try:
+            self._machine.handle_timer(time_us)
+        except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
+            self._tell(error)
+        self._due_us = self._poll_timer()
+
+    def _poll_timer(self) -> int | None:
+        try:
+            return self._machine.poll_timer()
+        except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
+            self._tell(error)
+            return None
+
+    def _tell(self, error: Exception) -> None:
+        # Where even the report fails, as a log that cannot be written, reading goes on.
+        with contextlib.suppress(Exception):
+            self._report(error)

@@ -32,6 +32,8 @@ TURNS_AT_ONCE: Final = 8
 PACKETS_PER_SOCKET: Final = 32
 """Read from one peer before the others' packets go out: to 100 subscribers they take 3 ms to send."""
 BATCH_PACKETS: Final = 512
+FEW_DATAGRAMS: Final = 16
+"""The common socket gathers for twice as long where no more come: they cost a turn all the same."""
 
 T = TypeVar("T")
 
@@ -44,8 +46,9 @@ class MediaLoop:
     Args:
         socket: The common one, read by this loop alone.
         machine: What is driven.
-        gather_us: After a read of the common socket, wait this long before the next one, so that thousands of tiny
-            datagrams a second are handled many at a time; 0 reads at once. It is rounded up to a millisecond.
+        gather_us: After a read of the common socket, wait this long before the next one, or twice this long after
+            a read of only a few, so that tiny datagrams are handled many at a time; 0 reads at once. It is rounded
+            up to a millisecond.
         batch_capacity: Datagrams handed over at a time.
         on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
             but for an error of the common socket, which ends it.
@@ -203,11 +206,15 @@ class MediaLoop:
         if count and self._gathered_us is None:
             self._selector.unregister(self._socket)
         if count:
-            is_behind = count == self._batch.capacity
-            self._gathered_us = now_us() + (0 if is_behind else self._gather_us)
+            self._gathered_us = now_us() + self._gather_again_us(count)
         elif self._gathered_us is not None:
             self._gathered_us = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
+
+    def _gather_again_us(self, count: int) -> int:
+        if count == self._batch.capacity:
+            return 0
+        return self._gather_us if count > FEW_DATAGRAMS else 2 * self._gather_us
 
     def _receive(self, socket: UdpSocket, limit: int) -> None:
         try:

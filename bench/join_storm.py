@@ -131,7 +131,7 @@ def _run(stage: _Stage) -> JoinStorm:
             joins += 1
         if now_us() >= frame_us:
             live_waits_us.append(now_us() - frame_us)
-            stage.links.forward(stage.channel, stage.next_picture(), now_us())
+            stage.links.forward([(stage.channel, stage.next_picture())], now_us())
             stage.acknowledge()
             frame_us += FRAME_US
         due_us = stage.links.poll_timer()

@@ -1,6 +1,9 @@
 """What an endpoint sends through in tests: it keeps the datagrams, built exactly as a socket would send them."""
 
+import numpy as np
+
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 
 
 class CollectingOutbox:
@@ -41,6 +44,15 @@ class CollectingOutbox:
             self._keep(addresses[row], headers[row], store[slots[row]], int(lengths[row]))
         return len(headers)
 
+    def send_runs(self, runs: DatagramRuns) -> int:
+        self.calls.append("send_runs")
+        addresses, packets, stores, headers, slots, lengths = runs
+        assert len(addresses) == len(packets) == len(stores)
+        assert len(headers) == len(slots) == len(lengths) == packets.sum()
+        for row, run in enumerate(np.repeat(np.arange(len(stores)), packets).tolist()):
+            self._keep(addresses[run], headers[row], stores[run][slots[row]], int(lengths[row]))
+        return len(headers)
+
     def _keep(self, address: U8Array, header: U8Array, payload: U8Array, length: int) -> None:
         self.datagrams.append((header.tobytes() + payload[:length].tobytes(), address.tobytes()))
 
@@ -75,6 +87,11 @@ class FullOutbox(CollectingOutbox):
     ) -> int:
         before = len(self.datagrams)
         count = super().send_each(addresses, headers, store, slots, lengths)
+        return self._give_up(before, count)
+
+    def send_runs(self, runs: DatagramRuns) -> int:
+        before = len(self.datagrams)
+        count = super().send_runs(runs)
         return self._give_up(before, count)
 
     def _give_up(self, before: int, count: int) -> int:

@@ -134,8 +134,7 @@ class SrtEndpoint:
                 fresh.setdefault(channel, []).extend(indices)
         # What overtakes the answer to a handshake is thrown away, and counts as lost.
         self._queue.flush()
-        for channel, indices in fresh.items():
-            self._subscribers.forward(channel, indices, now_us)
+        self._subscribers.forward(fresh.items(), now_us)
         self._producers.settle(touched, now_us)
 
     def _handle_handshakes(self, runs: PacketRuns, begin: int, end: int, now_us: int) -> None:
@@ -224,10 +223,8 @@ class SrtEndpoint:
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
-        for channel, indices in self._producers.handle_timer(now_us):
-            self._subscribers.forward(channel, indices, now_us)
-        for channel, indices in self._slates.handle_timer(now_us):
-            self._subscribers.forward(channel, indices, now_us)
+        self._subscribers.forward(self._producers.handle_timer(now_us), now_us)
+        self._subscribers.forward(self._slates.handle_timer(now_us), now_us)
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
         self._finish(now_us)

@@ -4,6 +4,7 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts
 from headrace.fanout.headers import control_packets
+from headrace.fanout.joint_burst import Part, make_joint_burst
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -32,6 +34,8 @@ from headrace.srt.packet import ControlType
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
+FEW_DATAGRAMS: Final = 128
+"""What a channel has for no more than that leaves together with what others have, with one call."""
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
 
@@ -100,24 +104,66 @@ class SubscriberLinks:
             backlog_packets=backlog_packets,
         )
 
-    def forward(self, channel: Channel, indices: list[int], now_us: int) -> None:
-        """Send packets that are new in the channel's ring to all who are to get them."""
-        channel.forwarded_us = now_us
-        if not channel.subscribers:
-            return
+    def forward(self, fresh: Iterable[tuple[Channel, list[int]]], now_us: int) -> None:
+        """Send packets that are new in their channels' rings to all who are to get them.
+
+        Args:
+            fresh: Channels, none twice, with the indices of their new packets.
+            now_us: The time.
+        """
+        parts: list[Part] = []
+        of_few: list[Channel] = []
+        for channel, indices in fresh:
+            channel.forwarded_us = now_us
+            if not channel.subscribers:
+                continue
+            wanted = self._note_forwarded(channel, indices, now_us)
+            group = channel.subscribers
+            if (
+                len(wanted)
+                and 0 < len(wanted) * len(group.columns.rows) <= FEW_DATAGRAMS
+                and (wanted[0] >= group.newest_start_index)
+            ):
+                parts.append(Part(channel.ring, wanted, group.columns))
+                of_few.append(channel)
+            else:
+                for burst in make_bursts(channel.ring, wanted, group):
+                    self._send_burst(channel, burst, now_us)
+            self._forward_passed(channel, wanted, now_us)
+            self._table.rows["next_index"][group.columns.rows] = channel.ring.next_index
+        if parts:
+            self._send_joint(parts, of_few, now_us)
+
+    def _note_forwarded(self, channel: Channel, indices: list[int], now_us: int) -> I64Array:
+        """Note what leaves now; return what of it is held, in order."""
         self._tails.restart(channel)
         if channel.succession.poll_backlog():
             self._catch_ups.add_all(channel, now_us)
-        entries = self._table.rows
         wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
-        late = wanted[wanted < channel.forwarded_index]
-        channel.ring.late_us[channel.ring.slots(late)] = now_us
+        if len(wanted) and wanted[0] < channel.forwarded_index:
+            late = wanted[wanted < channel.forwarded_index]
+            channel.ring.late_us[channel.ring.slots(late)] = now_us
         channel.forwarded_index = channel.ring.next_index
-        for burst in make_bursts(channel.ring, wanted, channel.subscribers):
-            self._send_burst(channel, burst, now_us)
-        self._forward_passed(channel, wanted, now_us)
-        rows = channel.subscribers.columns.rows
-        entries["next_index"][rows] = channel.ring.next_index
+        return wanted
+
+    def _send_joint(self, parts: list[Part], channels: list[Channel], now_us: int) -> None:
+        """Send what is for few subscribers of each of several channels, with one call."""
+        if len(parts) == 1:
+            ring, indices, columns = parts[0]
+            self._send_burst(channels[0], make_burst(ring, indices, columns), now_us)
+            return
+        burst = make_joint_burst(parts)
+        accepted = self._outbox.send_runs(burst.runs)
+        for channel, part in zip(channels, parts, strict=True):
+            wanted = len(part.indices) * len(part.columns.rows)
+            if accepted < wanted:
+                channel.subscribers.rotate(max(0, accepted) // len(part.indices))
+            accepted -= wanted
+        entries = self._table.rows
+        entries["sent_packets"][burst.rows] += burst.runs.packets
+        entries["sent_payload_bytes"][burst.rows] += burst.payload_bytes
+        self._loss_reports.budget.note_sent(len(burst.runs.slots))
+        entries["sent_us"][burst.rows] = now_us
 
     def _forward_passed(self, channel: Channel, wanted: I64Array, now_us: int) -> None:
         """Send what came late to those who catch up and have passed its place: no later piece has it."""

@@ -11,11 +11,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.netio import libc
 from headrace.netio.burst_table import PACKET_BYTES, BurstTable
 from headrace.netio.counters import SocketCounters
 from headrace.netio.errnos import NO_ROOM, SEGMENTS_REFUSED, SEGMENTS_UNSUPPORTED
+from headrace.netio.run_table import run_messages
 
 MAX_REFUSALS_IN_A_ROW: Final = 16
 """So many segmented messages refused, and none accepted in between: the fault is not a single path's."""
@@ -105,6 +107,30 @@ class MmsgSender:
             if not self._transmit(messages, iovecs_per_datagram=2, total=total):
                 self._counters.send_would_block_datagrams += (peers - first - count) * packets
                 break
+        return self._counters.datagrams_sent - sent_before
+
+    def send_runs(self, runs: DatagramRuns) -> int:
+        """Send each peer its run of datagrams; see `UdpSocket.send_runs`."""
+        count, header_bytes = runs.headers.shape
+        self._reserve(count)
+        self._point_at_headers(runs.headers.ctypes.data, header_bytes, count)
+        places = np.array([(store.ctypes.data, store.strides[0]) for store in runs.stores], np.int64)
+        begins, strides = np.repeat(places, runs.packets, axis=0).T
+        self._packets[:count, 2] = begins + runs.slots * strides
+        self._packets[:count, 3] = runs.lengths
+        datagram_bytes = (runs.lengths + header_bytes).tolist()
+        made = run_messages(runs.packets.tolist(), datagram_bytes, segmenting=self.segmenting)
+        messages = self._messages[: len(made.runs)]
+        messages[:, libc.NAME] = runs.addresses.ctypes.data + made.runs * SOCKADDR_BYTES
+        messages[:, libc.IOVECS] = self._packets.ctypes.data + made.first_packets * PACKET_BYTES
+        messages[:, libc.IOVEC_COUNT] = 2 * made.packets
+        segmented = made.packets > 1
+        control_addresses = made.control.ctypes.data + self._rows[: len(messages)] * libc.UDP_SEGMENT_BYTES
+        messages[:, libc.CONTROL] = control_addresses * segmented
+        messages[:, libc.CONTROL_BYTES] = libc.UDP_SEGMENT_BYTES * segmented
+        messages[:, libc.FLAGS] = 0
+        sent_before = self._counters.datagrams_sent
+        self._transmit(messages, iovecs_per_datagram=2)
         return self._counters.datagrams_sent - sent_before
 
     def _burst_table(self, peers: int, header_bytes: int, payload_bytes: list[int]) -> BurstTable:

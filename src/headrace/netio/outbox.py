@@ -3,10 +3,11 @@
 from typing import Protocol
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 
 
 class Outbox(Protocol):
-    """Three ways to send; each returns how many datagrams left and never raises for what a network does."""
+    """Four ways to send; each returns how many datagrams left and never raises for what a network does."""
 
     def send_batch(self, batch: DatagramBatch) -> int:
         """Send the first ``batch.count`` rows."""
@@ -20,6 +21,9 @@ class Outbox(Protocol):
         self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
     ) -> int:
         """Send payload ``i`` with header ``i`` to peer ``i``; headers of shape ``(M, H)``."""
+
+    def send_runs(self, runs: DatagramRuns) -> int:
+        """Send each of many peers datagrams of its own."""
 
 
 class DatagramQueue:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.netio.addresses import decode_socket_address
 from headrace.netio.counters import SocketCounters
@@ -123,6 +124,22 @@ class PortableSender:
                     start += header_bytes
 
         return self._send_all(peers * packets, datagrams())
+
+    def send_runs(self, runs: DatagramRuns) -> int:
+        """Send each peer its run of datagrams; see `UdpSocket.send_runs`."""
+        header_rows = runs.headers.reshape(-1).data
+        header_bytes = runs.headers.shape[1]
+
+        def datagrams() -> Iterable[tuple[bytes, Buffers]]:
+            begin = 0
+            for peer, (store, count) in enumerate(zip(runs.stores, runs.packets.tolist(), strict=True)):
+                address = runs.addresses[peer].tobytes()
+                run = slice(begin, begin + count)
+                for row, payload in enumerate(_payloads(store, runs.slots[run], runs.lengths[run]), begin):
+                    yield address, [header_rows[row * header_bytes : (row + 1) * header_bytes], payload]
+                begin += count
+
+        return self._send_all(len(runs.headers), datagrams())
 
     def _send_all(self, count: int, datagrams: Iterable[tuple[bytes, Buffers]]) -> int:
         counters = self._counters

@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.netio.addresses import (
     decode_socket_address,
@@ -254,6 +255,16 @@ class UdpSocket:
         _check_payloads(store, slots, lengths, count)
         return self._sender.send_each(addresses, headers, store, slots, lengths) if count else 0
 
+    def send_runs(self, runs: DatagramRuns) -> int:
+        """Send each of many peers a run of datagrams of its own; return how many the kernel accepted.
+
+        Raises:
+            ValueError: A column does not have its shape or range; the kernel would read foreign memory.
+        """
+        _check_datagrams(runs.addresses, runs.headers, len(runs.stores))
+        _check_runs(runs)
+        return self._sender.send_runs(runs) if runs.stores else 0
+
 
 def _check_datagrams(addresses: U8Array, headers: U8Array, peers: int) -> None:
     if addresses.shape != (peers, SOCKADDR_BYTES):
@@ -265,14 +276,37 @@ def _check_datagrams(addresses: U8Array, headers: U8Array, peers: int) -> None:
 
 
 def _check_payloads(store: U8Array, slots: I64Array, lengths: I64Array, packets: int) -> None:
-    if not store.flags.c_contiguous or store.dtype != np.uint8 or store.ndim != 2:
-        raise ValueError("a store has to be a C-contiguous matrix of uint8")
+    _check_store(store)
     for name, column, end in ("slots", slots, store.shape[0]), ("lengths", lengths, store.shape[1] + 1):
-        if column.shape != (packets,) or column.dtype != np.int64:
-            raise ValueError(f"{name} have to be int64 of shape ({packets},), not {column.dtype} {column.shape}")
+        _check_column(name, column, packets)
         # Seen as unsigned a negative number is huge, so one reduction checks both ends.
         if packets and column.view(np.uint64).max() >= end:
             raise ValueError(f"{name} have to be in [0, {end}), these are {column.min()} to {column.max()}")
+
+
+def _check_runs(runs: DatagramRuns) -> None:
+    count = len(runs.headers)
+    _check_column("packets", runs.packets, len(runs.stores))
+    _check_column("slots", runs.slots, count)
+    _check_column("lengths", runs.lengths, count)
+    for store in runs.stores:
+        _check_store(store)
+    if runs.packets.min(initial=0) < 0 or runs.packets.sum() != count:
+        raise ValueError(f"runs of {runs.packets.tolist()} packets are not {count} datagrams")
+    shapes = np.array([store.shape for store in runs.stores], np.uint64).reshape(-1, 2)
+    ends = np.repeat(shapes, runs.packets, axis=0)
+    if (runs.slots.view(np.uint64) >= ends[:, 0]).any() or (runs.lengths.view(np.uint64) > ends[:, 1]).any():
+        raise ValueError("slots and lengths have to be within the run's store")
+
+
+def _check_store(store: U8Array) -> None:
+    if not store.flags.c_contiguous or store.dtype != np.uint8 or store.ndim != 2:
+        raise ValueError("a store has to be a C-contiguous matrix of uint8")
+
+
+def _check_column(name: str, column: I64Array, length: int) -> None:
+    if column.shape != (length,) or column.dtype != np.int64:
+        raise ValueError(f"{name} have to be int64 of shape ({length},), not {column.dtype} {column.shape}")
 
 
 def _make_receiver(

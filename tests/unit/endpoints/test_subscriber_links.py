@@ -6,9 +6,11 @@ from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.groups import Groups, pictures
 from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
+from tests.support.outbox import CollectingOutbox, FullOutbox
 from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
+from headrace.endpoints import subscriber_links
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
@@ -528,3 +530,52 @@ def test_the_payload_that_a_subscriber_was_sent_is_counted() -> None:
     (row,) = world.endpoint.table.used()
     entry = world.endpoint.table.rows[row]
     assert (entry["sent_packets"], entry["sent_payload_bytes"]) == (3, sum(len(one) - 16 for one in sent))
+
+
+def test_what_several_channels_have_for_few_subscribers_leaves_with_one_call() -> None:
+    outbox = CollectingOutbox()
+    world = World(gather_us=GATHERED_US, outbox=outbox)
+    producers = [world.join(f"publish:{name}") for name in "ABC"]
+    subscribers = [Mute(world, name) for name in "ABC"]
+    outbox.calls.clear()
+    for _ in range(2):
+        for producer in producers:
+            world.send(producer, interval_us=0)
+    world.run(2 * GATHERED_US)
+    assert [call for call in outbox.calls if call != "send_batch"] == ["send_runs"]
+    for name, subscriber in zip("ABC", subscribers, strict=True):
+        assert seqnos(subscriber.take(DATA)) == [add_seqno(subscriber.first_seqno, n) for n in range(2)]
+        (row,) = world.channel(name).subscribers.columns.rows
+        entry = world.endpoint.table.rows[row]
+        assert (entry["sent_packets"], entry["sent_payload_bytes"]) == (2, 2 * 160)
+        assert (entry["next_index"], entry["sent_us"]) == (2, entry["sent_us"])
+
+
+def test_what_is_for_many_leaves_for_each_channel_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_links, "FEW_DATAGRAMS", 1)
+    outbox = CollectingOutbox()
+    world = World(gather_us=GATHERED_US, outbox=outbox)
+    producers = [world.join(f"publish:{name}") for name in "AAB"[1:]]
+    subscribers = [Mute(world, name) for name in "AAB"]
+    outbox.calls.clear()
+    for producer in producers:
+        world.send(producer, interval_us=0)
+    world.run(2 * GATHERED_US)
+    assert outbox.calls.count("send_burst") == 2
+    assert "send_runs" not in outbox.calls
+    assert [len(subscriber.take(DATA)) for subscriber in subscribers] == [1, 1, 1]
+
+
+def test_where_the_socket_has_room_for_some_of_several_channels_it_is_others_each_time() -> None:
+    outbox = FullOutbox()
+    world = World(gather_us=GATHERED_US, outbox=outbox)
+    producers = [world.join(f"publish:{name}") for name in "AB"]
+    subscribers = [Mute(world, name) for name in "AABB"]
+    outbox.room_datagrams = 3
+    came = [0, 0, 0, 0]
+    for _ in range(2):
+        for producer in producers:
+            world.send(producer, interval_us=0)
+        world.run(2 * GATHERED_US)
+        came = [total + len(s.take(DATA)) for total, s in zip(came, subscribers, strict=True)]
+    assert came == [2, 2, 1, 1]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from headrace.base.datagram_batch import DatagramBatch
+from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.netio import libc
 from headrace.netio.burst_table import MAX_PACKETS_PER_FILL
@@ -233,3 +234,45 @@ def test_a_burst_then_a_batch_then_a_burst_leave_nothing_of_each_other() -> None
     assert sender.send_batch(batch) == 2
     burst.send(sender)
     assert kernel.taken == [*burst.expected(), (7, b"first"), (8, b"second"), *burst.expected()]
+
+
+def make_runs(packets: list[int], payload_bytes: list[int]) -> tuple[DatagramRuns, list[tuple[int, bytes]]]:
+    """Return runs of so many packets and what they are to arrive as, each run from a store of its own."""
+    random = np.random.default_rng(3)
+    count = sum(packets)
+    stores = [random.integers(0, 256, (count + 1 + run, 9), np.uint8) for run in range(len(packets))]
+    headers = random.integers(0, 256, (count, 5), np.uint8)
+    runs = DatagramRuns(
+        np.array([list(encode_sockaddr("127.0.0.1", 1 + run)) for run in range(len(packets))], np.uint8),
+        np.array(packets),
+        stores,
+        headers,
+        np.arange(count) + 1,
+        np.array(payload_bytes),
+    )
+    owners = np.repeat(np.arange(len(packets)), packets).tolist()
+    expected = [
+        (1 + owner, headers[row].tobytes() + stores[owner][row + 1, : payload_bytes[row]].tobytes())
+        for row, owner in enumerate(owners)
+    ]
+    return runs, expected
+
+
+@pytest.mark.parametrize("segmenting", [False, True])
+def test_runs_go_to_their_peers_in_order_each_from_its_own_store(segmenting: bool) -> None:
+    kernel = Kernel()
+    sender, counters = make(kernel, segmenting=segmenting)
+    runs, expected = make_runs([3, 1, 0, 2], [6, 6, 2, 9, 4, 6])
+    for _ in range(2):
+        assert sender.send_runs(runs) == 6
+        assert kernel.taken == expected
+        kernel.taken.clear()
+    assert kernel.calls == 2
+    assert counters.datagrams_sent == 12
+
+
+def test_runs_for_which_there_is_no_room_are_given_up_and_counted() -> None:
+    sender, counters = make(Kernel(lambda message: errno.EAGAIN if message.port == 2 else 0), segmenting=True)
+    runs, _ = make_runs([2, 2, 2], [6] * 6)
+    assert sender.send_runs(runs) == 2
+    assert counters.send_would_block_datagrams == 4

@@ -4,11 +4,13 @@ import errno
 import select
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from headrace.base.datagram_batch import MAX_DATAGRAM_BYTES, DatagramBatch, U8Array
+from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr
 from headrace.netio import udp_socket
 from headrace.netio.capabilities import GSO, PORTABLE, SENDMMSG, Capabilities, probe_capabilities
@@ -280,3 +282,59 @@ def test_reading_a_closed_socket_raises(sender: UdpSocket) -> None:
     sender.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         sender.receive_batch(DatagramBatch(1))
+
+
+@pytest.mark.parametrize("capabilities", [probe_capabilities(), SENDMMSG, PORTABLE])
+def test_runs_arrive_whole_each_at_its_peer(capabilities: Capabilities) -> None:
+    with (
+        UdpSocket.bind("127.0.0.1", 0, capabilities=capabilities) as sender,
+        UdpSocket.bind("127.0.0.1", 0) as one,
+        UdpSocket.bind("127.0.0.1", 0) as other,
+    ):
+        assert sender.send_runs(two_runs(one, other)) == 3
+        for sink, expected in (one, [b"h0a1", b"h1a2"]), (other, [b"h2b1"]):
+            batch = DatagramBatch(4)
+            sink.receive_batch(batch)
+            assert [batch.datagram(row) for row in range(batch.count)] == expected
+
+
+def two_runs(one: UdpSocket, other: UdpSocket) -> DatagramRuns:
+    addresses = np.frombuffer(one.local_address + other.local_address, np.uint8).reshape(2, 28)
+    stores = [np.frombuffer(b"a0a1a2", np.uint8).reshape(3, 2), np.frombuffer(b"b0b1", np.uint8).reshape(2, 2)]
+    headers = np.frombuffer(b"h0h1h2", np.uint8).reshape(3, 2)
+    return DatagramRuns(addresses, np.array([2, 1]), stores, headers, np.array([1, 2, 1]), np.full(3, 2))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"packets": np.array([2, 2])},
+        {"packets": np.array([4, -1])},
+        {"packets": np.array([2, 1], np.int32)},
+        {"slots": np.array([1, 2, 2])},
+        {"slots": np.array([1, -1, 1])},
+        {"lengths": np.array([2, 2, 3])},
+        {"lengths": np.array([2, 2])},
+        {"addresses": np.zeros((1, 28), np.uint8)},
+        {"stores": [np.zeros((3, 2), np.int8), np.zeros((2, 2), np.uint8)]},
+    ],
+)
+def test_runs_that_would_let_the_kernel_read_foreign_memory_are_refused(change: dict[str, Any]) -> None:
+    with UdpSocket.bind("127.0.0.1", 0) as udp, pytest.raises(ValueError, match=r"have|has|are not"):
+        udp.send_runs(two_runs(udp, udp)._replace(**change))
+
+
+def test_no_runs_are_no_trouble() -> None:
+    none = np.zeros(0, np.int64)
+    with UdpSocket.bind("127.0.0.1", 0) as udp:
+        empty = DatagramRuns(np.zeros((0, 28), np.uint8), none, [], np.zeros((0, 16), np.uint8), none, none)
+        assert udp.send_runs(empty) == 0
+
+
+def test_a_peer_s_socket_has_no_tables_for_sending() -> None:
+    with (
+        UdpSocket.bind("127.0.0.1", 0) as udp,
+        UdpSocket.bind("127.0.0.1", 0) as peer,
+        udp.open_peer_socket(peer.local_address) as line,
+    ):
+        assert "_sender" not in vars(line)

@@ -1,11 +1,15 @@
+import asyncio
 import errno
+import gc
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from headrace.cli.serve import ListenError, serve
+from headrace.cli.serve import ListenError, _run, serve
+from headrace.service.broker import BrokerConfig
 
 
 def refused(listen: str) -> str:
@@ -52,3 +56,21 @@ def test_a_broker_listens_without_loading_decoders_pictures_or_a_shell() -> None
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_collector_passes_over_what_a_running_broker_has_loaded() -> None:
+    async def run() -> None:
+        serving = asyncio.create_task(_run(BrokerConfig("127.0.0.1", 0)))
+        async with asyncio.timeout(10):
+            while not gc.get_freeze_count():
+                await asyncio.sleep(0.005)
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+    gc.unfreeze()
+    try:
+        asyncio.run(run())
+        assert gc.get_freeze_count() > 1_000
+    finally:
+        gc.unfreeze()

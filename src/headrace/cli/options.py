@@ -11,8 +11,8 @@ DEFAULT_BROKER: Final = "127.0.0.1:8890"
 
 ENVIRONMENT_NAMES: Final = (
     "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS", "CONTROL", "DELAY", "FILE", "FRAMES", "INPUT",
-    "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "PRODUCER_ID", "RATE", "RECORD", "SERVE_TAKEOVER",
-    "SIZE", "SLATE", "STANDBY", "TAKEOVER", "TITLE",
+    "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "PACING", "PRODUCER_ID", "RATE", "RECORD",
+    "SERVE_TAKEOVER", "SIZE", "SLATE", "STANDBY", "TAKEOVER", "TITLE",
 )  # fmt: skip
 """Every name that a command takes an option from, so that a command which starts others can leave them out."""
 

@@ -93,6 +93,17 @@ def serve(
             help="Where 'headrace status' asks: a socket at this path; auto: in your own folder; off: nowhere.",
         ),
     ] = CONTROL_AUTO,
+    pacing_megabits: Annotated[
+        float,
+        typer.Option(
+            "--pacing",
+            metavar="MBIT",
+            envvar="PACING",
+            min=0,
+            max=400_000,
+            help="Send no more than this a second in all, evenly (where Linux queues with fq); 0: at once.",
+        ),
+    ] = 0,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -110,6 +121,7 @@ def serve(
         slate_text=slate_text.strip(),
         takeover=takeover,
         control=control,
+        pacing_megabits=pacing_megabits,
     )
     try:
         asyncio.run(run_until_stopped(_run(config)))

@@ -37,6 +37,7 @@ DEFAULT_BUFFER_BYTES: Final = 8 << 20
 _MIN_BUFFER_BYTES: Final = 64 << 10
 _LINUX_SO_SNDBUFFORCE: Final = 32
 _LINUX_SO_RCVBUFFORCE: Final = 33
+_LINUX_SO_MAX_PACING_RATE: Final = 47
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
@@ -145,6 +146,20 @@ class UdpSocket:
     def segmenting(self) -> bool:
         """Whether bursts leave with ``UDP_SEGMENT``; it turns False for good when that failed at run time."""
         return self._sender.segmenting
+
+    def limit_rate(self, bits_per_second: int) -> bool:
+        """Let what is sent leave no faster, with pauses in between; return whether the system can do that.
+
+        The kernel keeps to it where the queueing discipline of the network card is ``fq``.
+        """
+        if sys.platform != "linux":
+            return False
+        rate = (bits_per_second // 8).to_bytes(8, sys.byteorder)
+        try:
+            self._udp.setsockopt(socket.SOL_SOCKET, _LINUX_SO_MAX_PACING_RATE, rate)
+        except OSError:
+            return False
+        return True
 
     def fileno(self) -> int:
         """Return the file descriptor, -1 once closed."""

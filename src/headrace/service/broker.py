@@ -53,6 +53,7 @@ class BrokerConfig:
         slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
         takeover: Let every producer replace the one before it, as if it had asked for that.
         control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
+        pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
         capabilities: Fast paths to use; None probes the machine.
     """
 
@@ -64,6 +65,7 @@ class BrokerConfig:
     slate_text: str = ""
     takeover: bool = False
     control: str = CONTROL_OFF
+    pacing_megabits: float = 0
     capabilities: Capabilities | None = None
 
 
@@ -110,6 +112,10 @@ class Broker:
             receive_buffer_bytes=self._socket.receive_buffer_bytes,
         )
         self._warn_of_small_buffers()
+        if self._config.pacing_megabits and not self._socket.limit_rate(round(1e6 * self._config.pacing_megabits)):
+            _log.warning(
+                "this system cannot pace what is sent: packets leave as fast as the network card takes them"
+            )
         self._control = ControlService(self._endpoint, self._socket, self._loop, self._config.control)
         await self._control.start()
         if self._config.slate_text:

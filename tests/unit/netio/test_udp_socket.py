@@ -3,6 +3,7 @@
 import errno
 import select
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -338,3 +339,16 @@ def test_a_peer_s_socket_has_no_tables_for_sending() -> None:
         udp.open_peer_socket(peer.local_address) as line,
     ):
         assert "_sender" not in vars(line)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux paces")
+def test_a_rate_is_set_in_bytes_a_second() -> None:
+    with UdpSocket.bind("127.0.0.1", 0) as udp:
+        assert udp.limit_rate(100_000_000)
+        assert int.from_bytes(udp._udp.getsockopt(socket.SOL_SOCKET, 47, 8), sys.byteorder) == 12_500_000
+
+
+def test_a_system_that_cannot_pace_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with UdpSocket.bind("127.0.0.1", 0) as udp:
+        monkeypatch.setattr(sys, "platform", "darwin")
+        assert not udp.limit_rate(1_000_000)

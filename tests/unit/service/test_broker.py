@@ -15,6 +15,7 @@ from tests.support.groups import Groups
 from headrace.media.errors import MediaError
 from headrace.netio.capabilities import PORTABLE, SENDMMSG, Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
+from headrace.netio.udp_socket import UdpSocket
 from headrace.service.broker import Broker, BrokerConfig
 from headrace.srt.caller import CallerOptions
 from headrace.srt.receiver import Delivery
@@ -205,3 +206,24 @@ def test_it_can_be_stopped_while_the_slate_is_being_made() -> None:
     with structlog.testing.capture_logs() as lines:
         asyncio.run(run())
     assert [line["event"] for line in lines] == ["listening", "stopped"]
+
+
+@pytest.mark.parametrize(("megabits", "works", "warnings"), [(0, False, 0), (2.5, True, 0), (2.5, False, 1)])
+def test_it_paces_what_it_sends_where_it_is_told_to_and_says_where_it_cannot(
+    megabits: float, works: bool, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+
+    def limit_rate(_: UdpSocket, bits_per_second: int) -> bool:
+        limits.append(bits_per_second)
+        return works
+
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, pacing_megabits=megabits)):
+            pass
+
+    monkeypatch.setattr(UdpSocket, "limit_rate", limit_rate)
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert limits == ([2_500_000] if megabits else [])
+    assert len([line for line in lines if line["log_level"] == "warning"]) == warnings

@@ -3,11 +3,26 @@
 from typing import Final
 
 from headrace.bench.scenario import Scenario
-from headrace.bench.scenarios import client_side, fanout, send_path, start
+from headrace.bench.scenarios import (
+    bitrates,
+    channels,
+    client_side,
+    fanout,
+    latency,
+    lossy_producer,
+    memory,
+    send_path,
+    start,
+)
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     fanout.SCENARIO,
     send_path.SCENARIO,
+    channels.SCENARIO,
+    latency.SCENARIO,
+    memory.SCENARIO,
+    bitrates.SCENARIO,
     client_side.SCENARIO,
     start.SCENARIO,
+    lossy_producer.SCENARIO,
 )

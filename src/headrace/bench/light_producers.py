@@ -7,7 +7,7 @@ Source: draft-sharabayko-srt, 4.8, and libsrt 1.5.1 (`core.cpp`: `packLostData`)
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from headrace.base.datagram_batch import I64Array, U8Array
 from headrace.base.seqno import SEQNO_MASK, seqno_distance
 from headrace.bench.feedback import Sides, encode_empty
 from headrace.bench.joining import Joining
+from headrace.bench.load import Observer
 from headrace.bench.loopback_port import Port, Received
 from headrace.bench.stream import FRAMES_PER_SECOND, Stream
 from headrace.fanout.headers import message_words
@@ -26,20 +27,8 @@ from headrace.srt.rtt import INITIAL_RTT_US
 
 KEPT_PACKETS: Final = 8192
 """Of each producer, to be sent again: 1.7 s of 50 Mbit/s."""
-
-
-class Sent(NamedTuple):
-    """Data packets that have left for the first time; each of shape ``(n,)``.
-
-    Attributes:
-        rows: Producers.
-        indices: Packets of each, counted from 0.
-        sent_us: Time just before each was handed to the kernel, microseconds since 1970.
-    """
-
-    rows: I64Array
-    indices: I64Array
-    sent_us: I64Array
+MIN_TAIL_PROBE_US: Final = 100_000
+"""After the last packet, when nothing follows it; three frames' time, so that it happens in pauses alone."""
 
 
 class LightProducers:
@@ -48,7 +37,8 @@ class LightProducers:
     Args:
         port: With as many peers.
         options: What each asks for.
-        streams: What each sends; one for all, or one for each.
+        stream: What each sends.
+        observer: Is told of data packets.
 
     Attributes:
         next_index: Packets that each has sent for the first time; shape ``(count,)``.
@@ -58,11 +48,14 @@ class LightProducers:
         shutdowns: How many were told that their connection is over.
     """
 
-    def __init__(self, port: Port, options: Sequence[CallerOptions], stream: Stream) -> None:
+    def __init__(
+        self, port: Port, options: Sequence[CallerOptions], stream: Stream, observer: Observer | None = None
+    ) -> None:
         count = len(options)
         self._port = port
         self._joining = Joining(options, seed=2)
         self._stream = stream
+        self._observer = observer
         self._is_open = np.zeros(count, np.bool_)
         self._first_seqno = np.zeros(count, np.int64)
         self._sides = Sides(np.zeros(count, np.int64), np.zeros(count, np.int64))
@@ -72,6 +65,7 @@ class LightProducers:
         self._start_us = np.zeros(count, np.int64)
         self._origin_us = np.zeros((count, KEPT_PACKETS), np.int64)
         self._resent_us = np.zeros((count, KEPT_PACKETS), np.int64)
+        self._acked_index = np.zeros(count, np.int64)
         self._is_streaming = False
         self.next_index = np.zeros(count, np.int64)
         self.resent_packets = self.acks_received_packets = self.naks_received_packets = self.shutdowns = 0
@@ -102,8 +96,8 @@ class LightProducers:
     def _due_us(self) -> I64Array:
         return self._start_us + self._frames * 1_000_000 // FRAMES_PER_SECOND
 
-    def turn(self) -> Sent | None:
-        """Send the frames whose time has come, take what has come, do what is due; return what was sent.
+    def turn(self) -> None:
+        """Send the frames whose time has come, take what has come, do what is due.
 
         Raises:
             HeadraceError: Somebody's handshake failed.
@@ -113,19 +107,20 @@ class LightProducers:
                 self._port.send(
                     np.array([number]), np.frombuffer(datagram, np.uint8)[None], np.array([len(datagram)])
                 )
-        sent = self._send_frames() if self._is_streaming else None
+        if self._is_streaming:
+            self._send_frames()
         while (received := self._port.receive()) is not None:
             self._take(received)
+        self._probe_tails(now_us())
         silent = np.flatnonzero(self._is_open & (now_us() - self._sent_us >= KEEPALIVE_US))
         if len(silent):
             self._send_empty(silent, ControlType.KEEPALIVE)
-        return sent
 
-    def _send_frames(self) -> Sent | None:
+    def _send_frames(self) -> None:
         time_us = now_us()
         due = np.flatnonzero(self._due_us() <= time_us)
         if not len(due):
-            return None
+            return
         counts = self._stream.frame_packets(self._frames[due])
         first = self.next_index[due]
         rows = np.repeat(due, counts)
@@ -135,7 +130,17 @@ class LightProducers:
         sent_us = self._send_packets(rows, indices, 0)
         self.next_index[due] += counts
         self._frames[due] += 1
-        return Sent(rows, indices, sent_us)
+        if self._observer is not None:
+            self._observer.note_sent(rows, indices, sent_us)
+
+    def _probe_tails(self, time_us: int) -> None:
+        """Send the newest packet again where its acknowledgement does not come: nobody misses a lost last one."""
+        patience_us = np.maximum(MIN_TAIL_PROBE_US, 4 * self._rtt_us)
+        is_waiting = (self._acked_index < self.next_index) & (time_us - self._sent_us >= patience_us)
+        rows = np.flatnonzero(self._is_open & is_waiting)
+        if len(rows):
+            self._send_packets(rows, self.next_index[rows] - 1, RETRANSMITTED_FLAG)
+            self.resent_packets += len(rows)
 
     def _send_packets(self, rows: I64Array, indices: I64Array, flags: int) -> I64Array:
         words = np.empty((len(rows), 4), ">u4")
@@ -162,8 +167,10 @@ class LightProducers:
         self.acks_received_packets += len(rows)
         is_full = numbers > 0
         rows, numbers, positions = rows[is_full], numbers[is_full], positions[is_full]
-        self._rtt_us[rows] = np.ascontiguousarray(received.data[positions, 20:24]).view(">u4")[:, 0]
         if len(rows):
+            body = np.ascontiguousarray(received.data[positions, 16:24]).view(">u4").astype(np.int64)
+            self._acked_index[rows] = (body[:, 0] - self._first_seqno[rows]) & SEQNO_MASK
+            self._rtt_us[rows] = body[:, 1]
             datagrams = encode_empty(ControlType.ACKACK, self._of(rows), now_us=now_us(), info=numbers)
             self._port.send(rows, datagrams.data, datagrams.lengths)
             self._sent_us[rows] = now_us()

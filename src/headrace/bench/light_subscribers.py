@@ -120,7 +120,7 @@ class LightSubscribers:
         if len(rows):
             self._take_data(rows, indices, now_us())
             if self._observer is not None:
-                self._observer.note(rows, indices, received.arrivals_us[is_data])
+                self._observer.note_arrivals(rows, indices, received.arrivals_us[is_data])
 
     def _take_data(self, rows: I64Array, indices: I64Array, time_us: int) -> None:
         taken = self.arrivals.take(rows, indices)

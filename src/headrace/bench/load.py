@@ -19,8 +19,6 @@ from headrace.bench.measured_process import CoreTime, MeasuredProcess, read_core
 from headrace.netio.clock import now_us
 
 LOOK_US: Final = 500
-SETTLE_SECONDS: Final = 0.3
-"""After a window's last packet; what has not come by then counts as missing."""
 BUSY_SHARE: Final = 0.9
 """Of its core: a load that needs more may send frames late and together."""
 WAITED_SHARE: Final = 0.05
@@ -57,10 +55,13 @@ class LoadCounts(NamedTuple):
 
 
 class Observer(Protocol):
-    """Is told of each data packet that a subscriber gets."""
+    """Is told of each data packet; times are microseconds since 1970, and all arrays have the shape ``(n,)``."""
 
-    def note(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
-        """Take who got which packets, and when the kernel had them; all of shape ``(n,)``."""
+    def note_sent(self, rows: I64Array, indices: I64Array, sent_us: I64Array) -> None:
+        """Take which producers sent which packets, for the first time, and when, just before the system call."""
+
+    def note_arrivals(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
+        """Take which subscribers got which packets, and when the kernel had them."""
 
 
 class Load(Protocol):
@@ -115,9 +116,23 @@ def run_loads(loads: Sequence[Load], seconds: float) -> None:
 
 
 def measure_window(
-    process: MeasuredProcess, load: Load, idle: Sequence[Load], *, seconds: float, warm_up_seconds: float = 0.5
+    process: MeasuredProcess,
+    load: Load,
+    idle: Sequence[Load],
+    *,
+    seconds: float,
+    warm_up_seconds: float = 0.5,
+    settle_seconds: float = 0.3,
 ) -> Window:
     """Let ``load`` flow for a while, then measure; what is idle is kept alive meanwhile.
+
+    Args:
+        process: What is measured.
+        load: Its load.
+        idle: Other loads.
+        seconds: Length of the window.
+        warm_up_seconds: Before it.
+        settle_seconds: After the window's last packet; what has not come by then counts as missing.
 
     Raises:
         LoadError: The process has ended, or peers were sent away.
@@ -132,7 +147,7 @@ def measure_window(
     after, load_after = process.core_time, read_core_time(os.getpid())
     elapsed_seconds = (now_us() - started_us) / 1e6
     load.pause()
-    run_loads(loads, SETTLE_SECONDS)
+    run_loads(loads, settle_seconds)
     counts = load.counts().since(counts)
     if counts.shutdowns:
         raise LoadError(f"{counts.shutdowns} peers were sent away while they were measured")

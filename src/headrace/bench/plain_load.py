@@ -6,7 +6,6 @@ import numpy as np
 
 from headrace.bench.arrivals import Arrivals
 from headrace.bench.c_programs import Targets
-from headrace.bench.light_producers import Sent
 from headrace.bench.load import LoadCounts, Observer
 from headrace.bench.loopback_port import LoopbackPort
 from headrace.bench.stream import FRAMES_PER_SECOND, Stream
@@ -22,38 +21,44 @@ class PlainLoad:
         relay_port: On the loopback interface.
         stream: What is sent.
         subscribers: How many.
+        producers: As many streams are sent, their frames spread evenly.
         observer: Is told of data packets; arrivals are stamped then.
 
     Attributes:
         targets: Whom the relay is to send to.
-        sent: What was sent at the last turn.
     """
 
     def __init__(
-        self, relay_port: int, stream: Stream, *, subscribers: int, observer: Observer | None = None
+        self,
+        relay_port: int,
+        stream: Stream,
+        *,
+        subscribers: int,
+        producers: int = 1,
+        observer: Observer | None = None,
     ) -> None:
         stamps = observer is not None
         self._inward = LoopbackPort(relay_port, subscribers, stamps=stamps, tells_numbers=True)
         self._outward = LoopbackPort(relay_port, 1, stamps=stamps)
         self._stream = stream
+        self._frames_per_second = FRAMES_PER_SECOND * producers
         self._observer = observer
         self._arrivals = Arrivals(subscribers)
         self._subscribers = subscribers
         self._frames = self._packets = 0
         self._start_us: int | None = None
         self.targets = Targets(self._inward.first_address, subscribers, self._inward.number)
-        self.sent: Sent | None = None
 
     @property
     def next_frame_us(self) -> int:
         """See `Load`."""
         if self._start_us is None:
             return _NEVER_US
-        return self._start_us + self._frames * 1_000_000 // FRAMES_PER_SECOND
+        return self._start_us + self._frames * 1_000_000 // self._frames_per_second
 
     def start(self) -> None:
         """See `Load`."""
-        self._start_us = now_us() - self._frames * 1_000_000 // FRAMES_PER_SECOND
+        self._start_us = now_us() - self._frames * 1_000_000 // self._frames_per_second
 
     def pause(self) -> None:
         """See `Load`."""
@@ -61,14 +66,15 @@ class PlainLoad:
 
     def turn(self) -> None:
         """See `Load`."""
-        self.sent = self._send_frame() if now_us() >= self.next_frame_us else None
+        if now_us() >= self.next_frame_us:
+            self._send_frame()
         while (received := self._inward.receive()) is not None:
             indices = received.words[:, 0]
             self._arrivals.take(received.numbers, indices)
             if self._observer is not None:
-                self._observer.note(received.numbers, indices, received.arrivals_us)
+                self._observer.note_arrivals(received.numbers, indices, received.arrivals_us)
 
-    def _send_frame(self) -> Sent:
+    def _send_frame(self) -> None:
         count = int(self._stream.frame_packets(np.array([self._frames]))[0])
         indices = np.arange(self._packets, self._packets + count)
         words = np.zeros((count, 4), ">u4")
@@ -78,7 +84,8 @@ class PlainLoad:
         sent_us = self._outward.send_data(rows, words.view(np.uint8), payloads, indices % len(payloads))
         self._frames += 1
         self._packets += count
-        return Sent(rows, indices, sent_us)
+        if self._observer is not None:
+            self._observer.note_sent(rows, indices, sent_us)
 
     def counts(self) -> LoadCounts:
         """See `Load`."""

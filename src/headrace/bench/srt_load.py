@@ -8,9 +8,9 @@ from typing import Final
 
 from headrace.bench.emulated_link import EmulatedLink, Way
 from headrace.bench.joining import producer_options, subscriber_options
-from headrace.bench.light_producers import LightProducers, Sent
+from headrace.bench.light_producers import LightProducers
 from headrace.bench.light_subscribers import LightSubscribers
-from headrace.bench.load import LoadCounts, Observer, run_loads
+from headrace.bench.load import Load, LoadCounts, Observer, run_loads
 from headrace.bench.loopback_port import LoadError, LoopbackPort
 from headrace.bench.stream import Stream
 from headrace.netio.clock import now_us
@@ -29,11 +29,12 @@ class SrtLoad:
         latency_ms: Of the subscribers.
         way: What lies between producers and broker, if anything.
         observer: Is told of data packets; arrivals are stamped then.
+        name: Of the channels, with their numbers.
+        beside: Other loads, which are kept alive until this one is connected.
 
     Attributes:
         producers: Row ``n`` sends channel ``n``.
         subscribers: Those of channel 0 come first.
-        sent: What the producers sent at the last turn.
 
     Raises:
         HeadraceError: The broker cannot be reached, or refuses somebody.
@@ -48,8 +49,10 @@ class SrtLoad:
         latency_ms: int = 120,
         way: Way | None = None,
         observer: Observer | None = None,
+        name: str = "BENCH",
+        beside: Sequence[Load] = (),
     ) -> None:
-        channel_ids = [f"BENCH-{number}" for number in range(len(subscribers))]
+        channel_ids = [f"{name}-{number}" for number in range(len(subscribers))]
         self._of_channel = list(subscribers)
         self._ports = [
             LoopbackPort(broker_port, max(1, count), stamps=observer is not None)
@@ -60,22 +63,21 @@ class SrtLoad:
             for channel_id, count in zip(channel_ids, subscribers, strict=True)
             for option in subscriber_options(channel_id, count, latency_ms)
         ]
-        self.sent: Sent | None = None
         self.subscribers = LightSubscribers(self._ports[0], options, observer)
         far = self._ports[1] if way is None else EmulatedLink(self._ports[1], way)
         self.producers = LightProducers(far, [], stream)
         try:
-            self._connect()
-            self.producers = LightProducers(far, producer_options(channel_ids), stream)
-            self._connect()
+            self._connect(beside)
+            self.producers = LightProducers(far, producer_options(channel_ids), stream, observer)
+            self._connect(beside)
         except BaseException:
             self.close()
             raise
 
-    def _connect(self) -> None:
+    def _connect(self, beside: Sequence[Load]) -> None:
         end_us = now_us() + int(1e6 * CONNECT_SECONDS)
         while not (self.subscribers.is_connected and self.producers.is_connected):
-            run_loads([self], 0.001)
+            run_loads([self, *beside], 0.001)
             if now_us() > end_us:
                 raise LoadError(f"not everybody had a connection after {CONNECT_SECONDS:.0f} s")
 
@@ -94,7 +96,7 @@ class SrtLoad:
 
     def turn(self) -> None:
         """See `Load`."""
-        self.sent = self.producers.turn()
+        self.producers.turn()
         self.subscribers.turn()
 
     def counts(self) -> LoadCounts:

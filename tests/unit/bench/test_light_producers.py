@@ -1,9 +1,12 @@
+from typing import NamedTuple
+
 import numpy as np
 from tests.support.fake_port import FakePort
 from tests.support.listener_host import ListenerHost
 
+from headrace.base.datagram_batch import I64Array
 from headrace.bench.joining import producer_options
-from headrace.bench.light_producers import LightProducers, Sent
+from headrace.bench.light_producers import LightProducers
 from headrace.bench.stream import FRAMES_PER_SECOND, Stream, StreamShape, make_stream
 from headrace.netio.clock import now_us
 from headrace.srt.packet import (
@@ -20,12 +23,31 @@ from headrace.srt.packet import (
 STREAM = make_stream(StreamShape(frame_packets=2, keyframe_packets=3))
 
 
+class Frame(NamedTuple):
+    rows: list[int]
+    indices: list[int]
+
+
+class Noting:
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def note_sent(self, rows: I64Array, indices: I64Array, sent_us: I64Array) -> None:
+        assert sent_us.shape == rows.shape
+        self.frames.append(Frame(rows.tolist(), indices.tolist()))
+
+    def note_arrivals(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
+        raise AssertionError("a producer gets no data")
+
+
 class Stage:
     """Some producers and the receiver that they have."""
 
     def __init__(self, count: int = 1, stream: Stream = STREAM) -> None:
         self.port, self._host = FakePort(), ListenerHost()
-        self.producers = LightProducers(self.port, producer_options([f"C{n}" for n in range(count)]), stream)
+        self.noting = Noting()
+        options = producer_options([f"C{n}" for n in range(count)])
+        self.producers = LightProducers(self.port, options, stream, self.noting)
         while not self.producers.is_connected:
             self.producers.turn()
             for _, datagram in self.port.take_sent():
@@ -33,12 +55,12 @@ class Stage:
         self.port.take_sent()
         self.seqnos = [parameters.receive_seqno for parameters in self._host.opened]
 
-    def frame(self) -> Sent:
+    def frame(self) -> Frame:
         give_up_us = now_us() + 5_000_000
         while now_us() < give_up_us:
-            sent = self.producers.turn()
-            if sent is not None:
-                return sent
+            self.producers.turn()
+            if self.noting.frames:
+                return self.noting.frames.pop()
         raise AssertionError("no frame was sent")
 
     def control(self, kind: ControlType, number: int = 0, *, info: int = 0, body: bytes = b"") -> list[bytes]:
@@ -57,7 +79,7 @@ def test_frames_leave_on_time_as_one_burst_each() -> None:
     stage = Stage()
     start_us = now_us()
     stage.producers.start()
-    assert [stage.frame().indices.tolist() for _ in range(3)] == [[0, 1, 2], [3, 4], [5, 6]]
+    assert [stage.frame().indices for _ in range(3)] == [[0, 1, 2], [3, 4], [5, 6]]
     assert now_us() - start_us >= 2_000_000 // FRAMES_PER_SECOND
     assert [stage.index(datagram) for _, datagram in stage.port.sent] == list(range(7))
     payloads = [datagram[HEADER_BYTES:] for _, datagram in stage.port.sent]
@@ -71,7 +93,7 @@ def test_the_frames_of_producers_are_spread_over_the_time_of_a_frame() -> None:
     start_us = stage.producers.next_frame_us
     first_us: dict[int, int] = {}
     while len(first_us) < 3:
-        for row in stage.frame().rows.tolist():
+        for row in stage.frame().rows:
             first_us.setdefault(row, now_us() - start_us)
     assert all(first_us[row] >= row * 1_000_000 // FRAMES_PER_SECOND // 3 for row in range(3))
 
@@ -83,7 +105,7 @@ def test_after_a_pause_the_stream_goes_on_where_it_was() -> None:
     stage.producers.pause()
     assert stage.producers.next_frame_us > now_us() + 10**12
     stage.producers.start()
-    assert stage.frame().indices.tolist() == [3, 4]
+    assert stage.frame().indices == [3, 4]
 
 
 def test_the_stream_begins_again_at_its_end() -> None:
@@ -138,3 +160,23 @@ def test_who_is_sent_away_counts() -> None:
     stage.producers.close()
     assert [number for number, _ in stage.port.sent] == [0]
     assert np.array_equal(stage.producers.next_index, [0, 0])
+
+
+def test_a_last_packet_that_is_not_acknowledged_is_sent_again_in_a_pause() -> None:
+    stage = Stage()
+    stage.producers.start()
+    stage.frame()
+    stage.producers.pause()
+    ack = encode_ack_body(Acknowledgement(1, (stage.seqnos[0] + 2) % 2**31, 10, 3, 9))
+    stage.control(ControlType.ACK, info=1, body=ack)
+    give_up_us = now_us() + 5_000_000
+    while not stage.port.sent and now_us() < give_up_us:
+        stage.producers.turn()
+    ((_, again),) = stage.port.take_sent()
+    assert stage.index(again) == 2
+    assert decode_header(again).word1 & RETRANSMITTED_FLAG
+    ack = encode_ack_body(Acknowledgement(2, (stage.seqnos[0] + 3) % 2**31, 10, 3, 9))
+    stage.control(ControlType.ACK, info=2, body=ack)
+    while not stage.port.sent and now_us() < give_up_us:
+        stage.producers.turn()
+    assert decode_header(stage.port.sent[0][1]).control_type == ControlType.KEEPALIVE

@@ -74,7 +74,10 @@ class Noting:
     def __init__(self) -> None:
         self.noted: list[tuple[int, int]] = []
 
-    def note(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
+    def note_sent(self, rows: I64Array, indices: I64Array, sent_us: I64Array) -> None:
+        raise AssertionError("a subscriber sends no data")
+
+    def note_arrivals(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
         assert arrivals_us.shape == rows.shape
         self.noted += zip(rows.tolist(), indices.tolist(), strict=True)
 

@@ -16,8 +16,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load needs 
 class Noting:
     def __init__(self) -> None:
         self.noted: list[tuple[int, int]] = []
+        self.sent: list[int] = []
 
-    def note(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
+    def note_sent(self, rows: I64Array, indices: I64Array, sent_us: I64Array) -> None:
+        assert rows.tolist() == [0] * len(rows)
+        assert (sent_us > 0).all()
+        self.sent += indices.tolist()
+
+    def note_arrivals(self, rows: I64Array, indices: I64Array, arrivals_us: I64Array) -> None:
         assert (arrivals_us > 0).all()
         self.noted += zip(rows.tolist(), indices.tolist(), strict=True)
 
@@ -43,6 +49,7 @@ def test_what_a_relay_sends_on_is_counted_for_each_subscriber() -> None:
             load.turn()
         counts = load.counts()
         assert (counts.due_packets, counts.received_packets, counts.missing_packets) == (6, 4, 2)
+        assert noting.sent == [0, 1, 2]
         assert sorted(noting.noted) == [(0, 1), (1, 0), (1, 1), (1, 2)]
         assert np.frombuffer(datagrams[2][:4], ">u4").tolist() == [2]
         load.close()

@@ -4,19 +4,16 @@ Broker and relays get the same packets, in turns, each alone on one core; produc
 Receivers are without UDP_GRO, so each datagram is taken apart. The relays' receivers acknowledge nothing.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from headrace.bench.c_programs import SENDTO_LOOP, Targets, c_program, relay_command
-from headrace.bench.load import Load, Window, measure_window, notes_about
+from headrace.bench.load import Window, measure_window, notes_about
 from headrace.bench.loopback_port import LoadError
-from headrace.bench.measured_process import MeasuredProcess
-from headrace.bench.plain_load import PlainLoad
 from headrace.bench.results import Baseline, Figure, Goal, Series
-from headrace.bench.scenario import Finding, Plan, Progress, Scenario, ScenarioSkipped
+from headrace.bench.rivals import BROKER, C_LOOP, compiled_loop, measure_in_turns, rivals
+from headrace.bench.scenario import Finding, Plan, Progress, Scenario
 from headrace.bench.srt_load import SrtLoad
 from headrace.bench.stage import Stage, free_port, stage
 from headrace.bench.stream import Stream, StreamShape, make_stream
@@ -32,15 +29,7 @@ MOST_GOAL: Final = 1500
 CORES_GOAL: Final = 0.035
 SHAPE: Final = StreamShape()
 
-_BROKER: Final = "Headrace"
-_C_LOOP: Final = "C, sendto loop"
-_PYTHON_LOOP: Final = "Python, sendto loop"
 _PLOT: Final = "A channel of 2.5 Mbit/s with many subscribers"
-
-
-class _Rival(NamedTuple):
-    process: MeasuredProcess
-    load: Load
 
 
 class Fanout(NamedTuple):
@@ -59,80 +48,49 @@ class Fanout(NamedTuple):
         return tuple(window.cores for window in self.windows[name])
 
 
-@contextmanager
-def rivals(on: Stage, stream: Stream, subscribers: int, c_loop: Path | None) -> Iterator[dict[str, _Rival]]:
-    """Start broker and relays, each with a load of its own."""
-    with ExitStack() as stack:
-        port = free_port()
-        broker = stack.enter_context(on.broker(port))
-        load = stack.enter_context(closing(SrtLoad(port, stream, subscribers=[subscribers])))
-        found = {_BROKER: _Rival(broker, load)}
-        for name, program in (_C_LOOP, c_loop), (_PYTHON_LOOP, None):
-            if name == _C_LOOP and program is None:
-                continue
-            port = free_port()
-            plain = stack.enter_context(closing(PlainLoad(port, stream, subscribers=subscribers)))
-            log = on.folder / f"relay-{port}.log"
-            relay = MeasuredProcess(_relay_command(program, port, plain.targets), log, on.core)
-            found[name] = _Rival(stack.enter_context(relay), plain)
-        yield found
-
-
-def _relay_command(program: Path | None, port: int, targets: Targets) -> list[str]:
-    if program is not None:
-        return relay_command(program, port, targets)
-    own = Path(sys.executable)
-    return [str(own), "-m", "headrace.bench.sendto_relay", *relay_command(own, port, targets)[1:]]
-
-
 def measure_one(on: Stage, stream: Stream, subscribers: int, c_loop: Path | None, plan: Plan) -> Fanout:
     """Measure one number of subscribers, all programs in turns."""
     seconds = QUICK_WINDOW_SECONDS if plan.is_quick else WINDOW_SECONDS
     with rivals(on, stream, subscribers, c_loop) as found:
         windows: dict[str, list[Window]] = {name: [] for name in found}
         for _ in range(plan.runs):
-            for name, rival in found.items():
-                idle = [other.load for other in found.values() if other is not rival]
-                windows[name].append(measure_window(rival.process, rival.load, idle, seconds=seconds))
+            for name in found:
+                windows[name].append(measure_in_turns(found, name, seconds))
     return Fanout(subscribers, windows)
 
 
 def measure_fanout(plan: Plan, progress: Progress) -> Finding:
     """Measure all numbers of subscribers, then look for the most that lose nothing."""
     stream = make_stream(SHAPE)
-    notes: tuple[str, ...] = ()
-    with stage() as on, ExitStack() as stack:
-        try:
-            c_loop = stack.enter_context(c_program(SENDTO_LOOP))
-        except ScenarioSkipped as reason:
-            c_loop, notes = None, (str(reason),)
+    with stage() as on, compiled_loop() as (c_loop, notes):
         found = []
         for subscribers in QUICK_COUNTS if plan.is_quick else COUNTS:
             progress(f"{subscribers} subscribers")
             found.append(measure_one(on, stream, subscribers, c_loop, plan))
-        figures = [figure for one in found for figure in _figures(one)]
+        figures = [figure for one in found for figure in figures_of(one)]
         if not plan.is_quick:
             figures += linearity(found)
             figures.append(_most(on, stream, found, progress))
-    return Finding(tuple(figures), tuple(_series(found)), notes)
+    return Finding(tuple(figures), tuple(series_of(found)), notes)
 
 
-def _figures(fanout: Fanout) -> list[Figure]:
-    own = fanout.windows[_BROKER]
+def figures_of(fanout: Fanout) -> list[Figure]:
+    """Return the rows of one number of subscribers."""
+    own = fanout.windows[BROKER]
     figures = []
     for name in fanout.windows:
-        if name != _BROKER:
+        if name != BROKER:
             baseline = Baseline(name, fanout.cores(name))
             notes = notes_about([*own, *fanout.windows[name]])
             label = f"cores for {fanout.subscribers} subscribers"
-            figures.append(Figure(label, "cores", fanout.cores(_BROKER), baseline, _goal(fanout, name), notes))
+            figures.append(Figure(label, "cores", fanout.cores(BROKER), baseline, _goal(fanout, name), notes))
     label = f"packets lost by {fanout.subscribers} subscribers"
     lost = tuple(float(window.counts.missing_packets) for window in own)
-    return [*figures, Figure(label, "packets", lost, goal=Goal(0), notes=notes_about(own))]
+    return [*figures, Figure(label, "packets", lost, goal=Goal(0), notes=notes_about(own) if any(lost) else ())]
 
 
 def _goal(fanout: Fanout, baseline: str) -> Goal | None:
-    if baseline == _C_LOOP:
+    if baseline == C_LOOP:
         limits = {10: 1.0, 100: 0.65}
         return Goal(limits[fanout.subscribers], of_ratio=True) if fanout.subscribers in limits else None
     return Goal(CORES_GOAL) if fanout.subscribers == 100 else None
@@ -142,7 +100,7 @@ def linearity(found: Sequence[Fanout]) -> list[Figure]:
     """Compare what each packet to each subscriber costs at the most subscribers and at fewer."""
     per_packet_us = {
         one.subscribers: tuple(
-            1e6 * cores / one.subscribers / SHAPE.packets_per_second for cores in one.cores(_BROKER)
+            1e6 * cores / one.subscribers / SHAPE.packets_per_second for cores in one.cores(BROKER)
         )
         for one in found
     }
@@ -154,7 +112,7 @@ def linearity(found: Sequence[Fanout]) -> list[Figure]:
 
 def _most(on: Stage, stream: Stream, found: Sequence[Fanout], progress: Progress) -> Figure:
     """Add subscribers until somebody loses a packet, or there is no headroom."""
-    whole = [one.subscribers for one in found if not any(w.counts.missing_packets for w in one.windows[_BROKER])]
+    whole = [one.subscribers for one in found if not any(w.counts.missing_packets for w in one.windows[BROKER])]
     most, limit = max(whole, default=0), ""
     for subscribers in LADDER if most == COUNTS[-1] else ():
         progress(f"{subscribers} subscribers")
@@ -181,7 +139,8 @@ def _try_many(on: Stage, stream: Stream, subscribers: int) -> str:
     return "; ".join((seen, *notes_about([window])))
 
 
-def _series(found: Sequence[Fanout]) -> Iterator[Series]:
+def series_of(found: Sequence[Fanout]) -> Iterator[Series]:
+    """Yield the line of each program."""
     for name in found[0].windows:
         x = tuple(float(one.subscribers) for one in found)
         y = tuple(sorted(one.cores(name))[len(one.cores(name)) // 2] for one in found)

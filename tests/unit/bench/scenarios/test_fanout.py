@@ -1,16 +1,12 @@
-import sys
-
 import pytest
+from tests.support.bench_windows import window
 
-from headrace.bench.load import LoadCounts, Window
-from headrace.bench.results import Figure
-from headrace.bench.scenario import Plan
-from headrace.bench.scenarios.fanout import COUNTS, SCENARIO, Fanout, linearity, measure_fanout
+from headrace.bench.rivals import BROKER, C_LOOP, PYTHON_LOOP
+from headrace.bench.scenarios.fanout import COUNTS, Fanout, figures_of, linearity, series_of
 
 
 def fanout(subscribers: int, cores: float) -> Fanout:
-    window = Window(cores, 0, 0.1, 0, LoadCounts(0, 0, 0, 0, 0, 0))
-    return Fanout(subscribers, {"Headrace": [window]})
+    return Fanout(subscribers, {BROKER: [window(cores)]})
 
 
 @pytest.mark.parametrize(("cores", "is_met"), [(0.5, True), (0.6, False)])
@@ -19,21 +15,15 @@ def test_cost_is_linear_when_a_packet_costs_the_same_with_many_as_with_few(cores
     assert figure.is_met is is_met
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the load needs Linux")
-def test_broker_and_relays_are_measured_in_the_short_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace.bench.scenarios.fanout.QUICK_COUNTS", (5,))
-    said: list[str] = []
-    finding = measure_fanout(Plan(runs=1, is_quick=True), said.append)
-    assert said == ["5 subscribers"]
-    of_five = [figure for figure in finding.figures if figure.name == "cores for 5 subscribers"]
-    assert {baseline_name(figure) for figure in of_five} >= {"Python, sendto loop"}
-    assert all(0 < figure.values[0] < 2 for figure in of_five)
-    (lost,) = [figure for figure in finding.figures if figure.name == "packets lost by 5 subscribers"]
-    assert lost.values == (0.0,)
-    assert {len(line.x) for line in finding.series} == {1}
-    assert SCENARIO.name == "fanout"
+def test_each_relay_is_beside_the_broker_and_a_lost_packet_is_seen() -> None:
+    found = Fanout(100, {BROKER: [window(0.03, missing=1)], C_LOOP: [window(0.05)], PYTHON_LOOP: [window(0.2)]})
+    beside_c, beside_python, lost = figures_of(found)
+    assert beside_c.ratio is not None
+    assert (beside_c.ratio.median, beside_c.is_met) == (0.6, True)
+    assert beside_python.is_met
+    assert (lost.values, lost.is_met) == ((1,), False)
 
 
-def baseline_name(figure: Figure) -> str:
-    assert figure.baseline is not None
-    return figure.baseline.name
+def test_a_line_is_over_the_numbers_of_subscribers() -> None:
+    (line,) = series_of([fanout(10, 0.1), fanout(100, 0.2)])
+    assert (line.x, line.y) == ((10, 100), (0.1, 0.2))

@@ -1,0 +1,82 @@
+"""A broker and relays that speak no SRT, each with a load of its own, for scenarios that measure them in turns."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from headrace.bench.c_programs import SENDTO_LOOP, Targets, c_program, relay_command
+from headrace.bench.delays import Delays
+from headrace.bench.load import Load, Window, measure_window
+from headrace.bench.measured_process import MeasuredProcess
+from headrace.bench.plain_load import PlainLoad
+from headrace.bench.scenario import ScenarioSkipped
+from headrace.bench.srt_load import SrtLoad
+from headrace.bench.stage import Stage, free_port
+from headrace.bench.stream import Stream
+
+BROKER: Final = "Headrace"
+C_LOOP: Final = "C, sendto loop"
+PYTHON_LOOP: Final = "Python, sendto loop"
+
+
+class Rival(NamedTuple):
+    """One of those that are compared.
+
+    Attributes:
+        process: What is measured.
+        load: Its load.
+        delays: Of its packets; empty where nobody asked for them.
+    """
+
+    process: MeasuredProcess
+    load: Load
+    delays: Delays
+
+
+@contextmanager
+def compiled_loop() -> Iterator[tuple[Path | None, tuple[str, ...]]]:
+    """Give the C loop, or None and a note where there is no compiler."""
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(c_program(SENDTO_LOOP)), ()
+        except ScenarioSkipped as reason:
+            yield None, (str(reason),)
+
+
+@contextmanager
+def rivals(
+    on: Stage, stream: Stream, subscribers: int, c_loop: Path | None, *, with_delays: bool = False
+) -> Iterator[dict[str, Rival]]:
+    """Start broker and relays for one channel, by name; without ``c_loop`` that one is left out."""
+    with ExitStack() as stack:
+        port, delays = free_port(), Delays([0] * subscribers)
+        broker = stack.enter_context(on.broker(port))
+        observer = delays if with_delays else None
+        load = stack.enter_context(closing(SrtLoad(port, stream, subscribers=[subscribers], observer=observer)))
+        found = {BROKER: Rival(broker, load, delays)}
+        programs = {C_LOOP: c_loop, PYTHON_LOOP: Path(sys.executable)}
+        for name, program in programs.items():
+            if program is None:
+                continue
+            port, delays = free_port(), Delays([0] * subscribers)
+            observer = delays if with_delays else None
+            plain = stack.enter_context(
+                closing(PlainLoad(port, stream, subscribers=subscribers, observer=observer))
+            )
+            command = _relay_command(program, port, plain.targets)
+            relay = stack.enter_context(MeasuredProcess(command, on.folder / f"relay-{port}.log", on.core))
+            found[name] = Rival(relay, plain, delays)
+        yield found
+
+
+def _relay_command(program: Path, port: int, targets: Targets) -> list[str]:
+    name, *arguments = relay_command(program, port, targets)
+    return [name, *(["-m", "headrace.bench.sendto_relay"] if program == Path(sys.executable) else []), *arguments]
+
+
+def measure_in_turns(found: Mapping[str, Rival], name: str, seconds: float) -> Window:
+    """Measure one, while the others' connections are kept alive."""
+    idle = [other.load for other_name, other in found.items() if other_name != name]
+    return measure_window(found[name].process, found[name].load, idle, seconds=seconds)

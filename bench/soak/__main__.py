@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from bench.light_subscribers import allow_open_files
 from bench.soak.chart import draw_chart
 from bench.soak.reading import BrokerLog, Reading, Watch
 from bench.soak.report import machine_facts, print_verdict, reading_line, to_json
@@ -17,6 +16,7 @@ from bench.soak.soak_load import SoakLoad
 from bench.soak.verdict import judge
 from bench.srt_peer import SrtPeer
 
+from headrace.bench.limits import allow_open_files
 from headrace.bench.measured_process import BrokerProcess
 from headrace.bench.stage import free_port
 from headrace.netio.clock import now_us

@@ -7,7 +7,6 @@ import select
 from random import Random
 from typing import Final
 
-from bench.light_subscribers import ACK_INTERVAL_US, ACK_PHASES
 from bench.soak.soak_channel import SoakChannel
 from bench.soak.soak_producer import SoakProducer
 from bench.soak.soak_subscriber import SoakSubscriber
@@ -15,6 +14,8 @@ from bench.soak.tally import Tally
 from bench.soak.visit import make_visit
 
 from headrace.base.datagram_batch import DatagramBatch
+from headrace.bench.light_subscribers import ACK_PHASES
+from headrace.bench.round_trips import ACK_INTERVAL_US
 from headrace.netio.clock import now_us
 
 TICK_US: Final = ACK_INTERVAL_US // ACK_PHASES

@@ -3,17 +3,16 @@
 Source: draft-sharabayko-srt, 4.8.1 and 4.8.2, and libsrt 1.5.1 for when reports are repeated.
 """
 
-import socket
 import struct
 from random import Random
 from typing import Final
 
 import numpy as np
-from bench.light_subscribers import ACK_REPEAT_US, KEEPALIVE_US, RECEIVE_BUFFER_BYTES, drive, receive, send
 from bench.lossy_socket import LossySocket
 from bench.soak.gaps import Gaps
 from bench.soak.soak_channel import read_stamp
 from bench.soak.soak_producer import BAD_LINK
+from bench.soak.soak_socket import drive, open_connected, receive, send
 from bench.soak.tally import Tally
 from bench.soak.visit import Leaving, Visit
 from bench.stamped_socket import receive_stamped, stamp_arrivals
@@ -25,7 +24,7 @@ from headrace.netio.capabilities import probe_capabilities
 from headrace.netio.clock import now_us
 from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.caller import Caller, CallerOptions
-from headrace.srt.connection import ConnectionParameters
+from headrace.srt.connection import KEEPALIVE_US, ConnectionParameters
 from headrace.srt.packet import (
     CONTROL_BIT,
     HEADER_BYTES,
@@ -37,6 +36,8 @@ from headrace.srt.packet import (
 )
 
 LATENCY_MS: Final = 500
+ACK_REPEAT_US: Final = 10_000
+"""An ACK that got no ACKACK is repeated at the next tick, as libsrt does where the round trip is short."""
 CONNECT_US: Final = 10_000_000
 """A burst of losses lasts for several packets, and of a handshake there are only four a second."""
 NAK_REPEAT_US: Final = 40_000
@@ -70,7 +71,7 @@ class SoakSubscriber:
     """
 
     def __init__(self, port: int, visit: Visit, tally: Tally, random: Random, batch: DatagramBatch) -> None:
-        self._udp = _open(port, LossySocket(BAD_LINK, random) if visit.is_lossy else None)
+        self._udp = open_connected(port, LossySocket(BAD_LINK, random) if visit.is_lossy else None)
         if visit.is_timed:
             stamp_arrivals(self._udp)
         self.descriptor = self._udp.fileno()
@@ -292,11 +293,3 @@ class SoakSubscriber:
             if self._parameters is not None:
                 self._send(ControlType.SHUTDOWN, now_us())
             self._finish("end of the soak")
-
-
-def _open(port: int, udp: socket.socket | None) -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM) if udp is None else udp
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    opened.connect(("127.0.0.1", port))
-    opened.setblocking(False)
-    return opened

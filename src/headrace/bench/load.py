@@ -19,6 +19,8 @@ from headrace.bench.measured_process import CoreTime, MeasuredProcess, read_core
 from headrace.netio.clock import now_us
 
 LOOK_US: Final = 500
+WARM_UP_SECONDS: Final = 0.5
+"""After a pause, caches and the core's clock are cold."""
 BUSY_SHARE: Final = 0.9
 """Of its core: a load that needs more may send frames late and together."""
 WAITED_SHARE: Final = 0.05
@@ -121,7 +123,7 @@ def measure_window(
     idle: Sequence[Load],
     *,
     seconds: float,
-    warm_up_seconds: float = 0.5,
+    warm_up_seconds: float = WARM_UP_SECONDS,
     settle_seconds: float = 0.3,
 ) -> Window:
     """Let ``load`` flow for a while, then measure; what is idle is kept alive meanwhile.

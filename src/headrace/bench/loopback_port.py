@@ -123,6 +123,7 @@ class LoopbackPort:
     def _configure(self) -> None:
         self.limit_receive_buffer(RECEIVE_BUFFER_BYTES)
         if self._is_stamping:
+            # From a work queue of the kernel's, some milliseconds later; nobody is connected before that.
             self._udp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if self._tells_numbers:
             self._udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)

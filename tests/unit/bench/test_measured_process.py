@@ -25,7 +25,10 @@ def test_a_process_is_on_its_core_and_has_memory_and_files(tmp_path: Path) -> No
     with MeasuredProcess(["sleep", "60"], tmp_path / "log", core) as process:
         assert process.is_running
         assert process.core_time.ran_seconds < 5
-        assert process.rss_bytes > 10_000
+        give_up_at = time.monotonic() + 20
+        while process.rss_bytes < 500_000:  # it has hardly begun
+            assert time.monotonic() < give_up_at
+            time.sleep(0.001)
         assert process.open_files >= 3
     assert not process.is_running
     with pytest.raises(LoadError, match="ended"):

@@ -11,13 +11,15 @@ from typing import Final
 import numpy as np
 
 from headrace.base.datagram_batch import I64Array
-from headrace.bench.load import Window, notes_about
+from headrace.bench.delays import Delays
+from headrace.bench.load import WARM_UP_SECONDS, Window, notes_about
 from headrace.bench.results import Baseline, Figure, Goal, Series
 from headrace.bench.rivals import BROKER, compiled_loop, measure_in_turns, rivals
 from headrace.bench.scenario import Finding, Plan, Progress, Scenario
 from headrace.bench.stage import Stage, stage
 from headrace.bench.stream import Stream, StreamShape, make_stream
 
+SHAPE: Final = StreamShape()
 COUNTS: Final = (10, 100, 1000)
 QUICK_COUNTS: Final = (10,)
 WINDOW_SECONDS: Final = 4.0
@@ -56,13 +58,21 @@ def measure_one(
             for name, rival in found.items():
                 rival.delays.take()
                 latencies[name].windows.append(measure_in_turns(found, name, seconds))
-                latencies[name].delays_us.append(rival.delays.take()[2])
+                latencies[name].delays_us.append(_warm(rival.delays))
     return latencies
+
+
+def _warm(delays: Delays) -> I64Array:
+    """Return the delays of what was sent after the warm-up."""
+    _, indices, delays_us = delays.take()
+    first_index = indices.min(initial=1 << 62) + WARM_UP_SECONDS * SHAPE.packets_per_second
+    warm: I64Array = delays_us[indices >= first_index]
+    return warm
 
 
 def measure_latency(plan: Plan, progress: Progress) -> Finding:
     """Measure all numbers of subscribers."""
-    stream = make_stream(StreamShape())
+    stream = make_stream(SHAPE)
     figures: list[Figure] = []
     series: list[Series] = []
     with stage() as on, compiled_loop() as (c_loop, notes):

@@ -155,7 +155,9 @@ def test_a_takeover_does_not_wait_for_ever_for_the_end_of_the_picture() -> None:
     channel = make_channel()
     first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()
     first.frames(5, START_US)
+    assert channel.succession.takes_run(first.producer)
     second.frames(1, START_US)
+    assert not channel.succession.takes_run(first.producer)
     assert channel.succession.handle_timer(START_US + MAX_PICTURE_US - 1) == []
     assert channel.succession.handle_timer(START_US + MAX_PICTURE_US) != []
     assert channel.producer is second.producer
@@ -333,9 +335,12 @@ def test_a_long_backlog_goes_on_the_air_in_slices_and_nothing_is_lost() -> None:
     assert channel.succession.poll_backlog()
     while channel.ring.next_index < begin + 1 + len(second.sent):
         assert channel.succession.needs_timer
+        assert not channel.succession.takes_run(second.producer)
         at_us += FRAME_US
         assert len(second.frames(1, at_us)) <= SLICE_PACKETS + 2
     assert not channel.succession.needs_timer
+    assert channel.succession.takes_run(second.producer)
+    assert not channel.succession.takes_run(first.producer)
     moved = channel.stream.payloads(range(begin + 1, channel.ring.next_index))
     assert pictures(moved) == pictures(second.sent)
     assert continuity_errors(channel) == 0

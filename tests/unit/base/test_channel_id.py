@@ -48,3 +48,15 @@ def test_a_missing_id_is_said_to_be_missing() -> None:
 def test_one_character_too_many_is_said_to_be_too_many() -> None:
     with pytest.raises(ChannelIdError, match="at most 64 characters, this one has 65"):
         check_channel_id("x" * (MAX_CHANNEL_ID_CHARACTERS + 1))
+
+
+def test_a_stream_key_in_the_place_of_an_id_is_told_and_not_shown() -> None:
+    with pytest.raises(ChannelIdError, match="a stream key stands where a channel id should") as told:
+        check_channel_id("hrk_abcdefghijklmnopqrstuvwxyz234567")
+    assert "abcdef" not in str(told.value)
+
+
+def test_a_stream_key_within_a_wrong_id_is_not_shown() -> None:
+    with pytest.raises(ChannelIdError, match="is not a channel id") as told:
+        check_channel_id("1AAA99:hrk_abcdefghijklmnopqrstuvwxyz234567")
+    assert "abcdef" not in str(told.value)

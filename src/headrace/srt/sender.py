@@ -25,6 +25,8 @@ DROP_MARGIN_US: Final = 20_000
 """Beyond the peer's latency: two of its ACK intervals."""
 MIN_TAIL_PROBE_US: Final = 30_000
 """Three ACK intervals: an ACK that is only slow is not taken for a lost tail."""
+MAX_DROP_REQUESTS_PER_REPORT: Final = 16
+"""One report can name 364 packets; an answer is not to be many times as large as what asked for it."""
 
 
 def message_number(index: int) -> int:
@@ -168,15 +170,17 @@ class Sender:
         self._losses.remove_below(index)
 
     def handle_loss_report(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Take a NAK: what is still kept is sent again, for what is not a drop request goes out."""
+        """Take a NAK: what is still kept is sent again, for what is not a drop request goes out, up to a limit."""
         self.statistics.naks_received_packets += 1
+        requests = 0
         for first, last in ranges:
             first_index = unwrap_seqno(first, self._unsent_index)
             last_index = min(unwrap_seqno(last, self._unsent_index), self._unsent_index - 1)
             if first_index > last_index:
                 continue
             self.statistics.reported_lost_packets += last_index - first_index + 1
-            if first_index < self._ack_index:
+            if first_index < self._ack_index and requests < MAX_DROP_REQUESTS_PER_REPORT:
+                requests += 1
                 self._send_drop_request(first_index, min(last_index, self._ack_index - 1))
             if last_index >= self._ack_index:
                 self._losses.add(max(first_index, self._ack_index), last_index)

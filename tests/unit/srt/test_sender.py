@@ -1,9 +1,17 @@
 """The sending half: what is kept, what is sent again, what is given up."""
 
+import pytest
 from tests.support.srt_datagrams import words
 
 from headrace.srt.packet import Acknowledgement, ControlType
-from headrace.srt.sender import DROP_MARGIN_US, MIN_DROP_US, MIN_TAIL_PROBE_US, Sender, message_number
+from headrace.srt.sender import (
+    DROP_MARGIN_US,
+    MAX_DROP_REQUESTS_PER_REPORT,
+    MIN_DROP_US,
+    MIN_TAIL_PROBE_US,
+    Sender,
+    message_number,
+)
 
 FIRST = 100
 WRAP = 1 << 31
@@ -150,6 +158,16 @@ def test_a_report_of_2_to_the_30_packets_resends_what_is_kept_and_no_more() -> N
     assert rig.poll(0) == [FIRST, FIRST + 1, FIRST + 2]
     rig.sender.handle_loss_report([((FIRST - (1 << 29)) % WRAP, FIRST - 1)])
     assert rig.drop_requests() == [words((FIRST - (1 << 29)) % WRAP, FIRST - 1)]
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 300])
+def test_one_report_is_answered_by_no_more_drop_requests_than_the_limit(beyond: int) -> None:
+    rig = Rig()
+    ranges = [
+        (FIRST - 2 * number, FIRST - 2 * number) for number in range(1, MAX_DROP_REQUESTS_PER_REPORT + beyond + 1)
+    ]
+    rig.sender.handle_loss_report(ranges)
+    assert len(rig.drop_requests()) == MAX_DROP_REQUESTS_PER_REPORT
 
 
 def test_the_flow_window_holds_new_packets_back_until_an_ack_opens_it() -> None:

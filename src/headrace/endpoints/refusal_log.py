@@ -11,6 +11,7 @@ import structlog
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.event_log import EventLog
 from headrace.srt.listener import ConnectionRequest
+from headrace.srt.stream_id import redact_stream_id
 
 WINDOW_US: Final = 10_000_000
 """How long the limit counts."""
@@ -54,7 +55,7 @@ class RefusalLog:
             "connection refused",
             of_stranger=True,
             address=address,
-            stream_id=request.stream_id,
+            stream_id=redact_stream_id(request.stream_id),
             code=code,
             why=why,
         )

@@ -4,7 +4,7 @@ Source: draft-sharabayko-srt, 4.3.1.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -54,7 +54,7 @@ class CallerOptions:
         peer_address: 16 bytes for the handshake's peer address field.
     """
 
-    stream_id: str = ""
+    stream_id: str = field(default="", repr=False)
     receive_latency_ms: int = 120
     peer_latency_ms: int = 0
     mss_bytes: int = DEFAULT_MSS_BYTES

@@ -6,7 +6,7 @@ is to be sent, `Connection.poll_timer` says when `Connection.handle_timer` wants
 Source: draft-sharabayko-srt, 3.2 (control packets), 4.2 (data transmission), 4.9 (keepalive).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from headrace.base.errors import LocalProtocolError, PacketError
@@ -73,7 +73,7 @@ class ConnectionParameters:
     flow_window_packets: int = FLOW_WINDOW_PACKETS
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
     peer_timeout_us: int = DEFAULT_PEER_TIMEOUT_US
-    stream_id: str = ""
+    stream_id: str = field(default="", repr=False)
     peer_version: int = 0
 
 

@@ -4,7 +4,7 @@ Source: draft-sharabayko-srt, 3.2.1 and 4.3.
 """
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 from typing import Final
 
@@ -129,7 +129,7 @@ class Handshake:
     peer_address: bytes = bytes(16)
     capabilities: LiveCapabilities | None = None
     key_material: bytes | None = None
-    stream_id: str | None = None
+    stream_id: str | None = field(default=None, repr=False)
     congestion: str | None = None
     filter: str | None = None
     group: bytes | None = None

@@ -1,16 +1,32 @@
-"""Stream ids: how a caller says which resource it wants, and whether to publish or to receive it.
+"""Stream ids: how a caller says which resource it wants, whether to publish or to receive it, and what lets it.
 
 Source: draft-sharabayko-srt, 3.2.1.3 (bytes on the wire), appendix B (access control syntax).
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS
 from headrace.base.errors import PacketError
+from headrace.base.stream_key import KEY_PREFIX
 
 MAX_STREAM_ID_BYTES: Final = 512
 _ACCESS_CONTROL_PREFIX: Final = "#!::"
+_MODES_OF_PREFIXES: Final[Mapping[str, Literal["request", "publish"]]] = {
+    "publish": "publish",
+    "request": "request",
+    "read": "request",
+}
+_TOKEN_PREFIX: Final = "eyJ"  # noqa: S105 - no password
+"""Base64 of ``{"``, with which the header of every JWT begins."""
+
+_HIDDEN: Final = "***"
+_AFTER_ID: Final = re.compile(r"[^A-Za-z0-9._~-]")
+_NAMED_KEYS: Final = frozenset({"r", "m", "u", "s", "k", "t", "standby", "takeover"})
+_SECRET_KEYS: Final = frozenset({"u", "s", "k", "t"})
+_SHOWN_VALUES: Final = frozenset({"request", "publish", "bidirectional", "0", "1", "true", "false", "yes", "no"})
 
 
 def decode_stream_id_words(body: bytes) -> str:
@@ -47,7 +63,7 @@ def _reverse_words(body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """What a stream id asks for.
+    """What a stream id asks for. It shows nothing that may be a key, a token or a password.
 
     Attributes:
         resource: Resource name (key ``r``), empty where none was given.
@@ -55,32 +71,35 @@ class AccessRequest:
         user: Key ``u``, or None.
         session: Key ``s``, or None.
         extra: All other keys.
+        credential: The stream key or token that came, wherever it stood, or None.
     """
 
-    resource: str
+    resource: str = field(repr=False)
     mode: Literal["request", "publish", "bidirectional"] = "request"
-    user: str | None = None
-    session: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credential: str | None = field(default=None, repr=False)
 
 
 def parse_stream_id(text: str) -> AccessRequest:
     """Return what ``text`` asks for.
 
-    Understood are the access control syntax (``#!::r=NAME,m=publish``), and for programs whose users cannot
-    easily type that, ``publish:NAME``, ``request:NAME`` (or ``read:NAME``) and a plain ``NAME``.
+    Understood are the access control syntax (``#!::r=NAME,m=publish,k=KEY``), and for programs whose users cannot
+    easily type that, ``publish:NAME:KEY``, ``request:NAME:TOKEN`` (or ``read:...``), a plain ``NAME``, a stream
+    key alone, which publishes, and a token alone, which receives.
 
     Raises:
         PacketError: ``stream_id_key_without_value`` or ``stream_id_bad_mode``.
     """
     if text.startswith(_ACCESS_CONTROL_PREFIX):
         return _parse_access_control(text[len(_ACCESS_CONTROL_PREFIX) :])
-    prefix, colon, resource = text.partition(":")
-    if colon and prefix == "publish":
-        return AccessRequest(resource, "publish")
-    if colon and prefix in ("request", "read"):
-        return AccessRequest(resource)
-    return AccessRequest(text)
+    prefix, colon, rest = text.partition(":")
+    mode = _MODES_OF_PREFIXES.get(prefix) if colon else None
+    if mode is not None:
+        resource, _, credential = rest.partition(":")
+        return _without_secret_name(AccessRequest(resource, mode, credential=credential or None))
+    return _without_secret_name(AccessRequest(text, "publish" if _begins_as_key(text) else "request"))
 
 
 def _parse_access_control(text: str) -> AccessRequest:
@@ -88,15 +107,72 @@ def _parse_access_control(text: str) -> AccessRequest:
     for item in filter(None, text.split(",")):
         key, equals, value = item.partition("=")
         if not equals:
-            raise PacketError("stream_id_key_without_value", key)
+            raise PacketError("stream_id_key_without_value")
         keys[key.strip()] = value.strip()
     mode = keys.pop("m", "request")
     resource = keys.pop("r", "")
     user, session = keys.pop("u", None), keys.pop("s", None)
+    credential = keys.pop("k", None) or keys.pop("t", None)
+    # Encoders have a field for a password, which becomes s, or only one for a user.
+    if not credential:
+        credential, session = session or None, None
+    if user is not None and is_secret(user):
+        credential, user = credential or user, None
     match mode:
         case "request" | "publish" | "bidirectional":
-            return AccessRequest(resource, mode, user, session, keys)
-    raise PacketError("stream_id_bad_mode", mode)
+            return _without_secret_name(AccessRequest(resource, mode, user, session, keys, credential))
+    raise PacketError("stream_id_bad_mode")
+
+
+def _without_secret_name(request: AccessRequest) -> AccessRequest:
+    """Return ``request`` with what stands in the place of the name as its credential, if it looks like one."""
+    if not is_secret(request.resource):
+        return request
+    return replace(request, resource="", credential=request.credential or request.resource)
+
+
+def _begins_as_key(text: str) -> bool:
+    return text[: len(KEY_PREFIX)].lower() == KEY_PREFIX
+
+
+def is_secret(text: str) -> bool:
+    """Return whether ``text`` begins as stream keys or tokens do, so that it is nothing to show to anybody."""
+    return _begins_as_key(text) or text.startswith(_TOKEN_PREFIX)
+
+
+def redact_stream_id(text: str) -> str:
+    """Return what can be shown of a stream id from the wire: form, channel and mode, and ``***`` for the rest.
+
+    Only what is known to be harmless is shown: a password stands where its user has put it.
+    """
+    if text.startswith(_ACCESS_CONTROL_PREFIX):
+        items = text[len(_ACCESS_CONTROL_PREFIX) :].split(",")
+        return _ACCESS_CONTROL_PREFIX + ",".join(_redact_item(item) for item in items if item)
+    prefix, colon, rest = text.partition(":")
+    if not colon or prefix not in _MODES_OF_PREFIXES:
+        return _redact_resource(text)
+    resource, colon, _ = rest.partition(":")
+    return f"{prefix}:{_redact_resource(resource)}" + (":***" if colon else "")
+
+
+def _redact_item(item: str) -> str:
+    key, equals, value = (part.strip() for part in item.partition("="))
+    if not equals or key not in _NAMED_KEYS:
+        return _HIDDEN
+    if key == "r":
+        return f"r={_redact_resource(value)}"
+    return f"{key}={value if value in _SHOWN_VALUES and key not in _SECRET_KEYS else _HIDDEN}"
+
+
+def _redact_resource(text: str) -> str:
+    key_at = text.lower().find(KEY_PREFIX)
+    harmless = text if key_at < 0 else text[:key_at]
+    shown = _AFTER_ID.split(harmless, maxsplit=1)[0]
+    if harmless.startswith(_TOKEN_PREFIX) or len(shown) > MAX_CHANNEL_ID_CHARACTERS:
+        return _HIDDEN
+    if shown == text:
+        return shown
+    return shown + (KEY_PREFIX if len(shown) == key_at else "") + _HIDDEN
 
 
 def format_stream_id(request: AccessRequest) -> str:
@@ -111,12 +187,22 @@ def format_stream_id(request: AccessRequest) -> str:
         "u": request.user,
         "s": request.session,
         **request.extra,
+        "k": request.credential,
     }
     given = {key: value for key, value in keys.items() if value}
     for key, value in given.items():
         if "," in value:
-            raise ValueError(f"a comma in a stream id ends a value: take it out of {key}={value}")
+            raise ValueError(
+                f"a comma in a stream id ends a value: take it out of {_redact_item(f'{key}={value}')}"
+            )
     text = _ACCESS_CONTROL_PREFIX + ",".join(f"{key}={value}" for key, value in given.items())
     if len(text.encode()) > MAX_STREAM_ID_BYTES:
-        raise ValueError(f"a stream id has at most {MAX_STREAM_ID_BYTES} bytes, this one has {len(text.encode())}")
+        raise ValueError(_explain_length(text, request.credential or ""))
     return text
+
+
+def _explain_length(text: str, credential: str) -> str:
+    length = f"a stream id has at most {MAX_STREAM_ID_BYTES} bytes, this one has {len(text.encode())}"
+    if len(credential.encode()) < MAX_STREAM_ID_BYTES // 4:
+        return length
+    return f"{length}, of which its key or token takes {len(credential.encode())}: give a token fewer claims"

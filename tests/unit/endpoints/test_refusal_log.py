@@ -1,6 +1,7 @@
 """A caller in a loop does not flood the log."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +36,14 @@ def test_a_refusal_is_logged_with_who_and_what_and_why(lines: list[Any]) -> None
             "why": "the channel has a live producer",
         }
     ]
+
+
+def test_a_refusal_shows_no_key(lines: list[Any]) -> None:
+    request = replace(REQUEST, handshake=replace(HANDSHAKE, stream_id="publish:A:hrk_" + "a" * 32))
+    events = EventLog()
+    RefusalLog(events).note(request, 2401, "unauthorized", START_US)
+    assert lines[0]["stream_id"] == events.newest[0].facts["stream_id"] == "publish:A:***"
+    assert "hrk_" not in repr(request)
 
 
 def test_all_refusals_are_counted_by_code_and_those_of_the_log_are_events(lines: list[Any]) -> None:

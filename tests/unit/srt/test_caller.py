@@ -6,6 +6,7 @@ import pytest
 from tests.support.srt_datagrams import THERE, control, data
 
 from headrace.srt.caller import REPEAT_US, Caller, CallerOptions, ConnectTimeoutError, HandshakeError
+from headrace.srt.connection import ConnectionParameters
 from headrace.srt.handshake import (
     SRT_MAGIC,
     UDT_DATAGRAM,
@@ -250,3 +251,9 @@ def test_caller_and_listener_agree_on_everything() -> None:
     assert ours.receive_latency_us == parameters.send_latency_us == 100_000
     assert ours.send_latency_us == parameters.receive_latency_us == 250_000
     assert ours.stream_id == parameters.stream_id == "cam1"
+
+
+def test_neither_options_nor_parameters_show_a_stream_id_which_may_hold_a_key() -> None:
+    options = CallerOptions(stream_id="hrk_secret")
+    parameters = ConnectionParameters(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, stream_id="hrk_secret")
+    assert "hrk" not in repr(options) + repr(parameters)

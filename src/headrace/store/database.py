@@ -1,0 +1,173 @@
+"""The database under the state: opened, checked, brought to the newest schema; and what goes wrong, in words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from headrace.store.errors import StateError
+from headrace.store.location import StateLocation
+from headrace.store.migrations import SCHEMA_VERSION, migrate, read_version
+from headrace.store.state_file import is_writable, prepare_file
+from headrace.store.tables import STATE
+
+BUSY_SECONDS: Final = 2
+"""Longer than any write of ours; who holds the lock for longer is a program that has stopped."""
+CONNECT_SECONDS: Final = 5
+_WRITES: Final = "headrace_writes"
+
+
+class Database:
+    """An open state. It may be used by one thread at a time, whichever that is.
+
+    Args:
+        location: Where it is; made there if it is missing.
+
+    Raises:
+        StateError: It cannot be used; nothing was changed.
+    """
+
+    def __init__(self, location: StateLocation) -> None:
+        self._location = location
+        self._where = str(location)
+        if location.file is not None:
+            prepare_file(location.file)
+        try:
+            self._engine = _sqlite_engine(location) if location.file else _postgres_engine(location)
+        except (ArgumentError, ModuleNotFoundError, ValueError) as error:
+            raise StateError(_engine_advice(self._where, error)) from None
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        with self.reading() as connection:
+            _check_pages(connection, self._where)
+            version = read_version(connection, self._where)
+        if version < SCHEMA_VERSION:
+            with self._begun(writes=True) as connection:
+                migrate(connection, self._where)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection whose reads all see one moment.
+
+        Raises:
+            StateError: The database cannot be read.
+        """
+        with self._begun(writes=False) as connection:
+            try:
+                yield connection
+            except StateError:
+                raise
+            except ValueError as error:
+                # A row that none of us wrote.
+                raise StateError(_broken(self._where, str(error))) from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection; what is written there counts as one revision, or not at all if the block raises.
+
+        Raises:
+            StateError: The database cannot be written.
+        """
+        with self._begun(writes=True) as connection:
+            # The first statement, so that writers wait for each other here.
+            connection.execute(update(STATE).values(revision=STATE.c.revision + 1))
+            yield connection
+
+    @contextmanager
+    def _begun(self, *, writes: bool) -> Iterator[Connection]:
+        file = self._location.file
+        if writes and file is not None and not is_writable(file):
+            raise StateError(f"{file} and its folder are not to be written by this user: run it as their owner")
+        try:
+            with self._engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
+                yield connection
+        except SQLAlchemyError as error:
+            raise StateError(_explain(self._where, error)) from None
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
+
+
+def read_revision(connection: Connection) -> int:
+    """Return how often the state has been written."""
+    return int(connection.execute(select(STATE.c.revision)).scalar_one())
+
+
+def _sqlite_engine(location: StateLocation) -> Engine:
+    # Each read opens the file anew (0.2 ms): so a file that was put in its place from a backup is seen.
+    engine = create_engine(
+        URL.create("sqlite", database=str(location.file)),
+        poolclass=NullPool,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _: object) -> None:
+        # Else Python's sqlite3 begins transactions when it likes, and none for a CREATE TABLE.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _began(connection: Connection) -> None:
+        # A write that begins as a read may meet another one half way, and cannot wait for it then.
+        is_write = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(location: StateLocation) -> Engine:
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "headrace",
+        "options": f"-c statement_timeout={1000 * CONNECT_SECONDS} -c lock_timeout={1000 * BUSY_SECONDS}",
+    }
+    return create_engine(
+        make_url(location.url), pool_size=1, pool_pre_ping=True, connect_args=options, hide_parameters=True
+    )
+
+
+def _engine_advice(where: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{where} needs {error.name}: install headrace[postgres]"
+    return f"{where} is no URL of a database: write postgresql://USER@HOST/DATABASE"
+
+
+def _check_pages(connection: Connection, where: str) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    if (said := connection.execute(text("PRAGMA quick_check(1)")).scalar()) != "ok":
+        raise StateError(_broken(where, str(said)))
+
+
+def _broken(where: str, reason: str) -> str:
+    return (
+        f"{where} is broken ({reason}): put a backup in its place, or move it away to begin anew; "
+        "nothing was changed"
+    )
+
+
+def _explain(where: str, error: SQLAlchemyError) -> str:
+    """Say in one line what is wrong and what to do."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    # Postgres has values of the row in the lines after the first.
+    reason = next(iter(str(original or error).splitlines()), "")
+    match getattr(original, "sqlite_errorname", "").split("_"):
+        case ["SQLITE", "BUSY" | "LOCKED", *_]:
+            return f"{where} is locked by another program: end that, or try again"
+        case ["SQLITE", "CORRUPT" | "NOTADB", *_]:
+            return _broken(where, reason)
+        case ["SQLITE", "FULL", *_]:
+            return f"cannot write {where}: {reason}: make room on its disk"
+    return f"cannot use {where}: {reason}"

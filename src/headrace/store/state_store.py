@@ -1,0 +1,95 @@
+"""A state: its channels, keys and issuers, and the directory that a broker makes of them.
+
+::
+
+    with StateStore(parse_location("")) as store:
+        store.channels.add(ChannelRule("live"))
+"""
+
+from types import TracebackType
+from typing import Self
+
+from headrace.access.channel_rule import ChannelRule
+from headrace.access.directory import Directory
+from headrace.store.channel_records import ChannelRecords, add_channel, read_rules
+from headrace.store.database import Database, read_revision
+from headrace.store.key_records import KeyRecords, add_key, read_keys
+from headrace.store.location import StateLocation
+from headrace.store.token_key_records import TokenKeyRecords, read_token_keys
+
+
+class StateStore:
+    """An open state. It may be used by one thread at a time, whichever that is.
+
+    Args:
+        location: Where it is; made there if it is missing.
+
+    Attributes:
+        channels: Its channels.
+        keys: Its stream keys.
+        token_keys: What tokens are signed and checked with.
+
+    Raises:
+        StateError: It cannot be used; nothing was changed.
+    """
+
+    def __init__(self, location: StateLocation) -> None:
+        self._database = Database(location)
+        self.channels = ChannelRecords(self._database)
+        self.keys = KeyRecords(self._database)
+        self.token_keys = TokenKeyRecords(self._database)
+
+    def revision(self) -> int:
+        """Return how often it was written: 0 if it is new.
+
+        Raises:
+            StateError: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            return read_revision(connection)
+
+    def directory(self, *, is_open: bool = False) -> Directory:
+        """Return who may do what.
+
+        Args:
+            is_open: Whether anybody may publish.
+
+        Raises:
+            StateError: It cannot be read.
+        """
+        with self._database.reading() as connection:
+            return Directory.of(
+                read_revision(connection),
+                read_rules(connection),
+                read_keys(connection),
+                read_token_keys(connection),
+                is_open=is_open,
+            )
+
+    def begin(self, rule: ChannelRule, key: str, label: str) -> bool:
+        """Add a first channel and its key if nothing was ever written; return whether that was so.
+
+        Raises:
+            StateError: It cannot be read or written.
+        """
+        if self.revision():
+            return False
+        with self._database.writing() as connection:
+            # Another process may have begun it meanwhile: then this write is one too many, and says nothing.
+            is_first = read_revision(connection) == 1
+            if is_first:
+                add_channel(connection, rule)
+                add_key(connection, rule.channel_id, key, label)
+        return is_first
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -48,17 +48,20 @@ class PesPacket:
 
 
 class _Assembly:
-    """One elementary stream: the PES packet that is being put together."""
+    """One elementary stream: the PES packet that is being put together.
 
-    __slots__ = ("collected_bytes", "parts", "random_access", "stream_type", "wanted_bytes")
+    It is one array: a list of payloads would grow with those that are empty or a byte short.
+    """
+
+    __slots__ = ("data", "is_begun", "random_access", "stream_type", "wanted_bytes")
 
     def __init__(self, stream_type: int) -> None:
         self.stream_type = stream_type
         self.clear()
 
     def clear(self) -> None:
-        self.parts: list[bytes] = []
-        self.collected_bytes = 0
+        self.data = bytearray()
+        self.is_begun = False
         self.wanted_bytes = 0
         self.random_access = False
 
@@ -162,12 +165,12 @@ class Demuxer:
         if pid in self._sections:
             self._sections[pid].reset()
         assembly = self._assemblies.get(pid)
-        if assembly is not None and assembly.parts:
+        if assembly is not None and assembly.is_begun:
             self.drops[reason] += 1
             self._clear(assembly)
 
     def _clear(self, assembly: _Assembly) -> None:
-        self._buffered_bytes -= assembly.collected_bytes
+        self._buffered_bytes -= len(assembly.data)
         assembly.clear()
 
     def _handle_section_packet(self, packet: TsPacket, found: list[PesPacket]) -> None:
@@ -222,24 +225,24 @@ class Demuxer:
             self._finish(packet.pid, found)
             if packet.payload[:3] != b"\0\0\x01"[: len(packet.payload)]:
                 raise PacketError("no_pes_start_code")
+            assembly.is_begun = True
             assembly.random_access = packet.random_access
             assembly.wanted_bytes = _announced_bytes(packet.payload)
-        elif not assembly.parts:
+        elif not assembly.is_begun:
             raise PacketError("no_pes_start")
-        assembly.parts.append(packet.payload)
-        assembly.collected_bytes += len(packet.payload)
+        assembly.data += packet.payload
         self._buffered_bytes += len(packet.payload)
-        if assembly.collected_bytes > MAX_PES_BYTES or self._buffered_bytes > MAX_BUFFERED_BYTES:
+        if len(assembly.data) > MAX_PES_BYTES or self._buffered_bytes > MAX_BUFFERED_BYTES:
             self._clear(assembly)
             raise PacketError("pes_too_long")
-        if assembly.wanted_bytes and assembly.collected_bytes >= assembly.wanted_bytes:
+        if assembly.wanted_bytes and len(assembly.data) >= assembly.wanted_bytes:
             self._finish(packet.pid, found)
 
     def _finish(self, pid: int, found: list[PesPacket]) -> None:
         assembly = self._assemblies[pid]
-        if not assembly.parts:
+        if not assembly.is_begun:
             return
-        data, random_access = b"".join(assembly.parts), assembly.random_access
+        data, random_access = bytes(assembly.data), assembly.random_access
         wanted_bytes = _announced_bytes(data)
         self._clear(assembly)
         if len(data) < wanted_bytes:

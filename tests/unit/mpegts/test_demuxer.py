@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from tests.support.transport import packets_of, small_stream, tables
 
@@ -107,6 +109,24 @@ def test_frames_that_never_end_cannot_fill_the_memory() -> None:
         demuxer.feed(burst)
         assert demuxer.buffered_bytes <= MAX_PES_BYTES
     assert demuxer.drops["pes_too_long"] == 1
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 2])
+def test_a_frame_in_tiny_pieces_takes_no_more_memory_than_its_bytes(payload_bytes: int) -> None:
+    demuxer = Demuxer()
+    demuxer.feed(tables(streams=VIDEO))
+    demuxer.feed(split_into_packets(0x100, 15, encode_pes(0xE0, b"", 1, bounded=False))[0])
+    stuffing = b"\0" + b"\xff" * (182 - payload_bytes) + b"ab"[:payload_bytes]
+    packets = [b"\x47\x01\x00" + bytes([0x30 | at % 16, 183 - payload_bytes]) + stuffing for at in range(1, 17)]
+    tracemalloc.start()
+    try:
+        for _ in range(400):
+            demuxer.feed(b"".join(packets))
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert demuxer.buffered_bytes == 14 + 6_400 * payload_bytes
+    assert held_bytes < 2 * 6_400 * payload_bytes + 8_192
 
 
 @pytest.mark.parametrize(("count", "reason"), [(MAX_PROGRAMS, None), (MAX_PROGRAMS + 1, "too_many_programs")])

@@ -4,6 +4,7 @@ SECONDS ?=
 MINUTES ?= 60
 JSON ?=
 SCENARIOS ?=
+TARGETS ?=
 FROM ?=
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --quiet
@@ -13,7 +14,7 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check format bench performance soak samples clean
+.PHONY: help demo test test-long fuzz check format bench performance soak samples clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ test: .venv ## all tests but the long ones, those with real programs too (skippe
 test-long: .venv ## the long tests: streams between real programs, for many seconds each
 	$(RUN) pytest -n 2 --dist loadgroup -m long
 
+fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
+	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
+
 check: .venv ## format, lint, types, floor plan
 	$(RUN) ruff format --check
 	$(RUN) ruff check
@@ -62,4 +66,4 @@ samples: .venv ## make samples/ anew
 	$(RUN) python samples/make_samples.py
 
 clean: ## remove what the other targets made
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .tools .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -16,6 +16,7 @@ from headrace.srt.stream_id import (
     encode_stream_id_words,
     format_stream_id,
     parse_stream_id,
+    redact_stream_id,
 )
 
 _KEY: Final = "hrk_" + "abcdefgh" * 4
@@ -49,6 +50,9 @@ def run(body: bytes) -> int:
     try:
         text = decode_stream_id_words(body)
         assert decode_stream_id_words(encode_stream_id_words(text)) == text
+        shown = redact_stream_id(text)
+        assert _KEY not in shown
+        assert shown.isprintable()
         _look_at(parse_stream_id(text), text)
     except PacketError as error:
         assert error.reason.isidentifier()
@@ -60,6 +64,7 @@ def _look_at(request: AccessRequest, text: str) -> None:
     assert request.mode in {"request", "publish", "bidirectional"}
     assert len(request.extra) <= MAX_STREAM_ID_BYTES // 2
     assert _KEY not in hide_stream_keys(text)
+    assert _KEY not in repr(request)
     try:
         channel_id = check_channel_id(request.resource)
     except ChannelIdError as error:

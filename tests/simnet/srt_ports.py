@@ -5,8 +5,10 @@ from random import Random
 
 from tests.support.outbox import CollectingOutbox
 
+from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.netio.clock import unix_time_us
 from headrace.srt.caller import Caller, CallerOptions
 from headrace.srt.connection import Connection
 from headrace.srt.listener import ListenerOptions
@@ -21,6 +23,8 @@ class BrokerPort:
         gather_us: Datagrams are handed over in batches this long after the first, as the pump does.
         options: What it offers.
         outbox: What it sends through.
+        directory: Who may do what.
+        unix_time_us: Its wall clock.
 
     Attributes:
         endpoint: The broker's side under test.
@@ -34,9 +38,17 @@ class BrokerPort:
         gather_us: int = 0,
         options: ListenerOptions | None = None,
         outbox: CollectingOutbox | None = None,
+        directory: Directory | None = OPEN_DIRECTORY,
+        unix_time_us: Callable[[], int] = unix_time_us,
     ) -> None:
         self.outbox = outbox or CollectingOutbox()
-        self.endpoint = SrtEndpoint(options or ListenerOptions(), self.outbox, Random(seed).randbytes)
+        self.endpoint = SrtEndpoint(
+            options or ListenerOptions(),
+            self.outbox,
+            Random(seed).randbytes,
+            directory=directory,
+            unix_time_us=unix_time_us,
+        )
         self._batch = DatagramBatch(64)
         self._gather_us = gather_us
         self._gathered_at_us: int | None = None

@@ -8,6 +8,7 @@ from tests.simnet.network import SimNetwork
 from tests.simnet.srt_ports import BrokerPort, CallerPort
 from tests.support.outbox import CollectingOutbox
 
+from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.hub.channel import Channel
@@ -16,6 +17,7 @@ from headrace.srt.listener import ListenerOptions
 
 MS = 1000
 SECOND = 1_000_000
+START_UNIX_US = 1_800_000_000_000_000
 BROKER = encode_sockaddr("10.0.0.1", 8890)
 
 
@@ -28,6 +30,7 @@ class World:
         gather_us: As of `BrokerPort`.
         options: What the broker offers.
         outbox: What the broker sends through.
+        directory: Who may do what.
 
     Attributes:
         network: Plays what happens.
@@ -42,9 +45,17 @@ class World:
         gather_us: int = 0,
         options: ListenerOptions | None = None,
         outbox: CollectingOutbox | None = None,
+        directory: Directory | None = OPEN_DIRECTORY,
     ) -> None:
         self.network = SimNetwork(seed, default_link=link or SimLink())
-        self.port = BrokerPort(seed, gather_us=gather_us, options=options, outbox=outbox)
+        self.port = BrokerPort(
+            seed,
+            gather_us=gather_us,
+            options=options,
+            outbox=outbox,
+            directory=directory,
+            unix_time_us=lambda: self.unix_us,
+        )
         self.network.add_endpoint(self.port, BROKER)
         self._random = Random(seed)
         self._addresses = _peer_addresses()
@@ -62,6 +73,16 @@ class World:
     @property
     def now_us(self) -> int:
         return self.network.clock.now_us
+
+    @property
+    def unix_us(self) -> int:
+        """The wall clock's time."""
+        return START_UNIX_US + self.now_us
+
+    def use(self, directory: Directory) -> None:
+        """Have the broker decide by another directory."""
+        self.endpoint.use_directory(directory, self.now_us)
+        self.run(MS)
 
     def channel(self, channel_id: str) -> Channel:
         return self.endpoint.hub.channels[channel_id]

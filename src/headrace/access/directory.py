@@ -6,6 +6,7 @@ A directory never changes. Where something is set anew, a whole new one takes it
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from importlib import import_module
 from typing import Final, Literal, Self, TypeAlias
 
 from headrace.access.channel_rule import ChannelRule
@@ -14,6 +15,9 @@ from headrace.access.stream_keys import DIGEST_BYTES, hash_stream_key
 PREFIX_BYTES: Final = 8
 """So much of a digest finds its entry. From the time that takes nobody can tell how much of a key was right: one
 more right letter gives another digest altogether. The whole digest is compared besides."""
+
+TOKEN_KEY_BYTES: Final = 32
+"""Of Ed25519, and the least that RFC 7518 (3.2) allows for HS256: a shorter one can be guessed from one token."""
 
 Algorithm: TypeAlias = Literal["HS256", "EdDSA"]
 
@@ -55,6 +59,10 @@ class TokenKey:
     algorithm: Algorithm
     key: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if len(self.key) < TOKEN_KEY_BYTES or (self.algorithm == "EdDSA" and len(self.key) > TOKEN_KEY_BYTES):
+            raise ValueError(f"a key for {self.algorithm} has {TOKEN_KEY_BYTES} bytes, not {len(self.key)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -86,15 +94,21 @@ class Directory:
         *,
         is_open: bool = False,
     ) -> Self:
-        """Return the directory of these rules and keys."""
+        """Return the directory of these rules and keys.
+
+        With keys for tokens it loads what checks them, 150 ms: make it where nobody's packets wait.
+        """
         by_prefix: dict[bytes, tuple[KeyEntry, ...]] = {}
         by_id: dict[int, KeyEntry] = {}
         for entry in keys:
             by_id[entry.key_id] = entry
             prefix = entry.digest[:PREFIX_BYTES]
             by_prefix[prefix] = (*by_prefix.get(prefix, ()), entry)
+        token_keys = tuple(token_keys)
+        if token_keys:
+            import_module("headrace.access.tokens")
         channels = {rule.channel_id: rule for rule in rules}
-        return cls(revision, channels, by_prefix, by_id, tuple(token_keys), is_open)
+        return cls(revision, channels, by_prefix, by_id, token_keys, is_open)
 
     def find_key(self, key: str) -> KeyEntry | None:
         """Return what ``key``, which may be any text, opens; None when it is nobody's."""

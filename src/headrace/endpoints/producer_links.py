@@ -188,6 +188,13 @@ class ProducerLinks:
             if self._watch_us is None:
                 self._watch_us = now_us + WATCH_INTERVAL_US
 
+    def end(self, socket_id: int, reason: str, now_us: int) -> None:
+        """End a connection, for ``reason``; one that has ended is passed over."""
+        link = self._links.get(socket_id)
+        if link is not None:
+            link.producer.connection.close(now_us, reason)
+            self._settle(socket_id)
+
     def _close(self, producer: Producer, now_us: int) -> None:
         producer.connection.close(now_us)
         self._settle(producer.connection.parameters.socket_id)

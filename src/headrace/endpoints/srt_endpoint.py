@@ -6,15 +6,17 @@ Source: ``docs/internals/architecture.md``, "how a packet flows".
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from headrace.base.channel_id import check_channel_id
+from headrace.access.ask import Verb
+from headrace.access.directory import OPEN_DIRECTORY, Directory
+from headrace.access.gate import Denial, Grant
 from headrace.base.datagram_batch import DatagramBatch
-from headrace.base.errors import ChannelIdError, PacketError
+from headrace.endpoints.admissions import Admissions
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.packet_runs import PacketRuns
@@ -28,10 +30,11 @@ from headrace.hub.channel import Channel
 from headrace.hub.hub import Admission, Hub
 from headrace.hub.producer import Claim
 from headrace.mpegts.slate_player import Slate
+from headrace.netio.clock import unix_time_us
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.rejection import RejectReason, explain_rejection
-from headrace.srt.stream_id import AccessRequest, parse_stream_id
+from headrace.srt.stream_id import AccessRequest
 
 MIN_SUBSCRIBER_MSS_BYTES: Final = 1360
 """Seven transport stream packets, which is what all encoders send, and 44 bytes of headers."""
@@ -50,6 +53,8 @@ class SrtEndpoint:
         random_bytes: Source of secrets and socket ids.
         backlog: How much a new subscriber may be sent of what there was before it came.
         takeover: Let every producer replace the one before it, as if it had asked for that.
+        directory: Who may do what; None until `use_directory`, before which nobody who calls gets an answer.
+        unix_time_us: Tells the wall clock's time, by which tokens expire.
 
     Attributes:
         hub: The channels.
@@ -66,8 +71,11 @@ class SrtEndpoint:
         backlog: BacklogLimit = DEFAULT_BACKLOG,
         *,
         takeover: bool = False,
+        directory: Directory | None = OPEN_DIRECTORY,
+        unix_time_us: Callable[[], int] = unix_time_us,
     ) -> None:
         self._everybody_takes_over = takeover
+        self._admissions = Admissions(directory, unix_time_us)
         self.table = SubscriberTable()
         self.hub = Hub(self.table, backlog=backlog)
         self.ignored_packets: Counter[str] = Counter()
@@ -98,6 +106,11 @@ class SrtEndpoint:
         """How many subscribers the broker gave up: ``timeout``, ``acknowledges_nothing``, ``beyond_recovery``."""
         return self._subscribers.dropped
 
+    @property
+    def ended_rights(self) -> Counter[str]:
+        """How many were sent away because they may not be here any longer, by the reason."""
+        return self._admissions.ended
+
     def use_lines(self, lines: Lines) -> None:
         """Let ``lines`` give each producer a socket of its own from now on."""
         self._producers.lines = lines
@@ -105,6 +118,26 @@ class SrtEndpoint:
     def use_slate(self, slate: Slate, now_us: int) -> None:
         """Show ``slate`` in channels whose producer has gone."""
         self._slates.use(slate, now_us)
+
+    def use_directory(self, directory: Directory, now_us: int) -> None:
+        """Decide by ``directory`` from now on, and send away who may not be here any longer."""
+        reasons = self._admissions.use(directory, self.hub.channels)
+        for channel_id, reason in reasons.items():
+            group = self.hub.channels[channel_id].subscribers
+            rows = np.concatenate([group.columns.rows, group.behind_rows])
+            socket_ids = self.table.rows["socket_id"][rows].tolist()
+            self._send_away(dict.fromkeys(filter(self._admissions.is_without_grant, socket_ids), reason), now_us)
+        self._send_away(self._admissions.end_held(), now_us)
+        self._finish(now_us)
+
+    def _send_away(self, reasons: Mapping[int, str], now_us: int) -> None:
+        """End connections, our socket ids with the reasons, subscribers' some at a time."""
+        for socket_id, reason in reasons.items():
+            self._admissions.ended[reason] += 1
+            if socket_id & PRODUCER_ID_BIT:
+                self._producers.end(socket_id, reason, now_us)
+            else:
+                self._subscribers.end(socket_id, reason)
 
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
         """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""
@@ -157,28 +190,26 @@ class SrtEndpoint:
             self._queue.put(answer, address)
 
     def _answer_request(self, request: ConnectionRequest, now_us: int) -> bytes | None:
-        try:
-            wanted = parse_stream_id(request.stream_id)
-            channel_id = check_channel_id(wanted.resource)
-        except (PacketError, ChannelIdError) as error:
-            return self._refuse(request, RejectReason.BAD_REQUEST, str(error), now_us)
-        match wanted.mode:
-            case "request":
-                return self._answer_subscriber(request, channel_id, now_us)
-            case "publish":
-                return self._answer_producer(request, channel_id, self._claim(wanted), now_us)
-            case "bidirectional":
-                return self._refuse(request, RejectReason.BAD_MODE, "mode is publish or request", now_us)
+        admitted = self._admissions.ask(request)
+        if admitted is None:
+            return None
+        if isinstance(admitted, Denial):
+            return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
+        wanted, grant = admitted
+        if grant.verb is Verb.REQUEST:
+            return self._answer_subscriber(request, grant, now_us)
+        return self._answer_producer(request, grant, self._claim(wanted), now_us)
 
-    def _answer_subscriber(self, request: ConnectionRequest, channel_id: str, now_us: int) -> bytes:
+    def _answer_subscriber(self, request: ConnectionRequest, grant: Grant, now_us: int) -> bytes:
         if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
             return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
-        channel = None if socket_id is None else self.hub.open_channel(channel_id)
+        channel = None if socket_id is None else self.hub.open_channel(grant.channel_id)
         if socket_id is None or channel is None:
             return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels", now_us)
         least_ms = self._budget_ms(channel)
         answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms)
+        self._admissions.enter(socket_id, grant, now_us)
         self._subscribers.add(parameters, request.address, channel, now_us)
         return answer
 
@@ -194,8 +225,9 @@ class SrtEndpoint:
         return Claim.TAKE_OVER if self._everybody_takes_over or _is_set(wanted, "takeover") else Claim.PRODUCE
 
     def _answer_producer(
-        self, request: ConnectionRequest, channel_id: str, claim: Claim, now_us: int
+        self, request: ConnectionRequest, grant: Grant, claim: Claim, now_us: int
     ) -> bytes | None:
+        channel_id = grant.channel_id
         match self.hub.admit_producer(channel_id, claim, now_us):
             case Admission.WAIT:
                 self._producers.challenge(self.hub.channels[channel_id], now_us)
@@ -214,6 +246,7 @@ class SrtEndpoint:
             self.hub.release(channel)
             return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
+        self._admissions.enter(socket_id, grant, now_us)
         self._producers.add(parameters, request.address, channel, claim, now_us)
         return answer
 
@@ -227,12 +260,13 @@ class SrtEndpoint:
         self._subscribers.forward(self._slates.handle_timer(now_us), now_us)
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
+        self._send_away(self._admissions.handle_timer(now_us), now_us)
         self._finish(now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
         due_us: int | None = None
-        for part in (self._producers, self._subscribers, self._refusals, self._slates):
+        for part in (self._producers, self._subscribers, self._refusals, self._slates, self._admissions):
             part_us = part.poll_timer()
             if part_us is not None and (due_us is None or part_us < due_us):
                 due_us = part_us
@@ -249,6 +283,7 @@ class SrtEndpoint:
         for ended in (self._producers.ended, self._subscribers.ended):
             for socket_id in ended:
                 self._listener.forget(socket_id, now_us)
+                self._admissions.leave(socket_id)
             ended.clear()
 
 

@@ -5,6 +5,7 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -38,6 +39,8 @@ FEW_DATAGRAMS: Final = 128
 """What a channel has for no more than that leaves together with what others have, with one call."""
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
+SWEEPS_TO_END_ALL: Final = 40
+"""Whoever has lost its right is gone after so many sweeps, two seconds, however many they are."""
 
 _log = structlog.get_logger()
 
@@ -81,6 +84,7 @@ class SubscriberLinks:
         self._tails = TailProbes(table, resender)
         self._catch_ups = CatchUps(table)
         self._sweep_us: int | None = None
+        self._to_end: dict[int, str] = {}
         self.ended: list[int] = []
 
     def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
@@ -274,6 +278,7 @@ class SubscriberLinks:
         self._loss_reports.handle_sweep()
         self._departures.handle_sweep()
         self._drop_lost_causes(now_us)
+        self._drop_unwanted(now_us)
         entries = self._table.rows
         self._tails.handle_sweep(now_us)
         used = self._table.used()
@@ -289,6 +294,18 @@ class SubscriberLinks:
             room -= len(dropped)
             self._send_headers(ControlType.SHUTDOWN, dropped, 0, now_us)
             for row in dropped.tolist():
+                self.remove(row, reason, is_dropped=True)
+
+    def end(self, socket_id: int, reason: str) -> None:
+        """End a connection, for ``reason``, with one of the next sweeps; one that has ended is passed over."""
+        self._to_end[socket_id] = reason
+
+    def _drop_unwanted(self, now_us: int) -> None:
+        room = max(MAX_DROPS_PER_SWEEP, len(self._to_end) // SWEEPS_TO_END_ALL)
+        for socket_id in list(islice(self._to_end, room)):
+            reason, row = self._to_end.pop(socket_id), self._table.row_of(socket_id)
+            if row is not None:
+                self._send_headers(ControlType.SHUTDOWN, np.array([row]), 0, now_us)
                 self.remove(row, reason, is_dropped=True)
 
     def poll_timer(self) -> int | None:

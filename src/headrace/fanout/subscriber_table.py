@@ -174,6 +174,12 @@ class SubscriberTable:
         """Return the rows in use; shape ``(count,)``."""
         return np.flatnonzero(self.rows["socket_id"])
 
+    def row_of(self, socket_id: int) -> int | None:
+        """Return the row of a connection with our ``socket_id``, or None when there is none."""
+        row = socket_id & (MAX_SUBSCRIBERS - 1)
+        is_known = row < len(self.rows) and int(self.rows["socket_id"][row]) == socket_id
+        return row if is_known and socket_id != FREE else None
+
     def find(self, socket_ids: U32Array, addresses: U8Array) -> Rows:
         """Return the row of each socket id, -1 where there is none or the address is another's.
 

@@ -83,6 +83,7 @@ class BrokerStatus:
             "ignored_packets": dict(+endpoint.ignored_packets),
             "refused_connections": {str(code): count for code, count in endpoint.refused_connections.items()},
             "dropped_subscribers": dict(endpoint.dropped_subscribers),
+            "ended_rights": dict(endpoint.ended_rights),
         }
 
 

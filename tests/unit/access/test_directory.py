@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from headrace.access.channel_rule import ChannelRule
-from headrace.access.directory import OPEN_DIRECTORY, PREFIX_BYTES, Directory, KeyEntry, TokenKey
+from headrace.access.directory import OPEN_DIRECTORY, PREFIX_BYTES, Algorithm, Directory, KeyEntry, TokenKey
 from headrace.access.stream_keys import hash_stream_key, make_stream_key
 
 KEYS = [make_stream_key(bytes([number]) * 20) for number in range(3)]
@@ -80,6 +80,12 @@ def test_nothing_secret_is_shown() -> None:
 def test_a_digest_has_32_bytes() -> None:
     with pytest.raises(ValueError, match="not 31"):
         KeyEntry(1, "cam1", bytes(31))
+
+
+@pytest.mark.parametrize(("algorithm", "length"), [("HS256", 31), ("EdDSA", 31), ("EdDSA", 33)])
+def test_a_key_for_tokens_that_is_too_short_or_too_long_is_none(algorithm: Algorithm, length: int) -> None:
+    with pytest.raises(ValueError, match=f"has 32 bytes, not {length}"):
+        TokenKey("me", "headrace", "k1", algorithm, bytes(length))
 
 
 def test_a_directory_cannot_be_changed() -> None:

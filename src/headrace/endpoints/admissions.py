@@ -1,0 +1,144 @@
+"""Who is let into an endpoint, and who of those inside has to go: the gate's decisions for connections.
+
+Source: ``docs/decisions/0019-who-may-do-what.md``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from headrace.access.ask import Ask, Verb
+from headrace.access.directory import Directory
+from headrace.access.gate import BAD_REQUEST, Denial, Gate, Grant
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import ChannelIdError, PacketError
+from headrace.netio.clock import unix_time_us
+from headrace.srt.listener import ConnectionRequest
+from headrace.srt.rejection import RejectReason
+from headrace.srt.stream_id import AccessRequest, parse_stream_id
+
+SWEEP_INTERVAL_US: Final = 1_000_000
+"""How often grants that end by themselves are looked at: whoever holds one is let go so much later at most."""
+
+
+class Admitted(NamedTuple):
+    """Somebody may come in.
+
+    Attributes:
+        wanted: What the stream id asked for.
+        grant: What lets it.
+    """
+
+    wanted: AccessRequest
+    grant: Grant
+
+
+class Admissions:
+    """Decides on requests, and remembers what those hold whose right can end.
+
+    A public channel's subscribers hold nothing here: what is set for their channel is looked at when it changes.
+
+    Args:
+        directory: Who may do what; None while that is not known yet.
+        unix_time_us: Tells the wall clock's time.
+
+    Attributes:
+        ended: How many had to go, by reason.
+    """
+
+    __slots__ = ("_gate", "_held", "_sweep_us", "_unix_time_us", "ended")
+
+    def __init__(self, directory: Directory | None, unix_time_us: Callable[[], int] = unix_time_us) -> None:
+        self._gate = None if directory is None else Gate(directory)
+        self._unix_time_us = unix_time_us
+        self._held: dict[int, Grant] = {}
+        self._sweep_us: int | None = None
+        self.ended: Counter[str] = Counter()
+
+    def ask(self, request: ConnectionRequest) -> Admitted | Denial | None:
+        """Return whether a request is granted; None when the caller is to get no answer, and will ask again."""
+        if self._gate is None:
+            return None
+        try:
+            wanted = parse_stream_id(request.stream_id)
+            channel_id = check_channel_id(wanted.resource) if wanted.resource or not wanted.credential else None
+        except PacketError as error:
+            return Denial(BAD_REQUEST, error.reason)
+        except ChannelIdError:
+            # The error has the id as it came, in which anything may stand.
+            return Denial(BAD_REQUEST, _explain_id(request.stream_id))
+        if wanted.mode == "bidirectional":
+            return Denial(int(RejectReason.BAD_MODE), "mode is publish or request")
+        answer = self._gate.ask(Ask(Verb(wanted.mode), channel_id, wanted.credential), self._unix_s())
+        return answer if isinstance(answer, Denial) else Admitted(wanted, answer)
+
+    def _unix_s(self) -> int:
+        return self._unix_time_us() // 1_000_000
+
+    def enter(self, socket_id: int, grant: Grant, now_us: int) -> None:
+        """Remember what a new connection holds, if that can end other than with its channel's rule."""
+        if grant.verb is Verb.PUBLISH or grant.token_key is not None or grant.expires_unix_s is not None:
+            self._held[socket_id] = grant
+        if grant.expires_unix_s is not None and self._sweep_us is None:
+            self._sweep_us = now_us + SWEEP_INTERVAL_US
+
+    def leave(self, socket_id: int) -> None:
+        """Forget what a connection held that has ended."""
+        self._held.pop(socket_id, None)
+
+    def use(self, directory: Directory, channel_ids: Iterable[str]) -> dict[str, str]:
+        """Decide by ``directory`` from now on.
+
+        Returns:
+            Of ``channel_ids`` those whose subscribers have to go, but for those who hold a grant of their own, and
+            why. Who has to go of those who do is what `end_held` returns.
+        """
+        before, self._gate = self._gate, Gate(directory)
+        if before is None:
+            return {}
+        ended: dict[str, str] = {}
+        for channel_id in channel_ids:
+            rule = before.rule(channel_id)
+            if rule is None or rule == self._gate.rule(channel_id):
+                continue
+            reason = self._gate.ended(Grant(Verb.REQUEST, rule), 0)
+            if reason is not None:
+                ended[channel_id] = reason
+        return ended
+
+    def is_without_grant(self, socket_id: int) -> bool:
+        """Return whether a connection goes by what is set for its channel, and has no grant of its own."""
+        return socket_id not in self._held
+
+    def end_held(self) -> dict[int, str]:
+        """Return the connections whose own grants hold no longer, once, and why."""
+        return self._end(self._held)
+
+    def _end(self, held: Mapping[int, Grant]) -> dict[int, str]:
+        if self._gate is None:
+            return {}
+        unix_s, gate = self._unix_s(), self._gate
+        reasons = {socket_id: gate.ended(grant, unix_s) for socket_id, grant in held.items()}
+        ended = {socket_id: reason for socket_id, reason in reasons.items() if reason is not None}
+        for socket_id in ended:
+            del self._held[socket_id]
+        return ended
+
+    def handle_timer(self, now_us: int) -> dict[int, str]:
+        """Return the connections whose tokens have expired, once, and why; nothing while that is not due."""
+        if self._sweep_us is None or now_us < self._sweep_us:
+            return {}
+        unix_s = self._unix_s()
+        expiring = [(one, grant) for one, grant in self._held.items() if grant.expires_unix_s is not None]
+        self._sweep_us = now_us + SWEEP_INTERVAL_US if expiring else None
+        return self._end({one: grant for one, grant in expiring if (grant.expires_unix_s or 0) <= unix_s})
+
+    def poll_timer(self) -> int | None:
+        """Return when `handle_timer` is due, or None."""
+        return self._sweep_us
+
+
+def _explain_id(stream_id: str) -> str:
+    if stream_id.startswith("%23"):
+        return "the stream id is percent-encoded, which nothing here decodes: give it as it is"
+    return "the stream id names no channel id: letters, digits and . _ ~ - only, a letter or digit first"

@@ -1,0 +1,120 @@
+"""Requests become grants, and grants end."""
+
+from dataclasses import replace
+
+import pytest
+from tests.support.access import KEYS, closed_directory, token
+from tests.support.broker_world import SECOND, START_UNIX_US
+from tests.support.srt_datagrams import THERE
+
+from headrace.access.ask import Verb
+from headrace.access.channel_rule import ChannelRule, Visibility
+from headrace.access.directory import OPEN_DIRECTORY
+from headrace.access.gate import Denial, Grant
+from headrace.endpoints.admissions import SWEEP_INTERVAL_US, Admissions, Admitted
+from headrace.srt.handshake import Handshake
+from headrace.srt.listener import ConnectionRequest
+from headrace.srt.stream_id import AccessRequest
+
+HANDSHAKE = Handshake(5, 0, 1, 1, 1500, 8192, 0xFFFF_FFFF, 7)
+
+
+class WallClock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.unix_us = START_UNIX_US
+
+    def __call__(self) -> int:
+        return self.unix_us
+
+
+def request_of(stream_id: str) -> ConnectionRequest:
+    return ConnectionRequest(THERE, 0, replace(HANDSHAKE, stream_id=stream_id))
+
+
+def grant_of(admissions: Admissions, stream_id: str) -> Grant:
+    admitted = admissions.ask(request_of(stream_id))
+    assert isinstance(admitted, Admitted), admitted
+    return admitted.grant
+
+
+def test_a_request_becomes_what_was_wanted_and_what_was_granted() -> None:
+    admissions = Admissions(closed_directory())
+    assert admissions.ask(request_of(f"#!::r=cam1,m=publish,takeover=1,k={KEYS['cam1']}")) == Admitted(
+        AccessRequest("cam1", "publish", extra={"takeover": "1"}, credential=KEYS["cam1"]),
+        Grant(Verb.PUBLISH, ChannelRule("cam1"), key_id=1),
+    )
+
+
+def test_an_open_directory_admits_everybody() -> None:
+    admissions = Admissions(OPEN_DIRECTORY)
+    assert grant_of(admissions, "publish:any").verb is Verb.PUBLISH
+    assert grant_of(admissions, "any").verb is Verb.REQUEST
+
+
+def test_nobody_gets_an_answer_while_nothing_is_known() -> None:
+    admissions = Admissions(None)
+    assert admissions.ask(request_of("cam1")) is None
+    assert admissions.end_held() == {}
+    assert admissions.use(closed_directory(), ["cam1"]) == {}
+    assert admissions.ask(request_of("cam1")) is not None
+
+
+@pytest.mark.parametrize(
+    ("stream_id", "expected"),
+    [
+        ("#!::r", Denial(2400, "stream_id_key_without_value")),
+        ("#!::m=hunter2", Denial(2400, "stream_id_bad_mode")),
+        ("#!::r=a,m=bidirectional", Denial(2405, "mode is publish or request")),
+        (
+            "%23!::r%3Dcam1",
+            Denial(2400, "the stream id is percent-encoded, which nothing here decodes: give it as it is"),
+        ),
+        (
+            "cam1?password=hunter2",
+            Denial(
+                2400,
+                "the stream id names no channel id: letters, digits and . _ ~ - only, a letter or digit first",
+            ),
+        ),
+    ],
+)
+def test_a_stream_id_that_asks_for_nothing_is_denied_without_showing_it(stream_id: str, expected: Denial) -> None:
+    assert Admissions(OPEN_DIRECTORY).ask(request_of(stream_id)) == expected
+
+
+def test_only_what_can_end_is_remembered_and_forgotten_with_its_connection() -> None:
+    admissions = Admissions(closed_directory(), WallClock())
+    for socket_id, stream_id in enumerate((KEYS["cam1"], "cam1", f"request:private:{token()}")):
+        admissions.enter(socket_id, grant_of(admissions, stream_id), 0)
+    assert [admissions.is_without_grant(socket_id) for socket_id in range(3)] == [False, True, False]
+    for socket_id in range(3):
+        admissions.leave(socket_id)
+    assert admissions.is_without_grant(0)
+    assert admissions.handle_timer(SWEEP_INTERVAL_US) == {}
+    assert admissions.poll_timer() is None
+
+
+def test_grants_with_an_end_are_looked_at_once_a_second() -> None:
+    clock = WallClock()
+    admissions = Admissions(closed_directory(), clock)
+    admissions.enter(1, grant_of(admissions, KEYS["cam1"]), 0)
+    assert admissions.poll_timer() is None
+    admissions.enter(2, grant_of(admissions, f"request:private:{token(seconds=3)}"), 5)
+    assert admissions.poll_timer() == SWEEP_INTERVAL_US + 5
+    clock.unix_us += 3 * SECOND
+    assert admissions.handle_timer(SWEEP_INTERVAL_US + 4) == {}
+    assert admissions.handle_timer(SWEEP_INTERVAL_US + 5) == {2: "token_expired"}
+    assert admissions.handle_timer(2 * SWEEP_INTERVAL_US + 5) == {}
+    assert admissions.poll_timer() is None
+
+
+def test_a_new_directory_tells_whose_channels_are_closed_and_whose_keys_are_gone() -> None:
+    admissions = Admissions(closed_directory())
+    for socket_id, name in enumerate(KEYS):
+        admissions.enter(socket_id, grant_of(admissions, KEYS[name]), 0)
+    after = closed_directory(ChannelRule("cam2", Visibility.PRIVATE), keys=("cam2", "private"))
+    assert admissions.use(after, ["cam1", "cam2", "private"]) == {"cam2": "channel_private"}
+    assert admissions.end_held() == {0: "key_revoked"}
+    assert admissions.end_held() == {}

@@ -17,6 +17,7 @@ from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK, seqno_distance
 from headrace.endpoints.loss_reports import LossReports
+from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.resender import Resender
 from headrace.fanout.loss_columns import decode_loss_reports
@@ -146,7 +147,7 @@ class Both:
         self.outbox = CollectingOutbox()
         self.ignored: Counter[str] = Counter()
         channels: dict[int, Channel] = {}
-        resender = Resender(self.table, self.outbox, DatagramQueue(self.outbox))
+        resender = Resender(self.table, Outlet(self.table, self.outbox), DatagramQueue(self.outbox))
         self.bulk = LossReports(self.table, channels, resender, self.ignored)
         self.plain = PlainLossReports()
         self.bulk.budget._shared_packets = self.plain._shared_packets = shared_packets

@@ -29,10 +29,12 @@ class CollectingOutbox:
         self.calls.append("send_burst")
         peers, packets, _ = headers.shape
         assert addresses.shape == (peers, 28)
-        assert slots.shape == lengths.shape == (packets,)
+        assert lengths.shape == (packets,)
+        of_peers = np.broadcast_to(slots, (peers, packets))
         for peer in range(peers):
             for packet in range(packets):
-                self._keep(addresses[peer], headers[peer, packet], store[slots[packet]], int(lengths[packet]))
+                payload = store[of_peers[peer, packet]]
+                self._keep(addresses[peer], headers[peer, packet], payload, int(lengths[packet]))
         return int(peers * packets)
 
     def send_each(

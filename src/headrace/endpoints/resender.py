@@ -7,11 +7,11 @@ import numpy as np
 
 from headrace.base.datagram_batch import I64Array
 from headrace.base.seqno import SEQNO_MASK
-from headrace.fanout.burst import make_resends
+from headrace.endpoints.outlet import Outlet
 from headrace.fanout.headers import control_packets
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
-from headrace.netio.outbox import DatagramQueue, Outbox
+from headrace.netio.outbox import DatagramQueue
 from headrace.srt.packet import ControlType
 
 
@@ -20,26 +20,22 @@ class Resender:
 
     Args:
         table: Where the subscribers are rows.
-        outbox: Where packets leave.
+        outlet: Where packets leave.
         queue: Where answers leave.
     """
 
-    __slots__ = ("_outbox", "_queue", "_table")
+    __slots__ = ("_outlet", "_queue", "_table")
 
-    def __init__(self, table: SubscriberTable, outbox: Outbox, queue: DatagramQueue) -> None:
+    def __init__(self, table: SubscriberTable, outlet: Outlet, queue: DatagramQueue) -> None:
         self._table = table
-        self._outbox = outbox
+        self._outlet = outlet
         self._queue = queue
 
     def send(self, channel: Channel, indices: I64Array, rows: Rows, now_us: int) -> None:
         """Send held packet ``indices[i]`` of the channel again to subscriber ``rows[i]``; shapes ``(n,)``."""
         if not len(rows):
             return
-        columns = self._table.gather(rows)
-        resends = make_resends(channel.ring, indices, columns)
-        self._outbox.send_each(
-            columns.address, resends.headers, channel.ring.store, resends.slots, resends.lengths
-        )
+        self._outlet.send_resends(channel, indices, rows)
         np.add.at(self._table.rows["resent_packets"], rows, 1)
         self._table.rows["sent_us"][rows] = now_us
 

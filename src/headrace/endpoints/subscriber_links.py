@@ -18,6 +18,7 @@ from headrace.endpoints.departures import Departure, DepartureLog
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
+from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.resender import Resender
 from headrace.endpoints.subscriber_moves import SubscriberMoves
@@ -25,7 +26,7 @@ from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts
 from headrace.fanout.headers import control_packets
-from headrace.fanout.joint_burst import Part, make_joint_burst
+from headrace.fanout.joint_burst import Part
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -72,12 +73,12 @@ class SubscriberLinks:
     ) -> None:
         self._hub = hub
         self._table = table
-        self._outbox = outbox
+        self._outlet = Outlet(table, outbox)
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
         self._moves = SubscriberMoves(table, self._channels)
-        resender = Resender(table, outbox, queue)
+        resender = Resender(table, self._outlet, queue)
         self._loss_reports = LossReports(table, self._channels, resender, ignored)
         self._lost_causes = LostCauses(table)
         self._departures = DepartureLog(events)
@@ -156,8 +157,7 @@ class SubscriberLinks:
             ring, indices, columns = parts[0]
             self._send_burst(channels[0], make_burst(ring, indices, columns), now_us)
             return
-        burst = make_joint_burst(parts)
-        accepted = self._outbox.send_runs(burst.runs)
+        burst, accepted = self._outlet.send_joint(parts, channels)
         for channel, part in zip(channels, parts, strict=True):
             wanted = len(part.indices) * len(part.columns.rows)
             if accepted < wanted:
@@ -183,9 +183,7 @@ class SubscriberLinks:
 
     def _send_burst(self, channel: Channel, burst: Burst, now_us: int) -> None:
         rows = burst.columns.rows
-        accepted = self._outbox.send_burst(
-            burst.columns.address, burst.headers, channel.ring.store, burst.slots, burst.lengths
-        )
+        accepted = self._outlet.send_burst(channel, burst)
         if accepted < len(rows) * len(burst.slots):
             channel.subscribers.rotate(accepted // len(burst.slots))
         self._table.rows["sent_packets"][rows] += len(burst.slots)

@@ -5,7 +5,7 @@ Source: ``docs/internals/architecture.md``, "one system call for many".
 
 from typing import NamedTuple
 
-from headrace.base.datagram_batch import I64Array, U8Array
+from headrace.base.datagram_batch import BoolArray, I64Array, U8Array
 from headrace.fanout.headers import burst_headers, message_words, single_headers
 from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_group import SubscriberGroup
@@ -27,6 +27,10 @@ class Burst(NamedTuple):
     headers: U8Array
     slots: I64Array
     lengths: I64Array
+
+    def select(self, keep: BoolArray | slice) -> "Burst":
+        """Return the burst to the subscribers where ``keep``, of shape ``(v,)``, is True, or in the slice."""
+        return Burst(self.columns.select(keep), self.headers[keep], self.slots, self.lengths)
 
 
 def make_bursts(ring: Ring, indices: I64Array, group: SubscriberGroup) -> list[Burst]:

@@ -61,6 +61,8 @@ ROW_DTYPE: Final = np.dtype(
         ("seen_acked_index", np.int64),  # acked_index and sent_packets when they were last looked at
         ("seen_packets", np.int64),
         ("looks_in_vain", np.int64),  # looks in a row at which it had been sent more and acknowledged nothing
+        ("sealing", np.uint8),  # a `headrace.fanout.own_keys.Sealing`
+        ("key_flags", np.int64),  # KK bits of what is sealed with a key of its own
     ]
 )
 
@@ -86,7 +88,7 @@ class SubscriberColumns(NamedTuple):
     earliest_us: I64Array
     start_index: I64Array
 
-    def select(self, keep: NDArray[np.bool_] | Rows) -> "SubscriberColumns":
+    def select(self, keep: BoolArray | Rows | slice) -> "SubscriberColumns":
         """Return the subscribers where ``keep`` is True, or those at the places that it names; shape ``(n,)``."""
         return SubscriberColumns(
             self.rows[keep],

@@ -78,7 +78,7 @@ class BurstTable:
         Args:
             names_address: The first peer's socket address; those of the others follow.
             headers_address: The first peer's first header; the others follow.
-            payload_addresses: Shape ``(P,)``.
+            payload_addresses: Of payloads that all peers get, shape ``(P,)``; or each peer's own, ``(V, P)``.
         """
         if names_address != self._names_address:
             self._names += names_address - self._names_address
@@ -86,7 +86,10 @@ class BurstTable:
         if headers_address != self._headers_address:
             self._headers += headers_address - self._headers_address
             self._headers_address = headers_address
-        self._payloads[:] = payload_addresses
+        if payload_addresses.ndim == 1:
+            self._payloads[:] = payload_addresses
+        else:
+            self._payloads[: len(payload_addresses)] = payload_addresses
 
 
 def _most_peers(messages_a_peer: int, packets: int) -> int:

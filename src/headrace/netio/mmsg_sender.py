@@ -94,13 +94,14 @@ class MmsgSender:
         table = self._burst_table(peers, header_bytes, lengths.tolist())
         names_address, headers_address = addresses.ctypes.data, headers.ctypes.data
         payload_addresses = slots * store.strides[0] + store.ctypes.data
+        is_shared = slots.ndim == 1
         sent_before = self._counters.datagrams_sent
         for first in range(0, peers, table.peers):
             count = min(table.peers, peers - first)
             table.point(
                 names_address + first * SOCKADDR_BYTES,
                 headers_address + first * packets * header_bytes,
-                payload_addresses,
+                payload_addresses if is_shared else payload_addresses[first : first + count],
             )
             messages = table.messages[: count * table.messages_a_peer]
             total = _Total(count * packets, count * table.bytes_a_peer)

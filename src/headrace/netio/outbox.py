@@ -15,7 +15,7 @@ class Outbox(Protocol):
     def send_burst(
         self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
     ) -> int:
-        """Send P payloads to each of V peers; headers of shape ``(V, P, H)``."""
+        """Send P payloads to each of V peers; headers of shape ``(V, P, H)``, slots ``(P,)`` or ``(V, P)``."""
 
     def send_each(
         self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array

@@ -113,13 +113,13 @@ class PortableSender:
         """
         peers, packets, header_bytes = headers.shape
         header_rows = headers.reshape(-1).data
-        payloads = _payloads(store, slots, lengths)
+        common = _payloads(store, slots, lengths) if slots.ndim == 1 else None
 
         def datagrams() -> Iterable[tuple[bytes, Buffers]]:
             start = 0
             for peer in range(peers):
                 address = addresses[peer].tobytes()
-                for payload in payloads:
+                for payload in _payloads(store, slots[peer], lengths) if common is None else common:
                     yield address, [header_rows[start : start + header_bytes], payload]
                     start += header_bytes
 

@@ -227,13 +227,14 @@ class UdpSocket:
     def send_burst(
         self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
     ) -> int:
-        """Send the same P payloads to each of V peers, each datagram with a header of its own.
+        """Send P payloads to each of V peers, the same or each its own, each datagram with a header of its own.
 
         Args:
             addresses: Peers; shape ``(V, 28)``, C-contiguous.
             headers: Shape ``(V, P, H)``, C-contiguous, H bytes each.
             store: Ring of payloads; shape ``(capacity, stride)``, C-contiguous.
-            slots: Row of ``store`` of each packet; shape ``(P,)``, int64, in [0, capacity).
+            slots: Row of ``store`` of each packet, int64, in [0, capacity): shape ``(P,)``, or ``(V, P)`` where
+                each peer has payloads of its own, as long as the others'.
             lengths: Payload bytes of each packet; shape ``(P,)``, int64, in [0, stride].
 
         Returns:
@@ -244,7 +245,7 @@ class UdpSocket:
         """
         peers, packets, _ = headers.shape
         _check_datagrams(addresses, headers, peers)
-        _check_payloads(store, slots, lengths, packets)
+        _check_payloads(store, slots, lengths, (packets,) if slots.ndim == 1 else (peers, packets))
         return self._sender.send_burst(addresses, headers, store, slots, lengths) if peers and packets else 0
 
     def send_each(
@@ -267,7 +268,7 @@ class UdpSocket:
         """
         count, _ = headers.shape
         _check_datagrams(addresses, headers, count)
-        _check_payloads(store, slots, lengths, count)
+        _check_payloads(store, slots, lengths, (count,))
         return self._sender.send_each(addresses, headers, store, slots, lengths) if count else 0
 
     def send_runs(self, runs: DatagramRuns) -> int:
@@ -290,20 +291,21 @@ def _check_datagrams(addresses: U8Array, headers: U8Array, peers: int) -> None:
         raise ValueError(f"addresses and headers have to be uint8, not {addresses.dtype} and {headers.dtype}")
 
 
-def _check_payloads(store: U8Array, slots: I64Array, lengths: I64Array, packets: int) -> None:
+def _check_payloads(store: U8Array, slots: I64Array, lengths: I64Array, shape: tuple[int, ...]) -> None:
     _check_store(store)
+    _check_column("slots", slots, shape)
+    _check_column("lengths", lengths, shape[-1:])
     for name, column, end in ("slots", slots, store.shape[0]), ("lengths", lengths, store.shape[1] + 1):
-        _check_column(name, column, packets)
         # Seen as unsigned a negative number is huge, so one reduction checks both ends.
-        if packets and column.view(np.uint64).max() >= end:
+        if column.size and column.view(np.uint64).max() >= end:
             raise ValueError(f"{name} have to be in [0, {end}), these are {column.min()} to {column.max()}")
 
 
 def _check_runs(runs: DatagramRuns) -> None:
     count = len(runs.headers)
-    _check_column("packets", runs.packets, len(runs.stores))
-    _check_column("slots", runs.slots, count)
-    _check_column("lengths", runs.lengths, count)
+    _check_column("packets", runs.packets, (len(runs.stores),))
+    _check_column("slots", runs.slots, (count,))
+    _check_column("lengths", runs.lengths, (count,))
     for store in runs.stores:
         _check_store(store)
     if runs.packets.min(initial=0) < 0 or runs.packets.sum() != count:
@@ -319,9 +321,9 @@ def _check_store(store: U8Array) -> None:
         raise ValueError("a store has to be a C-contiguous matrix of uint8")
 
 
-def _check_column(name: str, column: I64Array, length: int) -> None:
-    if column.shape != (length,) or column.dtype != np.int64:
-        raise ValueError(f"{name} have to be int64 of shape ({length},), not {column.dtype} {column.shape}")
+def _check_column(name: str, column: I64Array, shape: tuple[int, ...]) -> None:
+    if column.shape != shape or column.dtype != np.int64:
+        raise ValueError(f"{name} have to be int64 of shape {shape}, not {column.dtype} {column.shape}")
 
 
 def _make_receiver(

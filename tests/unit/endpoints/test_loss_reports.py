@@ -12,6 +12,7 @@ from tests.support.successions import FixedSuccession
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.loss_reports import LossReports
+from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.resender import Resender
 from headrace.fanout.resend_budget import ROUND_US
@@ -37,7 +38,7 @@ class Scene:
         self.channel = Channel("A", self.table)
         self.channel.succession = FixedSuccession(self.channel.stream, hopeless_index=0)
         channels: dict[int, Channel] = {}
-        resender = Resender(self.table, self.outbox, DatagramQueue(self.outbox))
+        resender = Resender(self.table, Outlet(self.table, self.outbox), DatagramQueue(self.outbox))
         self.reports = LossReports(self.table, channels, resender, self.ignored)
         for index in range(400):
             self.channel.stream.put(index, payload(index), 0)

@@ -6,6 +6,7 @@ from tests.support.mute import is_marked, seqnos
 from tests.support.outbox import CollectingOutbox
 from tests.support.srt_datagrams import kind_of, words
 
+from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.resender import Resender
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
@@ -22,7 +23,7 @@ class Scene:
     def __init__(self) -> None:
         self.table = SubscriberTable()
         self.outbox = CollectingOutbox()
-        self.resender = Resender(self.table, self.outbox, DatagramQueue(self.outbox))
+        self.resender = Resender(self.table, Outlet(self.table, self.outbox), DatagramQueue(self.outbox))
         self.channel = Channel("A", self.table)
         for index in range(10):
             self.channel.stream.put(index, payload(index), 0)

@@ -5,6 +5,7 @@ from tests.support.fanout_tables import address, payload, subscribe
 from tests.support.outbox import CollectingOutbox
 from tests.support.successions import FixedSuccession
 
+from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.resender import Resender
 from headrace.endpoints.tail_probes import (
     MAX_TAIL_PROBES,
@@ -19,7 +20,7 @@ from headrace.netio.outbox import DatagramQueue
 
 def make_probes(table: SubscriberTable | None = None, outbox: CollectingOutbox | None = None) -> TailProbes:
     table, outbox = table or SubscriberTable(), outbox or CollectingOutbox()
-    return TailProbes(table, Resender(table, outbox, DatagramQueue(outbox)))
+    return TailProbes(table, Resender(table, Outlet(table, outbox), DatagramQueue(outbox)))
 
 
 def silent_channel(forwarded_us: int = 0) -> Channel:

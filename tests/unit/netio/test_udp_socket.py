@@ -92,6 +92,26 @@ def test_a_burst_reaches_every_peer_whole_and_in_order(
     assert sender.counters.bytes_sent == (sum(lengths) + 16 * packets) * len(sinks)
 
 
+@pytest.mark.parametrize("lengths", [[1316] * 8, [1316, 40]])
+def test_each_peer_may_have_payloads_of_its_own_and_the_next_burst_the_same_for_all(
+    sender: UdpSocket, sinks: list[UdpSocket], lengths: list[int]
+) -> None:
+    random, packets = np.random.default_rng(5), len(lengths)
+    store = random.integers(0, 256, (100, 1400), np.uint8)
+    headers = random.integers(0, 256, (len(sinks), packets, 16), np.uint8)
+    own = random.permutation(100)[: len(sinks) * packets].reshape(len(sinks), packets)
+    addresses = rows([sink.local_address for sink in sinks])
+    for slots in (own[0], own, own[1]):
+        assert sender.send_burst(addresses, headers, store, slots, np.array(lengths)) == packets * len(sinks)
+        for peer, sink in enumerate(sinks):
+            of_peer = slots if slots.ndim == 1 else slots[peer]
+            expected = [
+                header.tobytes() + store[slot, :length].tobytes()
+                for header, slot, length in zip(headers[peer], of_peer, lengths, strict=True)
+            ]
+            assert received(sink, packets) == expected
+
+
 def test_a_burst_in_segments_takes_one_system_call(sinks: list[UdpSocket]) -> None:
     with UdpSocket.bind(None, 0, capabilities=GSO) as sender:
         if not probe_capabilities().udp_segment:

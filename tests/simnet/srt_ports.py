@@ -8,6 +8,7 @@ from tests.support.outbox import CollectingOutbox
 from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.netio.clock import unix_time_us
 from headrace.srt.caller import Caller, CallerOptions
 from headrace.srt.connection import Connection
@@ -25,6 +26,7 @@ class BrokerPort:
         outbox: What it sends through.
         directory: Who may do what.
         unix_time_us: Its wall clock.
+        limits: How much of everything it bears.
 
     Attributes:
         endpoint: The broker's side under test.
@@ -40,6 +42,7 @@ class BrokerPort:
         outbox: CollectingOutbox | None = None,
         directory: Directory | None = OPEN_DIRECTORY,
         unix_time_us: Callable[[], int] = unix_time_us,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.outbox = outbox or CollectingOutbox()
         self.endpoint = SrtEndpoint(
@@ -48,6 +51,7 @@ class BrokerPort:
             Random(seed).randbytes,
             directory=directory,
             unix_time_us=unix_time_us,
+            limits=limits,
         )
         self._batch = DatagramBatch(64)
         self._gather_us = gather_us

@@ -12,6 +12,7 @@ from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.hub.channel import Channel
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.srt.caller import CallerOptions
 from headrace.srt.listener import ListenerOptions
 
@@ -31,6 +32,7 @@ class World:
         options: What the broker offers.
         outbox: What the broker sends through.
         directory: Who may do what.
+        limits: How much of everything the broker bears.
 
     Attributes:
         network: Plays what happens.
@@ -46,6 +48,7 @@ class World:
         options: ListenerOptions | None = None,
         outbox: CollectingOutbox | None = None,
         directory: Directory | None = OPEN_DIRECTORY,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.network = SimNetwork(seed, default_link=link or SimLink())
         self.port = BrokerPort(
@@ -54,6 +57,7 @@ class World:
             options=options,
             outbox=outbox,
             directory=directory,
+            limits=limits,
             unix_time_us=lambda: self.unix_us,
         )
         self.network.add_endpoint(self.port, BROKER)

@@ -14,8 +14,12 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.packet_runs import MIN_RUN_PACKETS, PacketRuns
+from headrace.endpoints.stranger_sieve import StrangerSieve
+from headrace.fanout.subscriber_table import Rows
+from headrace.hub.bitrate_limit import BitrateLimit
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
+from headrace.hub.limits import MAX_PRODUCER_BITS_PER_SECOND
 from headrace.hub.packet_run import PacketRun
 from headrace.hub.producer import Claim, Producer
 from headrace.netio.deadlines import Deadlines
@@ -50,6 +54,7 @@ class Lines(Protocol):
 class _Link(NamedTuple):
     producer: Producer
     channel: Channel
+    bitrate: BitrateLimit
 
 
 class ProducerLinks:
@@ -63,6 +68,8 @@ class ProducerLinks:
 
     Attributes:
         lines: Gives each producer a socket of its own; None leaves them to the common one.
+        limit_bits_per_second: What each may send that comes from now on; 0 for no limit.
+        overruns: Producers that were sent away because they sent more.
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
     """
 
@@ -72,6 +79,8 @@ class ProducerLinks:
         self._ignored = ignored
         self._events = events
         self._links: dict[int, _Link] = {}
+        self._sieve = StrangerSieve(ignored)
+        self._strangers = 0
         self._short_of_memory: set[Channel] = set()
         self._deadlines = Deadlines()
         self._rebindings = Rebindings()
@@ -79,6 +88,8 @@ class ProducerLinks:
         self._watch_us: int | None = None
         self.ended: list[int] = []
         self.lines: Lines | None = None
+        self.limit_bits_per_second = MAX_PRODUCER_BITS_PER_SECOND
+        self.overruns = 0
 
     def __len__(self) -> int:
         return len(self._links)
@@ -95,7 +106,8 @@ class ProducerLinks:
         producer = Producer(Connection(parameters), address, claim)
         for replaced in self._hub.add_producer(channel, producer, now_us):
             self._close(replaced, now_us)
-        self._links[parameters.socket_id] = _Link(producer, channel)
+        self._links[parameters.socket_id] = _Link(producer, channel, BitrateLimit(self.limit_bits_per_second))
+        self._sieve.forget()
         if self.lines is not None:
             self.lines.open(address)
         self._settle(parameters.socket_id)
@@ -107,16 +119,29 @@ class ProducerLinks:
         )
         self._follow(channel, now_us)
 
+    def sift(self, packets: PacketColumns, rows: Rows, now_us: int) -> Rows:
+        """Return those of ``rows`` to be handled: all of them, unless many strangers' have come of late."""
+        self._sieve.note_strangers(self._strangers, now_us)
+        self._strangers = 0
+        if not self._sieve.is_wanted(now_us):
+            return rows
+        known = ((socket_id, link.producer.address) for socket_id, link in self._links.items())
+        return self._sieve.sift(packets, rows, known, now_us)
+
+    def _note_stranger(self, reason: str) -> None:
+        self._strangers += 1
+        self._ignored[reason] += 1
+
     def handle_packet(self, packets: PacketColumns, row: int, now_us: int) -> tuple[Channel, list[int]] | None:
         """Take one packet; return the channel and the indices of packets that are new in its ring."""
         header = packets.header(row)
         link = self._links.get(header.dst_socket_id)
         if link is None:
-            self._ignored["unknown_connection"] += 1
+            self._note_stranger("unknown_connection")
             return None
         if link.producer.address != packets.address(row):
             if not self._is_from_new_port(link, header, packets.address(row), now_us):
-                self._ignored["foreign_address"] += 1
+                self._note_stranger("foreign_address")
                 return None
         elif self._rebindings:
             self._rebindings.forget(header.dst_socket_id)
@@ -221,6 +246,7 @@ class ProducerLinks:
 
     def _move(self, link: _Link, address: bytes) -> None:
         old_address, link.producer.address = link.producer.address, address
+        self._sieve.forget()
         self._rebindings.forget(link.producer.connection.parameters.socket_id)
         self._close_line(old_address)
         if self.lines is not None:
@@ -249,9 +275,16 @@ class ProducerLinks:
                 # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
                 link.producer.connection.receiver.release_due(now_us)
                 link.producer.connection.flush(now_us)
+                self._limit_bitrate(link, now_us)
                 if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:
                     self._note_short_of_memory(link.channel)
                 self._settle(socket_id)
+
+    def _limit_bitrate(self, link: _Link, now_us: int) -> None:
+        connection = link.producer.connection
+        if link.bitrate.is_exceeded(connection.receiver.statistics.received_payload_bytes, now_us):
+            self.overruns += 1
+            connection.close(now_us, "bitrate_exceeded")
 
     def _note_short_of_memory(self, channel: Channel) -> None:
         self._short_of_memory.add(channel)
@@ -301,6 +334,7 @@ class ProducerLinks:
         self._deadlines.set(socket_id, _due_us(connection))
         if connection.close_reason is not None:
             del self._links[socket_id]
+            self._sieve.forget()
             self._short_of_memory.discard(link.channel)
             self._hub.remove_producer(link.channel, link.producer)
             self.ended.append(socket_id)

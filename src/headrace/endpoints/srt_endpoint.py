@@ -18,6 +18,7 @@ from headrace.access.gate import Denial, Grant
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.admissions import Admissions
 from headrace.endpoints.event_log import EventLog
+from headrace.endpoints.handshake_gate import HandshakeGate
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.packet_runs import PacketRuns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
@@ -27,7 +28,9 @@ from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
+from headrace.hub.crowd import Crowd
 from headrace.hub.hub import Admission, Hub
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.hub.producer import Claim
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.clock import unix_time_us
@@ -39,6 +42,7 @@ from headrace.srt.stream_id import AccessRequest
 MIN_SUBSCRIBER_MSS_BYTES: Final = 1360
 """Seven transport stream packets, which is what all encoders send, and 44 bytes of headers."""
 _COOKIE_SECRET_BYTES: Final = 32
+_RATE_SECRET_BYTES: Final = 8
 # NumPy takes twice as long with a number of Python's.
 _ONE: Final = np.uint32(1)
 _MOST_SUBSCRIBERS: Final = np.uint32(PRODUCER_ID_BIT - 1)
@@ -55,6 +59,7 @@ class SrtEndpoint:
         takeover: Let every producer replace the one before it, as if it had asked for that.
         directory: Who may do what; None until `use_directory`, before which nobody who calls gets an answer.
         unix_time_us: Tells the wall clock's time, by which tokens expire.
+        limits: How much of everything there may be.
 
     Attributes:
         hub: The channels.
@@ -73,18 +78,26 @@ class SrtEndpoint:
         takeover: bool = False,
         directory: Directory | None = OPEN_DIRECTORY,
         unix_time_us: Callable[[], int] = unix_time_us,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._everybody_takes_over = takeover
         self._admissions = Admissions(directory, unix_time_us)
+        self._limits = limits
         self.table = SubscriberTable()
-        self.hub = Hub(self.table, backlog=backlog)
+        self.hub = Hub(self.table, limits.channels, backlog)
         self.ignored_packets: Counter[str] = Counter()
+        self._limits_reached: Counter[str] = Counter()
         self.events = EventLog()
         self._random_bytes = random_bytes
         self._listener = Listener(options, random_bytes(_COOKIE_SECRET_BYTES))
         self._listener.ignored_packets = self.ignored_packets
+        self._gate = HandshakeGate(
+            self._listener.is_good_cookie, self.ignored_packets, random_bytes(_RATE_SECRET_BYTES)
+        )
+        self._crowd = Crowd(limits.connections, limits.connections_per_host)
         self._queue = DatagramQueue(outbox)
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets, self.events)
+        self._producers.limit_bits_per_second = limits.producer_bits_per_second
         self._refusals = RefusalLog(self.events)
         self._slates = SlateShows(self.hub, self.events)
         self._subscribers = SubscriberLinks(
@@ -95,6 +108,11 @@ class SrtEndpoint:
     def refused_connections(self) -> Counter[int]:
         """How many connections were refused, by the code on the wire."""
         return self._refusals.by_code
+
+    @property
+    def limits_reached(self) -> dict[str, int]:
+        """How often somebody was turned away or sent away, by the limit that was reached."""
+        return {**self._limits_reached, "producer_bitrate": self._producers.overruns}
 
     @property
     def producer_count(self) -> int:
@@ -154,30 +172,22 @@ class SrtEndpoint:
         self._finish(now_us)
 
     def _handle_others(self, packets: PacketColumns, rows: Rows, now_us: int) -> None:
+        if np.count_nonzero(packets.dst_socket_id) < len(packets.lengths):
+            is_handshake = packets.dst_socket_id[rows] == LISTENER_SOCKET_ID
+            for row in self._gate.admit(packets, rows[is_handshake], now_us):
+                self._handle_handshake(packets, row, now_us)
+            rows = rows[~is_handshake]
         fresh: dict[Channel, list[int]] = {}
         touched: set[int] = set()
-        runs = PacketRuns.of(packets, rows)
+        runs = PacketRuns.of(packets, self._producers.sift(packets, rows, now_us))
         for begin, end in pairwise(runs.bounds):
-            socket_id = runs.headers[begin][-1]
-            if socket_id == LISTENER_SOCKET_ID:
-                self._handle_handshakes(runs, begin, end, now_us)
-                continue
-            touched.add(socket_id)
+            touched.add(runs.headers[begin][-1])
             for channel, indices in self._producers.handle_run(runs, begin, end, now_us):
                 fresh.setdefault(channel, []).extend(indices)
         # What overtakes the answer to a handshake is thrown away, and counts as lost.
         self._queue.flush()
         self._subscribers.forward(fresh.items(), now_us)
         self._producers.settle(touched, now_us)
-
-    def _handle_handshakes(self, runs: PacketRuns, begin: int, end: int, now_us: int) -> None:
-        for position in range(begin, end):
-            if runs.lengths[position] < 0:
-                self.ignored_packets["short_header"] += 1
-            elif not runs.packets.is_handshake(runs.rows[position]):
-                self.ignored_packets["no_destination"] += 1
-            else:
-                self._handle_handshake(runs.packets, runs.rows[position], now_us)
 
     def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
         address = packets.address(position)
@@ -190,6 +200,9 @@ class SrtEndpoint:
             self._queue.put(answer, address)
 
     def _answer_request(self, request: ConnectionRequest, now_us: int) -> bytes | None:
+        limit = self._crowd.limit_reached(request.address)
+        if limit is not None:
+            return self._refuse_beyond(limit, request, now_us)
         admitted = self._admissions.ask(request)
         if admitted is None:
             return None
@@ -204,11 +217,16 @@ class SrtEndpoint:
         if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
             return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
-        channel = None if socket_id is None else self.hub.open_channel(grant.channel_id)
-        if socket_id is None or channel is None:
-            return self._refuse(request, RejectReason.OVERLOAD, "too many subscribers or channels", now_us)
+        if socket_id is None:
+            return self._refuse_beyond("subscribers", request, now_us)
+        channel = self.hub.open_channel(grant.channel_id)
+        if channel is None:
+            return self._refuse_beyond("channels", request, now_us)
+        if len(channel.subscribers) >= self._limits.subscribers_per_channel:
+            return self._refuse_beyond("subscribers_of_channel", request, now_us)
         least_ms = self._budget_ms(channel)
         answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms)
+        self._crowd.enter(socket_id, request.address)
         self._admissions.enter(socket_id, grant, now_us)
         self._subscribers.add(parameters, request.address, channel, now_us)
         return answer
@@ -235,20 +253,26 @@ class SrtEndpoint:
             case Admission.CONFLICT:
                 return self._refuse(request, RejectReason.CONFLICT, "the channel has a live producer", now_us)
             case Admission.FULL:
-                return self._refuse(request, RejectReason.OVERLOAD, "too many channels or producers", now_us)
+                limit = "standbys" if channel_id in self.hub.channels else "channels"
+                return self._refuse_beyond(limit, request, now_us)
             case Admission.ADMIT:
                 pass
         socket_id = self._producers.reserve(int.from_bytes(self._random_bytes(4), "big"))
         channel = None if socket_id is None else self.hub.open_channel(channel_id)
         if socket_id is None or channel is None:
-            return self._refuse(request, RejectReason.OVERLOAD, "too many producers", now_us)
+            return self._refuse_beyond("producers", request, now_us)
         if not channel.ring.prepare():
             self.hub.release(channel)
             return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
         self._admissions.enter(socket_id, grant, now_us)
+        self._crowd.enter(socket_id, request.address)
         self._producers.add(parameters, request.address, channel, claim, now_us)
         return answer
+
+    def _refuse_beyond(self, limit: str, request: ConnectionRequest, now_us: int) -> bytes:
+        self._limits_reached[limit] += 1
+        return self._refuse(request, RejectReason.OVERLOAD, f"too many {limit.replace('_', ' ')}", now_us)
 
     def _refuse(self, request: ConnectionRequest, reason: RejectReason, why: str, now_us: int) -> bytes:
         self._refusals.note(request, int(reason), why, now_us)
@@ -284,6 +308,7 @@ class SrtEndpoint:
             for socket_id in ended:
                 self._listener.forget(socket_id, now_us)
                 self._admissions.leave(socket_id)
+                self._crowd.leave(socket_id)
             ended.clear()
 
 

@@ -82,6 +82,7 @@ class BrokerStatus:
             "socket": asdict(self._socket.counters),
             "ignored_packets": dict(+endpoint.ignored_packets),
             "refused_connections": {str(code): count for code, count in endpoint.refused_connections.items()},
+            "limits_reached": {name: count for name, count in endpoint.limits_reached.items() if count},
             "dropped_subscribers": dict(endpoint.dropped_subscribers),
             "ended_rights": dict(endpoint.ended_rights),
         }

@@ -150,6 +150,11 @@ class Listener:
         digest = blake2s(address + minute.to_bytes(8, "big", signed=True), digest_size=4, key=self._secret[:32])
         return int.from_bytes(digest.digest(), "big") or 1
 
+    def is_good_cookie(self, cookie: int, address: bytes, now_us: int) -> bool:
+        """Return whether ``cookie`` was given to a caller at ``address`` in this minute or the one before."""
+        minute = now_us // COOKIE_MINUTE_US
+        return cookie in (self.cookie(address, minute), self.cookie(address, minute - 1))
+
     def _answer_induction(self, handshake: Handshake, address: bytes, now_us: int) -> bytes:
         answer = replace(
             handshake,
@@ -166,8 +171,7 @@ class Listener:
     def _handle_conclusion(
         self, header: Header, handshake: Handshake, address: bytes, now_us: int
     ) -> bytes | ConnectionRequest | None:
-        minute = now_us // COOKIE_MINUTE_US
-        if handshake.cookie not in (self.cookie(address, minute), self.cookie(address, minute - 1)):
+        if not self.is_good_cookie(handshake.cookie, address, now_us):
             self.ignored_packets["bad_cookie"] += 1
             return None
         caller = _caller(address, handshake)

@@ -19,8 +19,9 @@ from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.endpoints.srt_endpoint import MIN_SUBSCRIBER_MSS_BYTES
 from headrace.fanout import subscriber_table
 from headrace.hub.hub import MAX_CHANNELS
+from headrace.hub.limits import Limits
 from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
-from headrace.srt.handshake import HandshakeType, decode_handshake, encode_handshake
+from headrace.srt.handshake import Handshake, HandshakeType, decode_handshake, encode_handshake
 from headrace.srt.packet import ControlType
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
@@ -215,6 +216,102 @@ def test_too_many_subscribers_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
     world.join("A")
 
 
+def turned_away(world: World) -> dict[str, int]:
+    return {name: count for name, count in world.endpoint.limits_reached.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [
+        (Limits(connections=3), "connections"),
+        (Limits(channels=1), "channels"),
+        (Limits(subscribers_per_channel=2), "subscribers_of_channel"),
+    ],
+)
+def test_as_many_as_a_limit_allows_are_let_in_and_the_next_one_is_told_and_counted(
+    limits: Limits, name: str
+) -> None:
+    world = World(limits=limits)
+    peers = [world.join(PUBLISH), world.join("A"), world.join("A")]
+    assert turned_away(world) == {}
+    one_more = "B" if name == "channels" else "A"
+    assert refusal_of(world, one_more) == RejectReason.OVERLOAD
+    assert turned_away(world) == {name: 1}
+    for peer in peers:
+        peer.connection.close(world.now_us)
+    world.run(MS)
+    world.join(one_more)
+
+
+def test_one_host_is_turned_away_at_its_limit_while_others_are_let_in() -> None:
+    world = World(limits=Limits(connections_per_host=2))
+    crowded = [encode_sockaddr("10.7.7.7", port) for port in (1, 2, 3)]
+    first, _ = (world.join("A", address) for address in crowded[:2])
+    caller = world.call("A", crowded[2])
+    world.run(3 * SECOND)
+    assert isinstance(caller.caller.error, ConnectionRejectedError)
+    assert caller.caller.error.code == RejectReason.OVERLOAD
+    assert turned_away(world) == {"connections_of_host": 1}
+    world.join("A")
+    first.connection.close(world.now_us)
+    world.run(MS)
+    world.join("A", crowded[2])
+
+
+def test_a_hundred_thousand_that_call_and_never_come_back_cost_nothing_as_nothing_is_half_open() -> None:
+    world = World(limits=Limits(connections=1))
+    call = control(0, encode_handshake(Handshake(4, 0, 2, 9, 1500, 8192, HandshakeType.INDUCTION, 3)), to=0)
+    batch = DatagramBatch(512)
+    for number in range(100_000 // 512):
+        batch.count = 0
+        while batch.append(call, encode_sockaddr(f"10.{number}.{batch.count >> 8}.{batch.count & 0xFF}", 9)):
+            pass
+        world.endpoint.handle_batch(batch, world.now_us)
+        world.port.poll_datagrams()
+        world.run(100 * MS)
+    assert_nothing_is_left(world)
+    assert len(world.endpoint._crowd) == 0
+    world.join("A")
+
+
+def test_a_producer_over_its_limit_is_sent_away_and_one_at_it_is_not() -> None:
+    world = World(limits=Limits(producer_bits_per_second=8 * 16_000))
+    modest, greedy = world.join("publish:A"), world.join("publish:B")
+    payload = bytes(1_000)
+    for _ in range(400):
+        modest.send(payload, world.now_us)
+        for _ in range(2 * (greedy.connection.close_reason is None)):
+            greedy.send(payload, world.now_us)
+        world.run(SECOND // 16)
+    assert modest.connection.close_reason is None
+    assert greedy.connection.close_reason == "peer_shutdown"
+    assert turned_away(world) == {"producer_bitrate": 1}
+    gone = [event.facts for event in world.endpoint.events.newest if event.what == "producer gone"]
+    assert [(facts["channel"], facts["reason"]) for facts in gone] == [("B", "bitrate_exceeded")]
+
+
+def test_a_flood_is_sifted_without_touching_whom_it_is_not_from() -> None:
+    world = World()
+    producer, subscriber = world.join(PUBLISH), world.join("A")
+    sent = []
+    for round_number in range(20):
+        batch = DatagramBatch(200)
+        producer.connection.send(b"payload %d" % round_number, world.now_us)
+        sent.append(b"payload %d" % round_number)
+        honest = [(datagram, address_of(world, producer)) for datagram, _ in producer.poll_datagrams()]
+        for to in (1 << 30, 0xFFFF_FFFF, broker_id(producer)):
+            for _ in range(50):
+                batch.append(data(1, to=to), STRANGER)
+        for datagram, address in honest:
+            batch.append(datagram, address)
+        world.endpoint.handle_batch(batch, world.now_us)
+        world.run(20 * MS)
+    world.run(SECOND)
+    assert subscriber.payloads == sent
+    assert world.ignored == {"unknown_connection": 20 * 100, "foreign_address": 20 * 50}
+    assert world.endpoint._producers._sieve._until_us > 0
+
+
 def test_a_repeated_conclusion_gets_the_same_connection() -> None:
     world = World()
     subscriber = world.call("A")
@@ -259,14 +356,18 @@ def malformed(world: World, producer: CallerPort, subscriber: CallerPort) -> dic
     to_p, to_s = broker_id(producer), broker_id(subscriber)
     seqno = producer.connection.parameters.send_seqno
     junk_hsreq = struct.pack(">HH", 1, 1) + bytes(4)
-    conclusion = struct.pack(">IHHIIIIII16s", 5, 0, 1, 1, 1500, 8192, 0xFFFF_FFFF, 7, 0, bytes(16))
+    cookie = world.endpoint._listener.cookie(STRANGER, 0)
+    conclusion, uninvited = (
+        struct.pack(">IHHIIIIII16s", 5, 0, 1, 1, 1500, 8192, 0xFFFF_FFFF, 7, made, bytes(16))
+        for made in (cookie, 0)
+    )
     return {
         "short_header": [(b"", STRANGER), (b"x", STRANGER), (bytes(15), a_producer), (bytes(3), a_subscriber)],
         "no_destination": [(bytes(16), STRANGER), (control(9, to=0), STRANGER), (bytes(1400), a_subscriber)],
         "short_handshake": [(control(0, to=0), STRANGER), (control(0, bytes(47), to=0), STRANGER)],
         "short_hsreq": [(control(0, conclusion + junk_hsreq, to=0), STRANGER)],
         "extension_over_the_end": [(control(0, conclusion + b"\0\1\xff\xff", to=0), STRANGER)],
-        "bad_cookie": [(control(0, conclusion, to=0), STRANGER)],
+        "bad_cookie": [(control(0, uninvited, to=0), STRANGER)],
         "unexpected_handshake_type": [(control(0, bytes(48), to=0), STRANGER)],
         "unknown_connection": [
             (data(1, to=0x3FFF_FFFF), STRANGER),

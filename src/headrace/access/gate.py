@@ -13,6 +13,7 @@ from headrace.base.stream_key import KEY_PREFIX
 
 BAD_REQUEST: Final = 2400
 UNAUTHORIZED: Final = 2401
+OVERLOAD: Final = 2402
 FORBIDDEN: Final = 2403
 NOT_FOUND: Final = 2404
 """Codes of SRT's refusals, as `headrace.srt.rejection.RejectReason` has them."""
@@ -30,7 +31,7 @@ class Grant:
         key_id: Of the stream key that let it in, or None.
         token_key: What signed the token that let it in, or None.
         token_id: The token's name for logs, or None.
-        expires_unix_s: When the token ends, or None.
+        expires_unix_s: When it ends by itself, or None.
     """
 
     verb: Verb
@@ -152,7 +153,7 @@ class Gate:
         if _is_sealed_anew(grant.rule, rule):
             return "encryption_changed"
         if grant.expires_unix_s is not None and unix_s >= grant.expires_unix_s:
-            return "token_expired"
+            return "time_over" if grant.token_key is None else "token_expired"
         if grant.token_key is not None:
             return None if grant.token_key in self.directory.token_keys else "token_key_removed"
         if grant.verb is Verb.REQUEST:

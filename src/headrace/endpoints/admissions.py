@@ -5,13 +5,17 @@ Source: ``docs/decisions/0019-who-may-do-what.md``.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from headrace.access.ask import Ask, Verb
 from headrace.access.directory import Directory
 from headrace.access.gate import BAD_REQUEST, Denial, Gate, Grant
+from headrace.access.hook import HookQuestion, question_of
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import ChannelIdError, PacketError
+from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.hook_desk import HookDesk
 from headrace.netio.clock import unix_time_us
 from headrace.srt.listener import ConnectionRequest
 from headrace.srt.rejection import RejectReason
@@ -27,10 +31,12 @@ class Admitted(NamedTuple):
     Attributes:
         wanted: What the stream id asked for.
         grant: What lets it.
+        question: What another service was asked about it, or None.
     """
 
     wanted: AccessRequest
     grant: Grant
+    question: HookQuestion | None = None
 
 
 class Admissions:
@@ -43,19 +49,21 @@ class Admissions:
         unix_time_us: Tells the wall clock's time.
 
     Attributes:
+        desk: Has another service asked; None where there is none.
         ended: How many had to go, by reason.
     """
 
-    __slots__ = ("_gate", "_held", "_sweep_us", "_unix_time_us", "ended")
+    __slots__ = ("_gate", "_held", "_sweep_us", "_unix_time_us", "desk", "ended")
 
     def __init__(self, directory: Directory | None, unix_time_us: Callable[[], int] = unix_time_us) -> None:
         self._gate = None if directory is None else Gate(directory)
         self._unix_time_us = unix_time_us
         self._held: dict[int, Grant] = {}
         self._sweep_us: int | None = None
+        self.desk: HookDesk | None = None
         self.ended: Counter[str] = Counter()
 
-    def ask(self, request: ConnectionRequest) -> Admitted | Denial | None:
+    def ask(self, request: ConnectionRequest, now_us: int) -> Admitted | Denial | None:
         """Return whether a request is granted; None when the caller is to get no answer, and will ask again."""
         if self._gate is None:
             return None
@@ -70,21 +78,43 @@ class Admissions:
         if wanted.mode == "bidirectional":
             return Denial(int(RejectReason.BAD_MODE), "mode is publish or request")
         answer = self._gate.ask(Ask(Verb(wanted.mode), channel_id, wanted.credential), self._unix_s())
-        return answer if isinstance(answer, Denial) else Admitted(wanted, answer)
+        if isinstance(answer, Denial) or self.desk is None:
+            return answer if isinstance(answer, Denial) else Admitted(wanted, answer)
+        return self._ask_service(Admitted(wanted, answer), self.desk, request.address, now_us)
+
+    def _ask_service(
+        self, admitted: Admitted, desk: HookDesk, address: bytes, now_us: int
+    ) -> Admitted | Denial | None:
+        wanted, grant, _ = admitted
+        host = format_sockaddr(address).rpartition(":")[0].strip("[]")
+        question = question_of(grant, host, wanted.user, wanted.credential)
+        verdict = desk.ask(question, now_us)
+        if verdict is None or verdict.denial is not None:
+            return None if verdict is None else verdict.denial
+        if verdict.seconds is not None:
+            ends_unix_s = self._unix_s() + verdict.seconds
+            ends_unix_s = min(ends_unix_s, grant.expires_unix_s or ends_unix_s)
+            grant = replace(grant, expires_unix_s=ends_unix_s)
+        return Admitted(wanted, grant, question)
 
     def _unix_s(self) -> int:
         return self._unix_time_us() // 1_000_000
 
-    def enter(self, socket_id: int, grant: Grant, now_us: int) -> None:
+    def enter(self, socket_id: int, admitted: Admitted, now_us: int) -> None:
         """Remember what a new connection holds, if that can end other than with its channel's rule."""
+        grant = admitted.grant
+        if self.desk is not None and admitted.question is not None:
+            self.desk.enter(socket_id, admitted.question, now_us)
         if grant.verb is Verb.PUBLISH or grant.token_key is not None or grant.expires_unix_s is not None:
             self._held[socket_id] = grant
         if grant.expires_unix_s is not None and self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
 
-    def leave(self, socket_id: int) -> None:
+    def leave(self, socket_id: int, now_us: int) -> None:
         """Forget what a connection held that has ended."""
         self._held.pop(socket_id, None)
+        if self.desk is not None:
+            self.desk.leave(socket_id, now_us)
 
     def use(self, directory: Directory, channel_ids: Iterable[str]) -> dict[str, str]:
         """Decide by ``directory`` from now on.

@@ -14,11 +14,13 @@ import numpy as np
 
 from headrace.access.ask import Verb
 from headrace.access.directory import OPEN_DIRECTORY, Directory
-from headrace.access.gate import Denial, Grant
+from headrace.access.gate import Denial
+from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.base.datagram_batch import DatagramBatch
-from headrace.endpoints.admissions import Admissions
+from headrace.endpoints.admissions import Admissions, Admitted
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.handshake_gate import HandshakeGate
+from headrace.endpoints.hook_desk import Hook, HookDesk
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.packet_runs import PacketRuns
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
@@ -148,6 +150,15 @@ class SrtEndpoint:
         self._send_away(self._admissions.end_held(), now_us)
         self._finish(now_us)
 
+    def use_hook(self, hook: Hook, kept_us: int) -> None:
+        """Have another service asked about everybody who comes; what it said holds for ``kept_us``."""
+        self._admissions.desk = HookDesk(hook, kept_us)
+
+    def handle_verdict(self, question: HookQuestion, verdict: HookVerdict, now_us: int) -> None:
+        """Take what that service has said; whom it is about will ask again."""
+        if self._admissions.desk is not None:
+            self._admissions.desk.handle_verdict(question, verdict, now_us)
+
     def _send_away(self, reasons: Mapping[int, str], now_us: int) -> None:
         """End connections, our socket ids with the reasons, subscribers' some at a time."""
         for socket_id, reason in reasons.items():
@@ -203,23 +214,22 @@ class SrtEndpoint:
         limit = self._crowd.limit_reached(request.address)
         if limit is not None:
             return self._refuse_beyond(limit, request, now_us)
-        admitted = self._admissions.ask(request)
+        admitted = self._admissions.ask(request, now_us)
         if admitted is None:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
-        wanted, grant = admitted
-        if grant.verb is Verb.REQUEST:
-            return self._answer_subscriber(request, grant, now_us)
-        return self._answer_producer(request, grant, self._claim(wanted), now_us)
+        if admitted.grant.verb is Verb.REQUEST:
+            return self._answer_subscriber(request, admitted, now_us)
+        return self._answer_producer(request, admitted, now_us)
 
-    def _answer_subscriber(self, request: ConnectionRequest, grant: Grant, now_us: int) -> bytes:
+    def _answer_subscriber(self, request: ConnectionRequest, admitted: Admitted, now_us: int) -> bytes:
         if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
             return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
         if socket_id is None:
             return self._refuse_beyond("subscribers", request, now_us)
-        channel = self.hub.open_channel(grant.channel_id)
+        channel = self.hub.open_channel(admitted.grant.channel_id)
         if channel is None:
             return self._refuse_beyond("channels", request, now_us)
         if len(channel.subscribers) >= self._limits.subscribers_per_channel:
@@ -227,7 +237,7 @@ class SrtEndpoint:
         least_ms = self._budget_ms(channel)
         answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms)
         self._crowd.enter(socket_id, request.address)
-        self._admissions.enter(socket_id, grant, now_us)
+        self._admissions.enter(socket_id, admitted, now_us)
         self._subscribers.add(parameters, request.address, channel, now_us)
         return answer
 
@@ -242,10 +252,8 @@ class SrtEndpoint:
             return Claim.STAND_BY
         return Claim.TAKE_OVER if self._everybody_takes_over or _is_set(wanted, "takeover") else Claim.PRODUCE
 
-    def _answer_producer(
-        self, request: ConnectionRequest, grant: Grant, claim: Claim, now_us: int
-    ) -> bytes | None:
-        channel_id = grant.channel_id
+    def _answer_producer(self, request: ConnectionRequest, admitted: Admitted, now_us: int) -> bytes | None:
+        channel_id, claim = admitted.grant.channel_id, self._claim(admitted.wanted)
         match self.hub.admit_producer(channel_id, claim, now_us):
             case Admission.WAIT:
                 self._producers.challenge(self.hub.channels[channel_id], now_us)
@@ -265,7 +273,7 @@ class SrtEndpoint:
             self.hub.release(channel)
             return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
         answer, parameters = self._listener.accept(request, socket_id, now_us)
-        self._admissions.enter(socket_id, grant, now_us)
+        self._admissions.enter(socket_id, admitted, now_us)
         self._crowd.enter(socket_id, request.address)
         self._producers.add(parameters, request.address, channel, claim, now_us)
         return answer
@@ -307,7 +315,7 @@ class SrtEndpoint:
         for ended in (self._producers.ended, self._subscribers.ended):
             for socket_id in ended:
                 self._listener.forget(socket_id, now_us)
-                self._admissions.leave(socket_id)
+                self._admissions.leave(socket_id, now_us)
                 self._crowd.leave(socket_id)
             ended.clear()
 

@@ -13,6 +13,7 @@ from typing import Final, Self
 
 import structlog
 
+from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
@@ -24,6 +25,7 @@ from headrace.netio.media_loop import MediaLoop
 from headrace.netio.peer_lines import PeerLines
 from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
+from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.srt.listener import ListenerOptions
 
@@ -55,6 +57,7 @@ class BrokerConfig:
         control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
         pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
         capabilities: Fast paths to use; None probes the machine.
+        hook: Which other service is asked about everybody who comes; None for none.
     """
 
     host: str | None = None
@@ -67,6 +70,7 @@ class BrokerConfig:
     control: str = CONTROL_OFF
     pacing_megabits: float = 0
     capabilities: Capabilities | None = None
+    hook: HookConfig | None = None
 
 
 class Broker:
@@ -82,6 +86,7 @@ class Broker:
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._slate_task: asyncio.Task[None] | None = None
+        self._hook: AdmissionHook | None = None
 
     async def __aenter__(self) -> Self:
         capabilities = self._config.capabilities or probe_capabilities()
@@ -104,6 +109,7 @@ class Broker:
         )
         self._lines = PeerLines(self._socket, self._loop)
         self._endpoint.use_lines(self._lines)
+        await self._start_hook()
         self._loop.start()
         _log.info(
             "listening",
@@ -121,6 +127,18 @@ class Broker:
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
         return self
+
+    async def _start_hook(self) -> None:
+        """Have another service asked from the first caller on, if one is set."""
+        config = self._config.hook
+        if config is None:
+            return
+        self._hook = AdmissionHook(config, self._handle_verdict)
+        await self._hook.start()
+        self._endpoint.use_hook(self._hook, round(1e6 * config.cache_seconds))
+
+    async def _handle_verdict(self, question: HookQuestion, verdict: HookVerdict) -> None:
+        await self._loop.call(lambda: self._endpoint.handle_verdict(question, verdict, now_us()))
 
     def _warn_of_small_buffers(self) -> None:
         udp = self._socket
@@ -158,6 +176,8 @@ class Broker:
         await self._control.stop()
         self._loop.stop()
         self._endpoint.close(now_us())
+        if self._hook is not None:
+            await self._hook.stop()
         self._lines.close_all()
         self._socket.close()
         _log.info("stopped", ignored_packets=dict(+self._endpoint.ignored_packets))

@@ -33,15 +33,15 @@ def request_of(stream_id: str) -> ConnectionRequest:
     return ConnectionRequest(THERE, 0, replace(HANDSHAKE, stream_id=stream_id))
 
 
-def grant_of(admissions: Admissions, stream_id: str) -> Grant:
-    admitted = admissions.ask(request_of(stream_id))
+def admitted_of(admissions: Admissions, stream_id: str) -> Admitted:
+    admitted = admissions.ask(request_of(stream_id), 0)
     assert isinstance(admitted, Admitted), admitted
-    return admitted.grant
+    return admitted
 
 
 def test_a_request_becomes_what_was_wanted_and_what_was_granted() -> None:
     admissions = Admissions(closed_directory())
-    assert admissions.ask(request_of(f"#!::r=cam1,m=publish,takeover=1,k={KEYS['cam1']}")) == Admitted(
+    assert admissions.ask(request_of(f"#!::r=cam1,m=publish,takeover=1,k={KEYS['cam1']}"), 0) == Admitted(
         AccessRequest("cam1", "publish", extra={"takeover": "1"}, credential=KEYS["cam1"]),
         Grant(Verb.PUBLISH, ChannelRule("cam1"), key_id=1),
     )
@@ -49,16 +49,16 @@ def test_a_request_becomes_what_was_wanted_and_what_was_granted() -> None:
 
 def test_an_open_directory_admits_everybody() -> None:
     admissions = Admissions(OPEN_DIRECTORY)
-    assert grant_of(admissions, "publish:any").verb is Verb.PUBLISH
-    assert grant_of(admissions, "any").verb is Verb.REQUEST
+    assert admitted_of(admissions, "publish:any").grant.verb is Verb.PUBLISH
+    assert admitted_of(admissions, "any").grant.verb is Verb.REQUEST
 
 
 def test_nobody_gets_an_answer_while_nothing_is_known() -> None:
     admissions = Admissions(None)
-    assert admissions.ask(request_of("cam1")) is None
+    assert admissions.ask(request_of("cam1"), 0) is None
     assert admissions.end_held() == {}
     assert admissions.use(closed_directory(), ["cam1"]) == {}
-    assert admissions.ask(request_of("cam1")) is not None
+    assert admissions.ask(request_of("cam1"), 0) is not None
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,16 @@ def test_nobody_gets_an_answer_while_nothing_is_known() -> None:
     ],
 )
 def test_a_stream_id_that_asks_for_nothing_is_denied_without_showing_it(stream_id: str, expected: Denial) -> None:
-    assert Admissions(OPEN_DIRECTORY).ask(request_of(stream_id)) == expected
+    assert Admissions(OPEN_DIRECTORY).ask(request_of(stream_id), 0) == expected
 
 
 def test_only_what_can_end_is_remembered_and_forgotten_with_its_connection() -> None:
     admissions = Admissions(closed_directory(), WallClock())
     for socket_id, stream_id in enumerate((KEYS["cam1"], "cam1", f"request:private:{token()}")):
-        admissions.enter(socket_id, grant_of(admissions, stream_id), 0)
+        admissions.enter(socket_id, admitted_of(admissions, stream_id), 0)
     assert [admissions.is_without_grant(socket_id) for socket_id in range(3)] == [False, True, False]
     for socket_id in range(3):
-        admissions.leave(socket_id)
+        admissions.leave(socket_id, 0)
     assert admissions.is_without_grant(0)
     assert admissions.handle_timer(SWEEP_INTERVAL_US) == {}
     assert admissions.poll_timer() is None
@@ -99,9 +99,9 @@ def test_only_what_can_end_is_remembered_and_forgotten_with_its_connection() -> 
 def test_grants_with_an_end_are_looked_at_once_a_second() -> None:
     clock = WallClock()
     admissions = Admissions(closed_directory(), clock)
-    admissions.enter(1, grant_of(admissions, KEYS["cam1"]), 0)
+    admissions.enter(1, admitted_of(admissions, KEYS["cam1"]), 0)
     assert admissions.poll_timer() is None
-    admissions.enter(2, grant_of(admissions, f"request:private:{token(seconds=3)}"), 5)
+    admissions.enter(2, admitted_of(admissions, f"request:private:{token(seconds=3)}"), 5)
     assert admissions.poll_timer() == SWEEP_INTERVAL_US + 5
     clock.unix_us += 3 * SECOND
     assert admissions.handle_timer(SWEEP_INTERVAL_US + 4) == {}
@@ -113,7 +113,7 @@ def test_grants_with_an_end_are_looked_at_once_a_second() -> None:
 def test_a_new_directory_tells_whose_channels_are_closed_and_whose_keys_are_gone() -> None:
     admissions = Admissions(closed_directory())
     for socket_id, name in enumerate(KEYS):
-        admissions.enter(socket_id, grant_of(admissions, KEYS[name]), 0)
+        admissions.enter(socket_id, admitted_of(admissions, KEYS[name]), 0)
     after = closed_directory(ChannelRule("cam2", Visibility.PRIVATE), keys=("cam2", "private"))
     assert admissions.use(after, ["cam1", "cam2", "private"]) == {"cam2": "channel_private"}
     assert admissions.end_held() == {0: "key_revoked"}

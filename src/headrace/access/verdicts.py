@@ -1,0 +1,69 @@
+"""What a hook has said, for as long as that holds, and what it is being asked.
+
+A caller whose question is out gets no answer. It repeats itself after 250 ms, and what was said by then decides.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from headrace.access.gate import OVERLOAD
+from headrace.access.hook import DENIAL_CODES, HookQuestion, HookVerdict, denied
+
+MAX_PENDING: Final = 256
+"""Questions that are out. A service that takes 100 ms for each, eight at a time, answers the last after 3 s, and
+callers wait no longer."""
+MAX_KEPT: Final = 4096
+"""Verdicts, the oldest of which are forgotten: 2 MiB."""
+PENDING_LIFETIME_US: Final = 10_000_000
+"""Whoever asks the service must have given up by then; a question that got lost on the way is asked again."""
+MIN_KEPT_US: Final = 3_000_000
+"""The caller that a verdict is for repeats itself within that time, or has given up."""
+FAILURE_KEPT_US: Final = 2_000_000
+"""The service could not be asked, or talked nonsense: it is spared callers in a loop, and tried again soon."""
+
+
+class Verdicts:
+    """Keeps what a hook has said.
+
+    Args:
+        kept_us: How long a verdict holds for others that ask the same, at least `MIN_KEPT_US`.
+    """
+
+    __slots__ = ("_kept", "_kept_us", "_new", "_pending")
+
+    def __init__(self, kept_us: int) -> None:
+        self._kept_us = max(kept_us, MIN_KEPT_US)
+        self._kept: OrderedDict[HookQuestion, tuple[int, HookVerdict]] = OrderedDict()
+        self._pending: OrderedDict[HookQuestion, int] = OrderedDict()
+        self._new: list[HookQuestion] = []
+
+    def ask(self, question: HookQuestion, now_us: int) -> HookVerdict | None:
+        """Return what was said to ``question``, or None while it is out."""
+        until_us, verdict = self._kept.get(question, (now_us, None))
+        if verdict is not None and now_us < until_us:
+            return verdict
+        self._drop_lost(now_us)
+        if question not in self._pending:
+            if len(self._pending) >= MAX_PENDING:
+                return denied(OVERLOAD, "the hook has too many questions to answer")
+            self._pending[question] = now_us
+            self._new.append(question)
+        return None
+
+    def _drop_lost(self, now_us: int) -> None:
+        while self._pending and now_us - next(iter(self._pending.values())) >= PENDING_LIFETIME_US:
+            self._pending.popitem(last=False)
+
+    def poll_questions(self) -> list[HookQuestion]:
+        """Return what the service is to be asked, once."""
+        new, self._new = self._new, []
+        return new
+
+    def handle_verdict(self, question: HookQuestion, verdict: HookVerdict, now_us: int) -> None:
+        """Keep what was said."""
+        self._pending.pop(question, None)
+        said = verdict.denial is None or verdict.denial.code in DENIAL_CODES - {OVERLOAD}
+        self._kept.pop(question, None)
+        self._kept[question] = now_us + (self._kept_us if said else FAILURE_KEPT_US), verdict
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)

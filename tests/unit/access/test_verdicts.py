@@ -1,0 +1,89 @@
+"""What a hook has said is kept for as long as it holds, within bounds."""
+
+import pytest
+
+from headrace.access.ask import Verb
+from headrace.access.gate import Denial
+from headrace.access.hook import HookQuestion, HookVerdict
+from headrace.access.verdicts import (
+    FAILURE_KEPT_US,
+    MAX_KEPT,
+    MAX_PENDING,
+    MIN_KEPT_US,
+    PENDING_LIFETIME_US,
+    Verdicts,
+)
+
+KEPT_US = 10_000_000
+YES = HookVerdict()
+
+
+def question(number: int = 0) -> HookQuestion:
+    return HookQuestion(Verb.REQUEST, "cam1", f"10.0.{number >> 8}.{number & 255}")
+
+
+def test_a_question_is_asked_once_while_its_answer_is_out() -> None:
+    verdicts = Verdicts(KEPT_US)
+    assert [verdicts.ask(question(), at) for at in (0, 250_000, 500_000)] == [None] * 3
+    assert verdicts.poll_questions() == [question()]
+    assert verdicts.poll_questions() == []
+
+
+def test_an_answer_holds_for_its_time_and_then_the_question_is_asked_again() -> None:
+    verdicts = Verdicts(KEPT_US)
+    verdicts.ask(question(), 0)
+    verdicts.poll_questions()
+    verdicts.handle_verdict(question(), YES, 100)
+    assert verdicts.ask(question(), KEPT_US + 99) == YES
+    assert verdicts.poll_questions() == []
+    assert verdicts.ask(question(), KEPT_US + 100) is None
+    assert verdicts.poll_questions() == [question()]
+
+
+def test_an_answer_holds_long_enough_for_the_caller_that_it_is_for() -> None:
+    verdicts = Verdicts(0)
+    verdicts.handle_verdict(question(), YES, 0)
+    assert verdicts.ask(question(), MIN_KEPT_US - 1) == YES
+    assert verdicts.ask(question(), MIN_KEPT_US) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "kept_us"), [(2403, KEPT_US), (2401, KEPT_US), (2402, FAILURE_KEPT_US), (2500, FAILURE_KEPT_US)]
+)
+def test_a_failure_is_kept_for_less_than_a_no(code: int, kept_us: int) -> None:
+    verdicts = Verdicts(KEPT_US)
+    said = HookVerdict(Denial(code, ""))
+    verdicts.handle_verdict(question(), said, 0)
+    assert verdicts.ask(question(), kept_us - 1) == said
+    assert verdicts.ask(question(), kept_us) is None
+
+
+def test_more_questions_than_can_be_out_are_refused_until_one_is_answered() -> None:
+    verdicts = Verdicts(KEPT_US)
+    assert [verdicts.ask(question(number), 0) for number in range(MAX_PENDING)] == [None] * MAX_PENDING
+    refused = verdicts.ask(question(MAX_PENDING), 0)
+    assert refused is not None
+    assert refused.denial is not None
+    assert refused.denial.code == 2402
+    assert verdicts.ask(question(0), 0) is None
+    verdicts.handle_verdict(question(0), YES, 0)
+    assert verdicts.ask(question(MAX_PENDING), 0) is None
+    assert len(verdicts.poll_questions()) == MAX_PENDING + 1
+
+
+def test_a_question_that_got_lost_is_asked_again() -> None:
+    verdicts = Verdicts(KEPT_US)
+    verdicts.ask(question(), 0)
+    verdicts.poll_questions()
+    assert verdicts.ask(question(), PENDING_LIFETIME_US - 1) is None
+    assert verdicts.poll_questions() == []
+    assert verdicts.ask(question(), PENDING_LIFETIME_US) is None
+    assert verdicts.poll_questions() == [question()]
+
+
+def test_of_more_verdicts_than_are_kept_the_oldest_are_forgotten() -> None:
+    verdicts = Verdicts(KEPT_US)
+    for number in range(MAX_KEPT + 1):
+        verdicts.handle_verdict(question(number), YES, 0)
+    assert verdicts.ask(question(0), 1) is None
+    assert verdicts.ask(question(1), 1) == YES

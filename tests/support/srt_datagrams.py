@@ -54,9 +54,11 @@ def data(
     return words(seqno, word1, timestamp_us, to) + payload
 
 
-def control(kind: int, body: bytes = b"", *, info: int = 0, timestamp_us: int = 0, to: int = SOCKET_ID) -> bytes:
+def control(
+    kind: int, body: bytes = b"", *, subtype: int = 0, info: int = 0, timestamp_us: int = 0, to: int = SOCKET_ID
+) -> bytes:
     """Return a control packet of type ``kind``."""
-    return words(0x8000_0000 | kind << 16, info, timestamp_us, to) + body
+    return words(0x8000_0000 | kind << 16 | subtype, info, timestamp_us, to) + body
 
 
 def kind_of(datagram: bytes) -> int | None:

@@ -37,6 +37,7 @@ from headrace.hub.producer import Claim
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.clock import unix_time_us
 from headrace.netio.outbox import DatagramQueue, Outbox
+from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.rejection import RejectReason, explain_rejection
 from headrace.srt.stream_id import AccessRequest
@@ -219,6 +220,9 @@ class SrtEndpoint:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
+        keys = agree_on_keys(request.handshake, None)
+        if isinstance(keys, RejectReason):
+            return self._refuse(request, keys, explain_rejection(keys), now_us)
         if admitted.grant.verb is Verb.REQUEST:
             return self._answer_subscriber(request, admitted, now_us)
         return self._answer_producer(request, admitted, now_us)

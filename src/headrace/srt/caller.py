@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Final
 
 from headrace.base.errors import HeadraceError, PacketError
+from headrace.base.passphrase import check_passphrase
 from headrace.srt.connection import DEFAULT_PEER_TIMEOUT_US, Connection, ConnectionParameters
 from headrace.srt.handshake import (
     LIVE_FLAGS,
@@ -21,14 +22,21 @@ from headrace.srt.handshake import (
     decode_handshake,
     encode_handshake,
 )
+from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KeyRefresh
+from headrace.srt.key_material import encode_key_material, make_keys, wrap_keys
 from headrace.srt.packet import HEADER_BYTES, IP_UDP_SRT_BYTES, ControlType, Header, decode_header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
-from headrace.srt.rejection import ConnectionRejectedError
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+from headrace.srt.session_keys import KeySource, SessionKeys
 from headrace.srt.stream_id import encode_stream_id_words
 
 REPEAT_US: Final = 250_000
 """A handshake packet is sent again after this long (libsrt's interval)."""
 DEFAULT_MSS_BYTES: Final = 1500
+
+
+_KM_STATE_BAD_SECRET: Final = 4
+"""libsrt's ``SRT_KM_S_BADSECRET``."""
 
 
 class ConnectTimeoutError(HeadraceError):
@@ -52,6 +60,9 @@ class CallerOptions:
         connect_timeout_us: Time for the whole handshake.
         peer_timeout_us: Silence after which the peer counts as gone.
         peer_address: 16 bytes for the handshake's peer address field.
+        passphrase: 10 to 79 bytes of UTF-8, the same as the listener's; None connects without encryption.
+        key_length_bytes: 16, 24 or 32, for AES-128, -192 or -256.
+        key_refresh: When our packets get another key.
     """
 
     stream_id: str = field(default="", repr=False)
@@ -62,6 +73,9 @@ class CallerOptions:
     connect_timeout_us: int = 3_000_000
     peer_timeout_us: int = DEFAULT_PEER_TIMEOUT_US
     peer_address: bytes = bytes(16)
+    passphrase: str | None = field(default=None, repr=False)
+    key_length_bytes: int = 16
+    key_refresh: KeyRefresh = DEFAULT_KEY_REFRESH
 
 
 def induction_request(options: CallerOptions, socket_id: int, initial_seqno: int) -> Handshake:
@@ -93,6 +107,7 @@ class Caller:
         socket_id: Our socket id, not 0, random.
         initial_seqno: Our first sequence number, random, below 2**31 - 1.
         now_us: The time; our timestamps count from here.
+        key_seed: 32 unpredictable bytes, what the keys of an encrypted connection are made of.
 
     Attributes:
         connection: The open connection, once there is one.
@@ -100,12 +115,15 @@ class Caller:
         ignored_packets: Datagrams that are no answer to us, by reason.
 
     Raises:
-        ValueError: The stream id takes more than 512 bytes.
+        ValueError: The stream id takes more than 512 bytes, the passphrase has a length that no passphrase has, or
+            the key length or the seed has.
     """
 
     __slots__ = (
         "_epoch_us",
         "_handshake",
+        "_key_source",
+        "_keys",
         "_outgoing",
         "_repeat_us",
         "_state",
@@ -115,8 +133,17 @@ class Caller:
         "options",
     )
 
-    def __init__(self, options: CallerOptions, *, socket_id: int, initial_seqno: int, now_us: int) -> None:
+    def __init__(
+        self, options: CallerOptions, *, socket_id: int, initial_seqno: int, now_us: int, key_seed: bytes = b""
+    ) -> None:
         encode_stream_id_words(options.stream_id)
+        self._key_source: KeySource | None = None
+        self._keys: SessionKeys | None = None
+        if options.passphrase is not None:
+            self._key_source = KeySource(key_seed)
+            self._keys = make_keys(
+                check_passphrase(options.passphrase), options.key_length_bytes, self._key_source
+            )
         self.options = options
         self.connection: Connection | None = None
         self.error: HeadraceError | None = None
@@ -186,7 +213,7 @@ class Caller:
             return
         code = answer.rejection_code
         if code is not None:
-            self._fail(ConnectionRejectedError(code))
+            self._fail(self._refused(code))
         elif self._state is _State.INDUCTION and answer.handshake_type == HandshakeType.INDUCTION:
             self._handle_induction(answer, now_us)
         elif self._state is _State.CONCLUSION and answer.handshake_type == HandshakeType.CONCLUSION:
@@ -196,10 +223,14 @@ class Caller:
         if answer.version != 5 or answer.extension_field != SRT_MAGIC:
             self._fail(HandshakeError(f"the listener speaks handshake version {answer.version}, 5 is needed"))
             return
-        flags = ExtensionFlags.HSREQ | (ExtensionFlags.CONFIG if self.options.stream_id else ExtensionFlags(0))
+        flags = ExtensionFlags.HSREQ
+        flags |= ExtensionFlags.KMREQ if self._keys else 0
+        flags |= ExtensionFlags.CONFIG if self.options.stream_id else 0
         self._handshake = replace(
             self._handshake,
             version=5,
+            # Differs from libsrt, which takes the length that the listener names: the one asked for here holds.
+            encryption_field=self._keys.key_length_bytes // 8 if self._keys else 0,
             extension_field=flags,
             handshake_type=HandshakeType.CONCLUSION,
             cookie=answer.cookie,
@@ -208,6 +239,7 @@ class Caller:
                 receiver_latency_ms=self.options.receive_latency_ms,
                 sender_latency_ms=self.options.peer_latency_ms,
             ),
+            key_material=encode_key_material(wrap_keys(self._keys)) if self._keys else None,
             stream_id=self.options.stream_id or None,
         )
         self._state = _State.CONCLUSION
@@ -218,6 +250,11 @@ class Caller:
         live = answer.capabilities
         if live is None:
             self._fail(HandshakeError("the listener's conclusion has no SRT capabilities (HSRSP)"))
+            return
+        code = self._broken_secret(answer)
+        if code is not None:
+            self._leave(answer.socket_id, now_us)
+            self._fail(self._refused(code))
             return
         options = self.options
         self._state = _State.DONE
@@ -238,7 +275,34 @@ class Caller:
                 peer_timeout_us=options.peer_timeout_us,
                 stream_id=options.stream_id,
                 peer_version=live.srt_version,
-            )
+                keys=self._keys,
+                key_refresh=options.key_refresh,
+            ),
+            self._key_source,
+        )
+
+    def _broken_secret(self, answer: Handshake) -> RejectReason | None:
+        """Return what is wrong with the answer to our key material, or None."""
+        if self._keys is None or answer.key_material == self._handshake.key_material:
+            return None
+        # In place of the echo stands one word, in the listener's own byte order, where it lets also those in with
+        # whom it shares no passphrase (libsrt with SRTO_ENFORCEDENCRYPTION switched off).
+        is_bad = (answer.key_material or b"").strip(b"\0") == bytes((_KM_STATE_BAD_SECRET,))
+        return RejectReason.BAD_SECRET if is_bad else RejectReason.UNSECURE
+
+    def _leave(self, peer_socket_id: int, now_us: int) -> None:
+        goodbye = encode_control(
+            ControlType.SHUTDOWN, timestamp_us=now_us - self._epoch_us, dst_socket_id=peer_socket_id
+        )
+        self._outgoing.append(goodbye)
+
+    def _refused(self, code: int) -> ConnectionRejectedError:
+        if code != RejectReason.UNSECURE:
+            return ConnectionRejectedError(code)
+        if self._keys is None:
+            return ConnectionRejectedError(code, "the listener wants a passphrase: give the one that it has")
+        return ConnectionRejectedError(
+            code, "the listener has no passphrase for this: set the same one there, or give none here"
         )
 
     def _fail(self, error: HeadraceError) -> None:

@@ -11,9 +11,9 @@ from typing import Final
 
 from headrace.base.errors import LocalProtocolError, PacketError
 from headrace.base.seqno import SEQNO_MASK
+from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KMREQ, KMRSP, KeyRefresh, OpeningKeys, SealingKeys
 from headrace.srt.packet import (
     HEADER_BYTES,
-    KEY_FLAGS,
     MAX_PAYLOAD_BYTES,
     RETRANSMITTED_FLAG,
     SOLO_MESSAGE,
@@ -30,6 +30,7 @@ from headrace.srt.packet import (
 )
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS, Arrival, Delivery, Receiver
 from headrace.srt.sender import Sender, Transmission, message_number
+from headrace.srt.session_keys import KeySource, SessionKeys
 from headrace.srt.statistics import ConnectionStatistics
 from headrace.srt.tsbpd import DeliveryClock
 
@@ -58,6 +59,8 @@ class ConnectionParameters:
         peer_timeout_us: Silence after which the peer counts as gone.
         stream_id: What the caller asked for, empty where it did not say.
         peer_version: The peer's SRT version, ``0x00MMmmpp``.
+        keys: What both sides begin to seal with, None on a connection without encryption.
+        key_refresh: When we seal with other keys.
     """
 
     socket_id: int
@@ -75,6 +78,8 @@ class ConnectionParameters:
     peer_timeout_us: int = DEFAULT_PEER_TIMEOUT_US
     stream_id: str = field(default="", repr=False)
     peer_version: int = 0
+    keys: SessionKeys | None = field(default=None, repr=False)
+    key_refresh: KeyRefresh = DEFAULT_KEY_REFRESH
 
 
 class Connection:
@@ -82,11 +87,15 @@ class Connection:
 
     Args:
         parameters: What the handshake agreed on.
+        key_source: Makes the keys that follow those of the handshake; without it nothing can be sent where there
+            is encryption.
 
     Attributes:
         parameters: As given.
         receiver: The receiving half.
         sender: The sending half.
+        opening: Keys of what comes, None without encryption.
+        sealing: Keys of what is sent, None without encryption or ``key_source``.
         heard_us: When the peer was last heard.
         close_reason: None while the connection lives; then ``closed`` (by us), ``peer_shutdown``,
             ``peer_error``, ``timeout`` or ``forgotten`` (by a listener that was restarted).
@@ -98,13 +107,20 @@ class Connection:
         "_statistics",
         "close_reason",
         "heard_us",
+        "opening",
         "parameters",
         "receiver",
+        "sealing",
         "sender",
     )
 
-    def __init__(self, parameters: ConnectionParameters) -> None:
+    def __init__(self, parameters: ConnectionParameters, key_source: KeySource | None = None) -> None:
         self.parameters = parameters
+        keys = parameters.keys
+        self.opening = None if keys is None else OpeningKeys(keys)
+        self.sealing: SealingKeys | None = None
+        if keys is not None and key_source is not None:
+            self.sealing = SealingKeys(keys, key_source, parameters.key_refresh)
         clock = DeliveryClock(
             parameters.peer_timestamp_us, parameters.established_us, parameters.receive_latency_us
         )
@@ -130,13 +146,16 @@ class Connection:
         """Queue ``payload`` as one packet that was made now.
 
         Raises:
-            LocalProtocolError: The connection has ended, or the payload is empty or too long.
+            LocalProtocolError: The connection has ended, the payload is empty or too long, or there is encryption
+                and no ``key_source``.
         """
         limit = self.parameters.max_payload_bytes
         if self.close_reason is not None:
             raise LocalProtocolError(f"the connection has ended ({self.close_reason}): connect again")
         if not 0 < len(payload) <= limit:
             raise LocalProtocolError(f"a live payload has 1 to {limit} bytes, this one has {len(payload)}")
+        if self.opening is not None and self.sealing is None:
+            raise LocalProtocolError("an encrypted connection sends nothing without a source of keys")
         self.sender.send(payload, now_us)
         self.flush(now_us)
 
@@ -182,22 +201,27 @@ class Connection:
 
         Args:
             header: The packet's.
-            payload: What `poll_deliveries` is to give.
+            payload: What `poll_deliveries` is to give; sealed, where the connection is encrypted.
             now_us: The time.
-            payload_bytes: Its length, where the payload itself is kept elsewhere.
+            payload_bytes: Its length, where the payload itself is kept, and opened, elsewhere.
 
         Raises:
-            PacketError: ``partial_message``, ``encrypted_without_key``, ``empty_payload`` or ``payload_too_long``.
+            PacketError: ``partial_message``, ``encrypted_without_key``, ``empty_payload``, ``payload_too_long`` or
+                what `OpeningKeys.cipher` raises.
         """
         if header.word1 & SOLO_MESSAGE != SOLO_MESSAGE:
             raise PacketError("partial_message")
-        if header.word1 & KEY_FLAGS:
+        if self.opening is None and header.key_parity:
             raise PacketError("encrypted_without_key")
         length_bytes = payload_bytes or len(payload)
         if not length_bytes:
             raise PacketError("empty_payload")
         if length_bytes > MAX_PAYLOAD_BYTES:
             raise PacketError("payload_too_long", f"{length_bytes} bytes")
+        if self.opening is not None:
+            cipher = self.opening.cipher(header.key_parity)
+            if payload_bytes is None:
+                payload = cipher.apply(header.word0, payload)
         self.heard_us = now_us
         return self.receiver.handle_data(
             header.word0,
@@ -238,10 +262,21 @@ class Connection:
                 self.close_reason = "peer_shutdown"
             case ControlType.PEER_ERROR:
                 self.close_reason = "peer_error"
+            case ControlType.USER_DEFINED:
+                self._handle_key_material(header, body, now_us)
             case ControlType.KEEPALIVE | ControlType.CONGESTION_WARNING | ControlType.HANDSHAKE:
                 pass  # heard, which is all that matters; a repeated handshake is the listener's to answer
             case _:
                 raise PacketError("unknown_control_type", str(header.control_type))
+
+    def _handle_key_material(self, header: Header, body: bytes, now_us: int) -> None:
+        match header.control_subtype:
+            case subtype if subtype == KMREQ and self.opening is not None:
+                self._outgoing.append(self._control(self.opening.handle_request(body, now_us), now_us))
+            case subtype if subtype == KMRSP and self.sealing is not None:
+                self.sealing.handle_answer(body)
+            case subtype:
+                raise PacketError("unexpected_extension", str(subtype))
 
     def _handle_ack(self, header: Header, body: bytes, now_us: int) -> None:
         ack = decode_ack(header, body)
@@ -259,6 +294,8 @@ class Connection:
             return
         self.receiver.handle_timer(now_us)
         self.sender.handle_timer(now_us)
+        if self.sealing is not None:
+            self.sealing.handle_timer(now_us)
         self.flush(now_us)
         if now_us - self._sent_us >= KEEPALIVE_US:
             self._sent_us = now_us
@@ -269,7 +306,8 @@ class Connection:
         if self.close_reason is not None:
             return None
         due_us = min(self._sent_us + KEEPALIVE_US, self.heard_us + self.parameters.peer_timeout_us)
-        for half_us in (self.receiver.poll_timer(), self.sender.poll_timer()):
+        sealing_us = self.sealing.poll_timer() if self.sealing is not None else None
+        for half_us in (self.receiver.poll_timer(), self.sender.poll_timer(), sealing_us):
             if half_us is not None and half_us < due_us:
                 due_us = half_us
         return due_us
@@ -295,7 +333,9 @@ class Connection:
             for control in half.poll_controls():
                 self._outgoing.append(self._control(control, now_us))
         if self.close_reason is None and self.sender.has_transmissions:
-            self._outgoing += [self._data(item) for item in self.sender.poll_transmissions(now_us)]
+            self._outgoing += [self._data(item, now_us) for item in self.sender.poll_transmissions(now_us)]
+        if self.sealing is not None:
+            self._outgoing += [self._control(control, now_us) for control in self.sealing.poll_controls()]
         if self._outgoing:
             self._sent_us = now_us
 
@@ -306,13 +346,23 @@ class Connection:
             dst_socket_id=self.parameters.peer_socket_id,
             info=control.info,
             body=control.body,
+            subtype=control.subtype,
         )
 
-    def _data(self, item: Transmission) -> bytes:
+    def _data(self, item: Transmission, now_us: int) -> bytes:
+        sealing, seqno = self.sealing, item.packet_index & SEQNO_MASK
+        number = message_number(item.packet_index)
         header = encode_data_header(
-            seqno=item.packet_index & SEQNO_MASK,
-            message_word=message_word(message_number(item.packet_index), retransmitted=item.retransmitted),
+            seqno=seqno,
+            message_word=message_word(
+                number, retransmitted=item.retransmitted, key_parity=sealing.parity if sealing is not None else 0
+            ),
             timestamp_us=max(item.origin_us - self.parameters.epoch_us, 0),
             dst_socket_id=self.parameters.peer_socket_id,
         )
-        return header + item.payload
+        if sealing is None:
+            return header + item.payload
+        datagram = header + sealing.seal(seqno, item.payload)
+        if not item.retransmitted:
+            sealing.note_sealed(1, now_us, self.sender.round_trip.rtt_us)
+        return datagram

@@ -24,9 +24,11 @@ from headrace.srt.handshake import (
     encode_handshake,
     encode_peer_address,
 )
+from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KeyRefresh
 from headrace.srt.packet import IP_UDP_SRT_BYTES, ControlType, Header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
 from headrace.srt.rejection import RejectReason
+from headrace.srt.session_keys import SessionKeys
 
 COOKIE_MINUTE_US: Final = 60_000_000
 MIN_MSS_BYTES: Final = 76
@@ -49,12 +51,16 @@ class ListenerOptions:
         peer_latency_ms: The caller's delivery delay as a receiver, at least.
         flow_window_packets: Most packets in flight towards us.
         peer_timeout_us: Silence after which a peer counts as gone.
+        key_length_bytes: Key length that callers are told to take, 16, 24 or 32; 0 leaves it to them.
+        key_refresh: When our own packets get another key.
     """
 
     receive_latency_ms: int = 120
     peer_latency_ms: int = 0
     flow_window_packets: int = FLOW_WINDOW_PACKETS
     peer_timeout_us: int = DEFAULT_PEER_TIMEOUT_US
+    key_length_bytes: int = 0
+    key_refresh: KeyRefresh = DEFAULT_KEY_REFRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ class Listener:
         answer = replace(
             handshake,
             version=5,
-            encryption_field=0,
+            encryption_field=self.options.key_length_bytes // 8,
             extension_field=SRT_MAGIC,
             mss_bytes=min(MAX_MSS_BYTES, handshake.mss_bytes),
             flow_window_packets=self.options.flow_window_packets,
@@ -208,8 +214,6 @@ class Listener:
             (handshake.initial_seqno >= SEQNO_MASK, RejectReason.ROGUE),
             (handshake.mss_bytes < MIN_MSS_BYTES or handshake.flow_window_packets < 2, RejectReason.ROGUE),
             (handshake.socket_id == 0, RejectReason.ROGUE),
-            # A key length without key material is a caller that set pbkeylen and no passphrase (libsrt 1.5.1).
-            (handshake.key_material is not None, RejectReason.UNSECURE),
             (live is not None and SrtFlags.STREAM in live.flags, RejectReason.MESSAGE_API),
             (handshake.congestion not in (None, "live"), RejectReason.CONGESTION),
             (handshake.filter is not None, RejectReason.FILTER),
@@ -226,7 +230,13 @@ class Listener:
         return _encode_answer(encode_handshake(answer, response=True), 0, answer.socket_id)
 
     def accept(
-        self, request: ConnectionRequest, socket_id: int, now_us: int, *, peer_latency_ms: int = 0
+        self,
+        request: ConnectionRequest,
+        socket_id: int,
+        now_us: int,
+        *,
+        peer_latency_ms: int = 0,
+        keys: SessionKeys | None = None,
     ) -> tuple[bytes, ConnectionParameters]:
         """Return the answer that opens the connection, and what was agreed on.
 
@@ -237,24 +247,13 @@ class Listener:
             socket_id: Ours; in use until `forget`.
             now_us: The time.
             peer_latency_ms: This caller's delivery delay as a receiver, at least.
+            keys: What `agree_on_keys` found; None for a connection without encryption.
         """
         asked, live, options = request.handshake, request.capabilities, self.options
         receive_latency_ms = max(options.receive_latency_ms, live.sender_latency_ms)
         send_latency_ms = max(options.peer_latency_ms, peer_latency_ms, live.receiver_latency_ms)
-        answer = replace(
-            asked,
-            encryption_field=0,
-            extension_field=ExtensionFlags.HSREQ | (ExtensionFlags.CONFIG if asked.congestion else 0),
-            mss_bytes=min(MAX_MSS_BYTES, asked.mss_bytes),
-            flow_window_packets=options.flow_window_packets,
-            socket_id=socket_id,
-            cookie=asked.cookie,
-            peer_address=encode_peer_address(sockaddr_host(request.address)),
-            capabilities=LiveCapabilities(
-                flags=LIVE_FLAGS, receiver_latency_ms=receive_latency_ms, sender_latency_ms=send_latency_ms
-            ),
-            stream_id=None,
-        )
+        answer = self._conclusion(request, keys, receive_latency_ms, send_latency_ms)
+        answer = replace(answer, socket_id=socket_id)
         caller = _caller(request.address, asked)
         body = encode_handshake(answer, response=True)
         self._accepted[caller] = _Accepted(body, now_us)
@@ -275,8 +274,32 @@ class Listener:
             peer_timeout_us=options.peer_timeout_us,
             stream_id=request.stream_id,
             peer_version=live.srt_version,
+            keys=keys,
+            key_refresh=options.key_refresh,
         )
         return _encode_answer(body, 0, asked.socket_id), parameters
+
+    def _conclusion(
+        self, request: ConnectionRequest, keys: SessionKeys | None, receive_latency_ms: int, send_latency_ms: int
+    ) -> Handshake:
+        asked = request.handshake
+        return replace(
+            asked,
+            # gosrt waits for ever for an answer whose field does not say the length of its key.
+            encryption_field=keys.key_length_bytes // 8 if keys else 0,
+            extension_field=ExtensionFlags.HSREQ
+            | (ExtensionFlags.KMREQ if keys else 0)
+            | (ExtensionFlags.CONFIG if asked.congestion else 0),
+            mss_bytes=min(MAX_MSS_BYTES, asked.mss_bytes),
+            flow_window_packets=self.options.flow_window_packets,
+            peer_address=encode_peer_address(sockaddr_host(request.address)),
+            capabilities=LiveCapabilities(
+                flags=LIVE_FLAGS, receiver_latency_ms=receive_latency_ms, sender_latency_ms=send_latency_ms
+            ),
+            # "KMRSP: an exact echo of KMREQ"; libsrt breaks off for a KMREQ in its place, or for other bytes.
+            key_material=asked.key_material if keys else None,
+            stream_id=None,
+        )
 
     def forget(self, socket_id: int, now_us: int) -> None:
         """Note that the connection with our ``socket_id`` has ended: its handshake is not answered any more."""

@@ -23,6 +23,7 @@ SOLO_MESSAGE: Final = 0xC000_0000
 """PP = 11: the packet holds a whole message, as every live-mode packet does."""
 ORDER_FLAG: Final = 0x2000_0000
 KEY_FLAGS: Final = 0x1800_0000
+KEY_SHIFT: Final = 27
 RETRANSMITTED_FLAG: Final = 0x0400_0000
 
 _HEADER: Final = struct.Struct(">IIII")
@@ -69,6 +70,16 @@ class Header(NamedTuple):
         """Control type, 15 bits; may be one that `ControlType` does not know."""
         return (self.word0 >> 16) & 0x7FFF
 
+    @property
+    def control_subtype(self) -> int:
+        """What kind of a user-defined control packet this is, 16 bits."""
+        return self.word0 & 0xFFFF
+
+    @property
+    def key_parity(self) -> int:
+        """KK bits of a data packet: 0 is not encrypted, 1 and 2 a `headrace.srt.session_keys.Parity`."""
+        return (self.word1 & KEY_FLAGS) >> KEY_SHIFT
+
 
 def decode_header(datagram: bytes) -> Header:
     """Return the header of ``datagram``.
@@ -86,10 +97,10 @@ def encode_data_header(*, seqno: int, message_word: int, timestamp_us: int, dst_
     return _HEADER.pack(seqno, message_word, timestamp_us & 0xFFFF_FFFF, dst_socket_id)
 
 
-def message_word(message_number: int, *, retransmitted: bool = False) -> int:
-    """Return the second header word of a whole message: PP = 11, in order, not encrypted."""
+def message_word(message_number: int, *, retransmitted: bool = False, key_parity: int = 0) -> int:
+    """Return the second header word of a whole message: PP = 11, in order; ``key_parity`` 0 is not encrypted."""
     flags = SOLO_MESSAGE | ORDER_FLAG | (RETRANSMITTED_FLAG if retransmitted else 0)
-    return flags | (message_number & MESSAGE_NUMBER_MASK)
+    return flags | (key_parity << KEY_SHIFT) | (message_number & MESSAGE_NUMBER_MASK)
 
 
 class Control(NamedTuple):
@@ -98,6 +109,7 @@ class Control(NamedTuple):
     control_type: ControlType
     info: int
     body: bytes
+    subtype: int = 0
 
 
 EMPTY_BODY: Final = bytes(4)
@@ -105,10 +117,16 @@ EMPTY_BODY: Final = bytes(4)
 
 
 def encode_control(
-    control_type: ControlType, *, timestamp_us: int, dst_socket_id: int, info: int = 0, body: bytes = b""
+    control_type: ControlType,
+    *,
+    timestamp_us: int,
+    dst_socket_id: int,
+    info: int = 0,
+    body: bytes = b"",
+    subtype: int = 0,
 ) -> bytes:
-    """Return a control packet with subtype 0; ``info`` is its type-specific word."""
-    word0 = CONTROL_BIT | (control_type << 16)
+    """Return a control packet; ``info`` is its type-specific word."""
+    word0 = CONTROL_BIT | (control_type << 16) | subtype
     return _HEADER.pack(word0, info, timestamp_us & 0xFFFF_FFFF, dst_socket_id) + (body or EMPTY_BODY)
 
 

@@ -76,10 +76,14 @@ def explain_rejection(code: int) -> str:
 class ConnectionRejectedError(HeadraceError):
     """The listener refused the connection.
 
-    Attributes:
+    Args:
         code: The code on the wire, as in `RejectReason` or a user-defined one (3000 and up).
+        explanation: What it means here, where more is known than the code says.
+
+    Attributes:
+        code: As given.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"refused ({code}): {explain_rejection(code)}")
+    def __init__(self, code: int, explanation: str = "") -> None:
+        super().__init__(f"refused ({code}): {explanation or explain_rejection(code)}")
         self.code = code

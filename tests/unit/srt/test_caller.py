@@ -17,16 +17,27 @@ from headrace.srt.handshake import (
     decode_handshake,
     encode_handshake,
 )
+from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.packet import decode_header
 from headrace.srt.rejection import ConnectionRejectedError
+from headrace.srt.session_keys import SessionKeys
 
 CALLER_ID, LISTENER_ID, SEQNO = 0x2222, 0x1111, 0x7FFF_FFF0
 START_US = 5_000_000
 
 
+PASSPHRASE = "correct horse battery"
+
+
 def caller(**options: object) -> Caller:
-    return Caller(CallerOptions(**options), socket_id=CALLER_ID, initial_seqno=SEQNO, now_us=START_US)  # type: ignore[arg-type]
+    return Caller(
+        CallerOptions(**options),  # type: ignore[arg-type]
+        socket_id=CALLER_ID,
+        initial_seqno=SEQNO,
+        now_us=START_US,
+        key_seed=bytes(range(32)),
+    )
 
 
 def poll(machine: Caller, now_us: int = START_US) -> Handshake:
@@ -257,3 +268,95 @@ def test_neither_options_nor_parameters_show_a_stream_id_which_may_hold_a_key() 
     options = CallerOptions(stream_id="hrk_secret")
     parameters = ConnectionParameters(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, stream_id="hrk_secret")
     assert "hrk" not in repr(options) + repr(parameters)
+
+
+@pytest.mark.parametrize("key_length_bytes", [16, 24, 32])
+def test_a_passphrase_sends_a_new_key_with_the_conclusion(key_length_bytes: int) -> None:
+    machine = caller(passphrase=PASSPHRASE, key_length_bytes=key_length_bytes, stream_id="cam1")
+    assert poll(machine).encryption_field == 0
+    answer(machine, replace(INDUCTION_ANSWER, encryption_field=3))  # what a listener would like changes nothing
+    (datagram,) = machine.poll_datagrams()
+    handshake = decode_handshake(datagram[16:])
+    assert handshake.encryption_field == key_length_bytes // 8
+    assert handshake.extension_field == ExtensionFlags.HSREQ | ExtensionFlags.KMREQ | ExtensionFlags.CONFIG
+    keys = agree_on_keys(handshake, PASSPHRASE)
+    assert isinstance(keys, SessionKeys)
+    assert keys.key_length_bytes == key_length_bytes
+    answer(machine, replace(CONCLUSION_ANSWER, key_material=handshake.key_material))
+    assert machine.connection is not None
+    assert machine.connection.parameters.keys == keys
+    assert machine.connection.sealing is not None
+
+
+def test_another_seed_makes_other_keys() -> None:
+    made = [
+        Caller(CallerOptions(passphrase=PASSPHRASE), socket_id=1, initial_seqno=1, now_us=0, key_seed=seed)
+        for seed in (bytes(32), b"x" * 32)
+    ]
+    conclusions = []
+    for machine in made:
+        machine.handle_timer(0)
+        machine.poll_datagrams()
+        machine.handle_datagram(control(0, encode_handshake(INDUCTION_ANSWER, response=True), to=1), 0)
+        conclusions.append(decode_handshake(machine.poll_datagrams()[0][16:]).key_material)
+    assert conclusions[0] != conclusions[1]
+
+
+@pytest.mark.parametrize(
+    ("key_material", "code", "words"),
+    [
+        (None, 1011, "the listener has no passphrase for this"),
+        (bytes.fromhex("03000000"), 1011, "the listener has no passphrase for this"),
+        (bytes.fromhex("04000000"), 1010, "the passphrase is wrong"),
+        (bytes.fromhex("00000004"), 1010, "the passphrase is wrong"),
+        (bytes(72), 1011, "the listener has no passphrase for this"),
+    ],
+)
+def test_whoever_does_not_confirm_the_key_is_left(key_material: bytes | None, code: int, words: str) -> None:
+    machine = concluding(passphrase=PASSPHRASE)
+    answer(machine, replace(CONCLUSION_ANSWER, key_material=key_material))
+    assert machine.connection is None
+    assert isinstance(machine.error, ConnectionRejectedError)
+    assert machine.error.code == code
+    assert words in str(machine.error)
+    (goodbye,) = machine.poll_datagrams()
+    assert decode_header(goodbye)[0] == 0x8005_0000
+    assert decode_header(goodbye).dst_socket_id == LISTENER_ID
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "words"),
+    [(PASSPHRASE, "the listener has no passphrase for this"), (None, "the listener wants a passphrase")],
+)
+def test_a_refusal_for_want_of_encryption_says_on_which_side(passphrase: str | None, words: str) -> None:
+    machine = concluding(passphrase=passphrase)
+    answer(machine, replace(CONCLUSION_ANSWER, handshake_type=1011))
+    assert words in str(machine.error)
+
+
+def test_a_listener_that_would_encrypt_lets_a_caller_without_passphrase_in() -> None:
+    machine = concluding()
+    answer(machine, replace(CONCLUSION_ANSWER, key_material=bytes.fromhex("03000000")))
+    assert machine.connection is not None
+    assert machine.connection.parameters.keys is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"passphrase": "too short"}, "10 to 79 bytes"),
+        ({"passphrase": PASSPHRASE, "key_length_bytes": 17}, "16, 24, 32"),
+    ],
+)
+def test_what_no_key_can_be_made_of_is_an_error_at_once(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        caller(**options)
+
+
+def test_a_passphrase_without_a_seed_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="a seed of keys has 32 bytes"):
+        Caller(CallerOptions(passphrase=PASSPHRASE), socket_id=1, initial_seqno=1, now_us=0)
+
+
+def test_a_passphrase_does_not_show() -> None:
+    assert PASSPHRASE not in repr(CallerOptions(passphrase=PASSPHRASE))

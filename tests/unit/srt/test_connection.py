@@ -10,14 +10,19 @@ from tests.support.srt_datagrams import (
     control,
     data,
     kind_of,
+    mirrored,
     of_kind,
     words,
 )
 
 from headrace.base.errors import LocalProtocolError, PacketError
 from headrace.srt.connection import KEEPALIVE_US, Connection
+from headrace.srt.key_exchange import KMREQ, KMRSP, KeyRefresh
+from headrace.srt.key_material import make_keys
 from headrace.srt.packet import MAX_PAYLOAD_BYTES, ControlType, decode_header
+from headrace.srt.packet_cipher import PacketCipher
 from headrace.srt.receiver import Arrival
+from headrace.srt.session_keys import KeySource
 
 EPOCH_US = PARAMETERS.epoch_us
 LATENCY_US = PARAMETERS.receive_latency_us
@@ -247,7 +252,9 @@ def test_after_the_end_nothing_is_said_or_taken() -> None:
         (control(ControlType.DROP_REQUEST), "short_drop_request"),
         (control(ControlType.DROP_REQUEST, words(2, 1)), "reversed_drop_range"),
         (control(9), "unknown_control_type"),
-        (control(ControlType.USER_DEFINED), "unknown_control_type"),
+        (control(ControlType.USER_DEFINED), "unexpected_extension"),
+        (control(ControlType.USER_DEFINED, words(0x1220_2901), subtype=KMREQ), "unexpected_extension"),
+        (control(ControlType.USER_DEFINED, words(0x1220_2901), subtype=KMRSP), "unexpected_extension"),
     ],
 )
 def test_what_is_wrong_is_dropped_under_its_name(datagram: bytes, reason: str) -> None:
@@ -300,3 +307,106 @@ def test_gauges_are_of_this_moment() -> None:
     here.handle_datagram(control(ControlType.ACK, words(101)), EPOCH_US)
     here.poll_deliveries(EPOCH_US + LATENCY_US)
     assert (here.statistics.send_buffer_packets, here.statistics.receive_buffer_packets) == (0, 0)
+
+
+KEYS = make_keys("correct horse battery", 16, KeySource(bytes(32)))
+CIPHER = PacketCipher(KEYS.even or b"", KEYS.salt)
+SECURED = replace(PARAMETERS, keys=KEYS, key_refresh=KeyRefresh(period_packets=4, announce_packets=2))
+
+
+def secured() -> Connection:
+    return Connection(SECURED, KeySource(b"s" * 32))
+
+
+def test_a_payload_leaves_sealed_with_the_even_key() -> None:
+    here = secured()
+    here.send(b"hello", EPOCH_US + 70)
+    (datagram,) = here.poll_datagrams()
+    assert datagram[:16] == words(100, 0xE800_0000 | 101, 70, PEER_SOCKET_ID)
+    assert datagram[16:] == CIPHER.apply(100, b"hello") != b"hello"
+
+
+def test_a_resent_packet_is_the_same_but_for_its_mark() -> None:
+    here = secured()
+    here.send(b"hello", EPOCH_US + 70)
+    (first,) = here.poll_datagrams()
+    here.handle_datagram(control(ControlType.NAK, words(100)), EPOCH_US + 90_000)
+    assert here.poll_datagrams() == [first[:4] + words(0xEC00_0000 | 101) + first[8:]]
+
+
+def test_a_sealed_packet_is_delivered_clear() -> None:
+    here = secured()
+    here.handle_datagram(data(500, CIPHER.apply(500, b"hello"), word1=0xE800_0001), EPOCH_US)
+    assert [item.payload for item in here.poll_deliveries(EPOCH_US + LATENCY_US)] == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason"),
+    [
+        (data(500), "clear_on_secured_link"),
+        (data(500, word1=0xF000_0001), "no_such_key"),
+        (data(500, word1=0xF800_0001), "no_such_key"),
+        (control(ControlType.USER_DEFINED, subtype=KMREQ), "short_key_material"),
+        (control(ControlType.USER_DEFINED, bytes(40), subtype=KMRSP), "key_answer_mismatch"),
+        (control(ControlType.USER_DEFINED, bytes(40), subtype=5), "unexpected_extension"),
+    ],
+)
+def test_what_is_wrong_on_a_secured_link_is_dropped_under_its_name(datagram: bytes, reason: str) -> None:
+    here = secured()
+    here.handle_datagram(datagram, EPOCH_US)
+    assert here.statistics.ignored_packets == {reason: 1}
+    assert here.statistics.receiver.received_packets == 0
+    assert here.poll_datagrams() == []
+
+
+def test_a_payload_kept_elsewhere_is_opened_there_and_its_key_is_checked_here() -> None:
+    here = secured()
+    header = decode_header(data(500, word1=0xE800_0001))
+    assert here.handle_data(header, b"", EPOCH_US, payload_bytes=9) is Arrival.NEW
+    with pytest.raises(PacketError, match="clear_on_secured_link"):
+        here.handle_data(decode_header(data(501)), b"", EPOCH_US, payload_bytes=9)
+
+
+def test_two_ends_follow_each_other_through_many_keys() -> None:
+    here, there = secured(), Connection(mirrored(SECURED), KeySource(b"t" * 32))
+    parities, now_us = [], EPOCH_US
+    for number in range(40):
+        now_us += 100_000
+        here.send(b"%d" % number, now_us)
+        for datagram in here.poll_datagrams():
+            if kind_of(datagram) is None:
+                parities.append(decode_header(datagram).key_parity)
+            there.handle_datagram(datagram, now_us)
+        for datagram in there.poll_datagrams():
+            here.handle_datagram(datagram, now_us)
+    assert parities == [1, 1, 1, 1, 2, 2, 2, 2] * 5
+    assert [item.payload for item in there.poll_deliveries(now_us + LATENCY_US)] == [b"%d" % n for n in range(40)]
+    assert not there.statistics.ignored_packets
+
+
+def test_an_announcement_without_answer_wakes_the_connection_up_to_repeat_it() -> None:
+    here = secured()
+    for number in range(2):
+        here.send(b"%d" % number, EPOCH_US)
+    announcement = here.poll_datagrams()[-1]
+    assert announcement[:4] == words(0xFFFF_0003)
+    due_us = here.poll_timer()
+    assert due_us is not None
+    assert due_us < EPOCH_US + KEEPALIVE_US
+    while not any(datagram[16:] == announcement[16:] for datagram in here.poll_datagrams()):
+        due_us = here.poll_timer()
+        assert due_us is not None
+        assert due_us < EPOCH_US + KEEPALIVE_US
+        here.handle_timer(due_us)
+
+
+def test_a_secured_link_without_a_source_of_keys_sends_nothing() -> None:
+    here = Connection(SECURED)
+    with pytest.raises(LocalProtocolError, match="source of keys"):
+        here.send(b"x", EPOCH_US)
+
+
+def test_no_secret_shows() -> None:
+    shown = repr(SECURED)
+    assert "keys=" not in shown
+    assert repr(KEYS.even) not in shown

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.libsrt_captures import CAPTURES, PASSPHRASE, Capture
 from tests.support.srt_datagrams import HERE, THERE, control
 
 from headrace.base.sockaddr import encode_sockaddr
@@ -18,6 +19,7 @@ from headrace.srt.handshake import (
     decode_handshake,
     encode_handshake,
 )
+from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import (
     COOKIE_LIFETIME_US,
     COOKIE_MINUTE_US,
@@ -29,6 +31,7 @@ from headrace.srt.listener import (
 )
 from headrace.srt.packet import Header, decode_header
 from headrace.srt.rejection import RejectReason
+from headrace.srt.session_keys import SessionKeys
 
 SECRET = bytes(range(16))
 CALLER_ID, OUR_ID = 0x2222, 0x1111
@@ -46,8 +49,8 @@ CONCLUSION = replace(
 )
 
 
-def listener(**options: int) -> Listener:
-    return Listener(ListenerOptions(**options), SECRET)
+def listener(**options: object) -> Listener:
+    return Listener(ListenerOptions(**options), SECRET)  # type: ignore[arg-type]
 
 
 def ask(
@@ -276,7 +279,6 @@ BLOCK_OF_A_GROUP = bytes.fromhex("00080001") + bytes(4)
         ({"initial_seqno": 0x7FFF_FFFF}, b"", RejectReason.ROGUE),
         ({"mss_bytes": MIN_MSS_BYTES - 1}, b"", RejectReason.ROGUE),
         ({"flow_window_packets": 1}, b"", RejectReason.ROGUE),
-        ({"key_material": bytes(4), "encryption_field": 2}, b"", RejectReason.UNSECURE),
         (
             {"capabilities": LiveCapabilities(flags=LIVE_FLAGS | SrtFlags.STREAM)},
             b"",
@@ -351,3 +353,47 @@ def test_a_malformed_handshake_is_counted_under_its_reason() -> None:
     assert server.handle_handshake(HEADER, control(0)[16:], THERE, NOW_US) is None
     assert ask(server, CONCLUSION, extra=bytes.fromhex("0001ffff")) is None
     assert server.ignored_packets == {"short_handshake": 1, "extension_over_the_end": 1}
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(8 * capture.key_length_bytes))
+def test_key_material_is_answered_with_its_exact_echo_and_the_length_of_its_key(capture: Capture) -> None:
+    server = listener()
+    secret = replace(
+        CONCLUSION,
+        key_material=capture.handshake_key_material,
+        extension_field=CONCLUSION.extension_field | ExtensionFlags.KMREQ,
+    )
+    asked = request(server, secret)
+    keys = agree_on_keys(asked.handshake, PASSPHRASE)
+    assert isinstance(keys, SessionKeys)
+    answer, parameters = server.accept(asked, OUR_ID, NOW_US, keys=keys)
+    handshake = decode_handshake(answer[16:])
+    assert handshake.key_material == capture.handshake_key_material
+    assert handshake.extension_field == ExtensionFlags.HSREQ | ExtensionFlags.KMREQ
+    assert handshake.encryption_field == capture.key_length_bytes // 8
+    assert answer[16 + 48 + 4 + 12 :][:2].hex() == "0004"  # KMRSP: a KMREQ in its place is fatal
+    assert parameters.keys is keys
+    repeated = ask(server, replace(asked.handshake), now_us=NOW_US + 300_000)
+    assert isinstance(repeated, bytes)
+    assert repeated[16:] == answer[16:]
+
+
+def test_a_clear_connection_echoes_no_key_material() -> None:
+    server = listener()
+    asked = request(server, replace(CONCLUSION, key_material=CAPTURES[0].handshake_key_material))
+    answer, parameters = server.accept(asked, OUR_ID, NOW_US)
+    handshake = decode_handshake(answer[16:])
+    assert (handshake.key_material, handshake.encryption_field, parameters.keys) == (None, 0, None)
+
+
+@pytest.mark.parametrize("key_length_bytes", [0, 16, 24, 32])
+def test_an_induction_answer_names_the_key_length_that_is_wanted(key_length_bytes: int) -> None:
+    answer = ask(listener(key_length_bytes=key_length_bytes), INDUCTION)
+    assert isinstance(answer, bytes)
+    assert decode_handshake(answer[16:]).encryption_field == key_length_bytes // 8
+
+
+def test_a_refusal_repeats_no_key_material() -> None:
+    server = listener()
+    asked = request(server, replace(CONCLUSION, key_material=CAPTURES[0].handshake_key_material))
+    assert len(server.reject(asked, RejectReason.BAD_SECRET)) == 16 + 48

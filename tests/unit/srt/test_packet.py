@@ -177,3 +177,14 @@ def test_a_malformed_drop_request_says_why(body: bytes, reason: str) -> None:
     with pytest.raises(PacketError) as error:
         decode_drop_request(body)
     assert reason_of(error) == reason
+
+
+def test_an_encrypted_message_has_its_key_s_parity() -> None:
+    assert [message_word(1, key_parity=parity) >> 24 for parity in (0, 1, 2)] == [0xE0, 0xE8, 0xF0]
+    assert [Header(0, message_word(1, key_parity=parity), 0, 0).key_parity for parity in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_user_defined_control_packet_has_a_subtype() -> None:
+    datagram = encode_control(ControlType.USER_DEFINED, timestamp_us=0, dst_socket_id=1, subtype=3)
+    assert datagram[:4].hex() == "ffff0003"
+    assert (decode_header(datagram).control_type, decode_header(datagram).control_subtype) == (0x7FFF, 3)

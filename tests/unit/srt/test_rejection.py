@@ -29,3 +29,7 @@ def test_the_error_carries_code_and_words() -> None:
     error = ConnectionRejectedError(2409)
     assert error.code == RejectReason.CONFLICT
     assert str(error) == "refused (2409): this channel has a live producer already"
+
+
+def test_who_knows_more_than_the_code_says_it() -> None:
+    assert str(ConnectionRejectedError(1011, "here it means this")) == "refused (1011): here it means this"

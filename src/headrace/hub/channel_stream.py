@@ -3,6 +3,7 @@
 Source: ``docs/decisions/0011-one-timeline.md``.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,9 @@ _LEAST_GAP_90KHZ: Final = 3_600
 """The last picture is seen for 40 ms."""
 _MOST_GAP_90KHZ: Final = 450_000
 """5 s. FFmpeg takes a step of 10 s for another clock, and then puts reordered pictures one before the other."""
+MAX_EARLIER_STREAMS: Final = 64
+"""Of producers before the last: ten makes of encoder, each with other streams. They are gone through whenever a
+stream changes its tables, which it may do with each packet."""
 
 
 class ChannelStream:
@@ -148,7 +152,7 @@ class ChannelStream:
         """
         self._counters |= last_counters(self.ring)
         if self.tables is not None:
-            self._streams |= {stream.pid: stream for stream in self.tables.pmt.streams}
+            self._remember(self.tables.pmt.streams)
         shift_90khz = self._shift_90khz(payloads, now_us)
         splice = Splice(self.tables, tables, self._counters, shift_90khz, tuple(self._streams.values()))
         self.end()
@@ -156,6 +160,14 @@ class ChannelStream:
         mark = splice.mark()
         self.append([mark[at : at + _DATAGRAM_BYTES] for at in range(0, len(mark), _DATAGRAM_BYTES)], now_us)
         self.splice = splice
+
+    def _remember(self, streams: Iterable[ElementaryStream]) -> None:
+        """Keep streams, so that one of their kind that comes again has the same PID; the newest, if many."""
+        for stream in streams:
+            self._streams.pop(stream.pid, None)
+            self._streams[stream.pid] = stream
+        for pid in list(self._streams)[:-MAX_EARLIER_STREAMS]:
+            del self._streams[pid]
 
     def _shift_90khz(self, payloads: list[bytes], now_us: int) -> int:
         """Return by how much later the new stream is to be, so that its times follow those of the last one.

@@ -3,9 +3,9 @@
 Source: ISO/IEC 13818-1, 2.4.4.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Final
 
 from headrace.mpegts.packet import NULL_PID
@@ -44,7 +44,8 @@ def continue_tables(
     """Return the tables with which the stream of ``after`` goes on as that of ``before``, and its new PIDs.
 
     A stream takes the PID of one of its type, so that a player which has chosen its streams plays on. Others keep
-    their PID, or get one that nothing had. The version changes if anything else does.
+    their PID, or get one that nothing had; where none is left, their packets become null packets. The version
+    changes if anything else does.
 
     Args:
         before: What was sent last.
@@ -54,8 +55,9 @@ def continue_tables(
     gone = tuple(stream for stream in earlier if stream.pid not in before.pids)
     pids = _match((*before.pmt.streams, *gone), after.pmt.streams) | _match_clocks(before.pmt, after.pmt)
     taken = set(before.pids) | {before.pmt_pid} | set(pids.values()) | {stream.pid for stream in gone}
+    free_pids = (pid for pid in range(FIRST_FREE_PID, NULL_PID) if pid not in taken)
     for pid in sorted(after.pids - pids.keys()):
-        pids[pid] = pid if pid not in taken else next(free for free in count(FIRST_FREE_PID) if free not in taken)
+        pids[pid] = pid if pid not in taken else next(free_pids, NULL_PID)
         taken.add(pids[pid])
     pmt = replace(
         after.pmt,
@@ -70,13 +72,15 @@ def continue_tables(
 
 
 def _match(before: tuple[ElementaryStream, ...], after: tuple[ElementaryStream, ...]) -> dict[int, int]:
-    free = list(before)
+    # A stream may announce other tables with each packet, so every stream is looked at once.
+    free: defaultdict[tuple[object, ...], deque[int]] = defaultdict(deque)
+    for stream in before:
+        free[_kind(stream)].append(stream.pid)
     pids: dict[int, int] = {}
     for stream in after:
-        twin = next((other for other in free if _kind(other) == _kind(stream)), None)
-        if twin is not None:
-            free.remove(twin)
-            pids[stream.pid] = twin.pid
+        twins = free.get(_kind(stream))
+        if twins:
+            pids[stream.pid] = twins.popleft()
     return pids
 
 

@@ -6,7 +6,7 @@ from tests.support.groups import VIDEO_PID, Groups, pictures
 from tests.support.transport import tables
 
 from headrace.fanout.ring import DEFAULT_RETENTION_US, FIRST_CAPACITY_PACKETS, NO_BACKLOG
-from headrace.hub.channel_stream import ChannelStream
+from headrace.hub.channel_stream import MAX_EARLIER_STREAMS, ChannelStream
 from headrace.hub.packet_run import PacketRun
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.packet import packet_pid
@@ -188,3 +188,15 @@ def test_a_keyframe_in_a_run_keeps_its_tables_from_the_rest_of_the_run() -> None
     stream.put_run(FIRST_CAPACITY_PACKETS, run_of([tables_and_keyframe[2 * 188 :], filling, filling], late_us))
     assert stream.ring.backlog_index == 1
     assert stream.ring.start_index(late_us) == 1
+
+
+def test_of_all_streams_that_were_there_before_only_the_newest_are_remembered() -> None:
+    stream = ChannelStream()
+    for number in range(12):
+        streams = tuple(ElementaryStream(0x80 + number, 0x100 + 10 * number + place) for place in range(10))
+        made = tables(streams=streams, version=number)
+        put(stream, [made])
+        stream.begin(tables_of(made), [], 0)
+    assert len(stream._streams) == MAX_EARLIER_STREAMS
+    assert 0x100 + 10 * 11 in stream._streams
+    assert 0x100 not in stream._streams

@@ -1,9 +1,11 @@
 """How one stream takes the PIDs of another."""
 
+from tests.fuzz.steps import count_lines
+
 from headrace.mpegts.packet import NULL_PID
 from headrace.mpegts.psi import Descriptor, ElementaryStream, ProgramAssociation, ProgramMap
 from headrace.mpegts.stream_type import StreamType
-from headrace.mpegts.tables import Tables, continue_tables
+from headrace.mpegts.tables import FIRST_FREE_PID, Tables, continue_tables
 
 AV1 = Descriptor(0x05, b"AV01")
 OPUS = Descriptor(0x05, b"Opus")
@@ -111,3 +113,27 @@ def test_a_kind_that_comes_again_has_its_old_pid_and_another_kind_never_gets_it(
     assert continue_tables(before, again, (h264, hevc))[1] == {0x300: 0x100}
     other = make(ElementaryStream(StreamType.MPEG2_VIDEO, 0x100))
     assert continue_tables(before, other, (h264, hevc))[1] == {0x100: 0x102}
+
+
+def alike(count: int, first_pid: int, kind: int = StreamType.MPEG2_AUDIO) -> tuple[ElementaryStream, ...]:
+    return tuple(ElementaryStream(kind, first_pid + number) for number in range(count))
+
+
+def test_a_stream_for_which_no_pid_is_left_becomes_null_packets() -> None:
+    before = make(*alike(1, 0x100))
+    everything = alike(NULL_PID - FIRST_FREE_PID, FIRST_FREE_PID)
+    assert continue_tables(before, make(*alike(1, 0x100, StreamType.HEVC)), everything)[1] == {0x100: NULL_PID}
+
+
+def lines_of(before: Tables, after: Tables) -> int:
+    return count_lines(lambda: continue_tables(before, after))[1]
+
+
+def test_many_streams_are_matched_in_work_that_grows_with_their_number_and_not_faster() -> None:
+    lines = [
+        lines_of(make(*alike(count, 0x100)), make(*alike(count, 0x1100, kind)))
+        for count in (100, 800)
+        for kind in (StreamType.MPEG2_AUDIO, StreamType.AAC_ADTS)
+    ]
+    assert lines[2] < 10 * lines[0]
+    assert lines[3] < 10 * lines[1]

@@ -11,6 +11,7 @@ from headrace.base.errors import HeadraceError
 from headrace.cli.hostport import parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.broker import (
     DEFAULT_BACKLOG_MEGABYTES,
     DEFAULT_BACKLOG_SECONDS,
@@ -85,6 +86,39 @@ def serve(
             help="Let a second producer of a channel replace the first at its next keyframe, asked for or not.",
         ),
     ] = False,
+    max_connections: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            envvar="MAX_CONNECTIONS",
+            min=1,
+            help="Most producers and subscribers together; more get 2402.",
+        ),
+    ] = DEFAULT_LIMITS.connections,
+    max_connections_per_address: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            envvar="MAX_CONNECTIONS_PER_ADDRESS",
+            min=1,
+            help="Most of one address; of IPv6 a /64 counts as one.",
+        ),
+    ] = DEFAULT_LIMITS.connections_per_host,
+    max_subscribers: Annotated[
+        int,
+        typer.Option(metavar="N", envvar="MAX_SUBSCRIBERS", min=1, help="Most subscribers of one channel."),
+    ] = DEFAULT_LIMITS.subscribers_per_channel,
+    max_bitrate_megabits: Annotated[
+        float,
+        typer.Option(
+            "--max-bitrate",
+            metavar="MBIT",
+            envvar="MAX_BITRATE",
+            min=0,
+            max=10_000,
+            help="Send a producer away that sends more a second on average; 0: no limit.",
+        ),
+    ] = DEFAULT_LIMITS.producer_bits_per_second / 1e6,
     control: Annotated[
         str,
         typer.Option(
@@ -120,6 +154,12 @@ def serve(
         backlog_megabytes,
         slate_text=slate_text.strip(),
         takeover=takeover,
+        limits=Limits(
+            connections=max_connections,
+            connections_per_host=max_connections_per_address,
+            subscribers_per_channel=max_subscribers,
+            producer_bits_per_second=round(1e6 * max_bitrate_megabits),
+        ),
         control=control,
         pacing_megabits=pacing_megabits,
     )

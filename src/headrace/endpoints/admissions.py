@@ -10,12 +10,13 @@ from typing import Final, NamedTuple
 
 from headrace.access.ask import Ask, Verb
 from headrace.access.directory import Directory
-from headrace.access.gate import BAD_REQUEST, Denial, Gate, Grant
+from headrace.access.gate import BAD_REQUEST, FORBIDDEN, UNAUTHORIZED, Denial, Gate, Grant
 from headrace.access.hook import HookQuestion, question_of
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import ChannelIdError, PacketError
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.hook_desk import HookDesk
+from headrace.hub.failed_attempts import FailedAttempts
 from headrace.netio.clock import unix_time_us
 from headrace.srt.listener import ConnectionRequest
 from headrace.srt.rejection import RejectReason
@@ -23,6 +24,7 @@ from headrace.srt.stream_id import AccessRequest, parse_stream_id
 
 SWEEP_INTERVAL_US: Final = 1_000_000
 """How often grants that end by themselves are looked at: whoever holds one is let go so much later at most."""
+_FAILURES: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
 
 
 class Admitted(NamedTuple):
@@ -51,20 +53,26 @@ class Admissions:
     Attributes:
         desk: Has another service asked; None where there is none.
         ended: How many had to go, by reason.
+        told_to_wait: How many were not looked at because their host had failed too often.
     """
 
-    __slots__ = ("_gate", "_held", "_sweep_us", "_unix_time_us", "desk", "ended")
+    __slots__ = ("_failed", "_gate", "_held", "_sweep_us", "_unix_time_us", "desk", "ended", "told_to_wait")
 
     def __init__(self, directory: Directory | None, unix_time_us: Callable[[], int] = unix_time_us) -> None:
         self._gate = None if directory is None else Gate(directory)
         self._unix_time_us = unix_time_us
+        self._failed = FailedAttempts()
         self._held: dict[int, Grant] = {}
         self._sweep_us: int | None = None
         self.desk: HookDesk | None = None
         self.ended: Counter[str] = Counter()
+        self.told_to_wait = 0
 
     def ask(self, request: ConnectionRequest, now_us: int) -> Admitted | Denial | None:
-        """Return whether a request is granted; None when the caller is to get no answer, and will ask again."""
+        """Return whether a request is granted; None when the caller is to get no answer, and will ask again.
+
+        A host that has failed often with the same key or token, or with many, is told to wait and not looked at.
+        """
         if self._gate is None:
             return None
         try:
@@ -77,7 +85,8 @@ class Admissions:
             return Denial(BAD_REQUEST, _explain_id(request.stream_id))
         if wanted.mode == "bidirectional":
             return Denial(int(RejectReason.BAD_MODE), "mode is publish or request")
-        answer = self._gate.ask(Ask(Verb(wanted.mode), channel_id, wanted.credential), self._unix_s())
+        ask = Ask(Verb(wanted.mode), channel_id, wanted.credential)
+        answer = self._decide(self._gate, ask, request.address, now_us)
         if isinstance(answer, Denial) or self.desk is None:
             return answer if isinstance(answer, Denial) else Admitted(wanted, answer)
         return self._ask_service(Admitted(wanted, answer), self.desk, request.address, now_us)
@@ -96,6 +105,22 @@ class Admissions:
             ends_unix_s = min(ends_unix_s, grant.expires_unix_s or ends_unix_s)
             grant = replace(grant, expires_unix_s=ends_unix_s)
         return Admitted(wanted, grant, question)
+
+    def _decide(self, gate: Gate, ask: Ask, address: bytes, now_us: int) -> Grant | Denial:
+        if ask.verb is Verb.REQUEST and ask.credential is None:
+            # It shows nothing that could be wrong, and who watches what is public waits for nobody's mistakes.
+            return gate.ask(ask, self._unix_s())
+        thing = f"{ask.verb} {ask.channel_id} {ask.credential}".encode()
+        wait_us = self._failed.wait_us(address, thing, now_us)
+        if wait_us:
+            self.told_to_wait += 1
+            return _told_to_wait(wait_us)
+        answer = gate.ask(ask, self._unix_s())
+        if not isinstance(answer, Denial):
+            self._failed.note_success(address, thing)
+        elif answer.code in _FAILURES:
+            self._failed.note_failure(address, thing, now_us)
+        return answer
 
     def _unix_s(self) -> int:
         return self._unix_time_us() // 1_000_000
@@ -166,6 +191,11 @@ class Admissions:
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
         return self._sweep_us
+
+
+def _told_to_wait(wait_us: int) -> Denial:
+    seconds = -(-wait_us // 1_000_000)
+    return Denial(int(RejectReason.OVERLOAD), f"too many failed attempts from this address: wait {seconds} s")
 
 
 def _explain_id(stream_id: str) -> str:

@@ -115,7 +115,11 @@ class SrtEndpoint:
     @property
     def limits_reached(self) -> dict[str, int]:
         """How often somebody was turned away or sent away, by the limit that was reached."""
-        return {**self._limits_reached, "producer_bitrate": self._producers.overruns}
+        return {
+            **self._limits_reached,
+            "producer_bitrate": self._producers.overruns,
+            "failed_attempts": self._admissions.told_to_wait,
+        }
 
     @property
     def producer_count(self) -> int:

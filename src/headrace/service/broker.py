@@ -17,6 +17,7 @@ from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -54,6 +55,7 @@ class BrokerConfig:
         backlog_megabytes: How much may lie between; more lets a new subscriber start with the next packet.
         slate_text: What a still picture says that subscribers get while nobody produces; empty for no picture.
         takeover: Let every producer replace the one before it, as if it had asked for that.
+        limits: How much of everything it bears.
         control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
         pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
         capabilities: Fast paths to use; None probes the machine.
@@ -67,6 +69,7 @@ class BrokerConfig:
     backlog_megabytes: float = DEFAULT_BACKLOG_MEGABYTES
     slate_text: str = ""
     takeover: bool = False
+    limits: Limits = DEFAULT_LIMITS
     control: str = CONTROL_OFF
     pacing_megabits: float = 0
     capabilities: Capabilities | None = None
@@ -100,6 +103,7 @@ class Broker:
                 round(1e6 * self._config.backlog_seconds), round(1e6 * self._config.backlog_megabytes)
             ),
             takeover=self._config.takeover,
+            limits=self._config.limits,
         )
         self._loop = MediaLoop(
             self._socket,

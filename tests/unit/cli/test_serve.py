@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from headrace.cli.serve import ListenError, _run, serve
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.broker import BrokerConfig
 
 
@@ -42,6 +43,25 @@ def test_the_reason_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("headrace.netio.udp_socket.UdpSocket.bind", fail)
     assert "Permission denied" in refused("127.0.0.1:80")
+
+
+def test_limits_that_are_typed_are_those_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[BrokerConfig] = []
+
+    async def keep(config: BrokerConfig) -> None:
+        configs.append(config)
+
+    monkeypatch.setattr("headrace.cli.serve._run", keep)
+    serve(
+        listen="127.0.0.1:0",
+        max_connections=5,
+        max_connections_per_address=4,
+        max_subscribers=3,
+        max_bitrate_megabits=2.5,
+    )
+    serve(listen="127.0.0.1:0")
+    assert configs[0].limits == Limits(5, 4, DEFAULT_LIMITS.channels, 3, 2_500_000)
+    assert configs[1].limits == DEFAULT_LIMITS
 
 
 def test_a_broker_listens_without_loading_decoders_pictures_or_a_shell() -> None:

@@ -1,6 +1,7 @@
 """Requests become grants, and grants end."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from tests.support.access import KEYS, closed_directory, token
@@ -11,7 +12,9 @@ from headrace.access.ask import Verb
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.access.directory import OPEN_DIRECTORY
 from headrace.access.gate import Denial, Grant
+from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.admissions import SWEEP_INTERVAL_US, Admissions, Admitted
+from headrace.hub.failed_attempts import FIRST_WAIT_US, FREE_FAILURES, FREE_THINGS
 from headrace.srt.handshake import Handshake
 from headrace.srt.listener import ConnectionRequest
 from headrace.srt.stream_id import AccessRequest
@@ -118,3 +121,55 @@ def test_a_new_directory_tells_whose_channels_are_closed_and_whose_keys_are_gone
     assert admissions.use(after, ["cam1", "cam2", "private"]) == {"cam2": "channel_private"}
     assert admissions.end_held() == {0: "key_revoked"}
     assert admissions.end_held() == {}
+
+
+def ask_from(admissions: Admissions, host: str, stream_id: str, now_us: int = 0) -> int:
+    """Return the code of the denial, 0 where there is none."""
+    request = replace(request_of(stream_id), address=encode_sockaddr(host, 5000))
+    answer = admissions.ask(request, now_us)
+    return answer.code if isinstance(answer, Denial) else 0
+
+
+WRONG_KEY = f"publish:cam1:{KEYS['cam1'][:-4]}aaaa"
+
+
+def test_who_fails_with_the_same_key_again_and_again_is_told_to_wait_longer_and_longer() -> None:
+    admissions = Admissions(closed_directory())
+    codes = [ask_from(admissions, "10.0.0.1", WRONG_KEY, number * SECOND // 10) for number in range(200)]
+    assert codes[: FREE_FAILURES + 1] == [2401] * (FREE_FAILURES + 1)
+    assert codes[FREE_FAILURES + 1] == 2402
+    looked_at = [number for number, code in enumerate(codes) if code == 2401]
+    waits = [later - earlier for earlier, later in pairwise(looked_at[FREE_FAILURES:])]
+    assert waits == [10, 20, 40, 80][: len(waits)]
+    assert len(waits) == 4
+
+
+def test_behind_the_same_address_others_are_let_in_meanwhile() -> None:
+    admissions = Admissions(closed_directory())
+    for _ in range(50):
+        ask_from(admissions, "10.0.0.1", WRONG_KEY)
+    assert ask_from(admissions, "10.0.0.1", WRONG_KEY) == 2402
+    assert ask_from(admissions, "10.0.0.1", "cam1") == 0
+    assert ask_from(admissions, "10.0.0.1", f"publish:cam1:{KEYS['cam1']}") == 0
+    assert ask_from(admissions, "10.0.0.2", WRONG_KEY) == 2401
+
+
+def test_who_guesses_is_told_to_wait_whatever_it_tries_next_and_may_watch_what_is_public() -> None:
+    admissions = Admissions(closed_directory())
+    codes = [
+        ask_from(admissions, "10.0.0.1", f"publish:cam1:guess{number:04}") for number in range(FREE_THINGS + 2)
+    ]
+    assert codes == [2401] * (FREE_THINGS + 1) + [2402]
+    assert ask_from(admissions, "10.0.0.1", "cam1") == 0
+    assert ask_from(admissions, "10.0.0.1", f"publish:cam1:{KEYS['cam1']}") == 2402
+    later_us = FIRST_WAIT_US
+    assert ask_from(admissions, "10.0.0.1", f"publish:cam1:{KEYS['cam1']}", later_us) == 0
+    assert ask_from(admissions, "10.0.0.1", "publish:cam1:guess", later_us) == 2401
+
+
+def test_the_word_to_wait_says_how_long_and_shows_no_key() -> None:
+    admissions = Admissions(closed_directory())
+    for _ in range(FREE_FAILURES + 1):
+        ask_from(admissions, "10.0.0.2", WRONG_KEY)
+    request = replace(request_of(WRONG_KEY), address=encode_sockaddr("10.0.0.2", 1))
+    assert admissions.ask(request, 0) == Denial(2402, "too many failed attempts from this address: wait 1 s")

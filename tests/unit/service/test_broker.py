@@ -12,6 +12,7 @@ from bench.srt_peer import SrtPeer
 from structlog.typing import EventDict
 from tests.support.groups import Groups
 
+from headrace.hub.limits import Limits
 from headrace.media.errors import MediaError
 from headrace.netio.capabilities import PORTABLE, SENDMMSG, Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -19,6 +20,7 @@ from headrace.netio.udp_socket import UdpSocket
 from headrace.service.broker import Broker, BrokerConfig
 from headrace.srt.caller import CallerOptions
 from headrace.srt.receiver import Delivery
+from headrace.srt.rejection import ConnectionRejectedError
 
 LOOPBACK = "127.0.0.1"
 
@@ -227,3 +229,21 @@ def test_it_paces_what_it_sends_where_it_is_told_to_and_says_where_it_cannot(
         asyncio.run(run())
     assert limits == ([2_500_000] if megabits else [])
     assert len([line for line in lines if line["log_level"] == "warning"]) == warnings
+
+
+def test_it_lets_in_as_many_as_it_is_told_to() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, limits=Limits(connections=1))) as broker:
+            await asyncio.to_thread(call, broker.port)
+            assert broker.endpoint.limits_reached["connections"] == 1
+
+    def call(port: int) -> None:
+        with (
+            SrtPeer(LOOPBACK, port, CallerOptions(stream_id="A")) as first,
+            SrtPeer(LOOPBACK, port, CallerOptions(stream_id="A")) as second,
+        ):
+            first.connect()
+            with pytest.raises(ConnectionRejectedError, match="2402"):
+                second.connect()
+
+    asyncio.run(run())

@@ -14,6 +14,7 @@ from headrace.srt.caller import Caller, CallerOptions
 from headrace.srt.connection import Connection
 from headrace.srt.listener import ListenerOptions
 from headrace.srt.receiver import Delivery
+from headrace.srt.session_keys import SEED_BYTES
 
 
 class BrokerPort:
@@ -117,6 +118,7 @@ class CallerPort:
             socket_id=random.randrange(1, 1 << 30),
             initial_seqno=(1 << 31) - 2 - random.randrange(50),
             now_us=start_us,
+            key_seed=random.randbytes(SEED_BYTES) if options.passphrase else b"",
         )
 
     @property

@@ -115,8 +115,19 @@ class World:
         options = CallerOptions(
             stream_id=stream_id, receive_latency_ms=latency_ms, peer_latency_ms=peer_latency_ms
         )
+        return self.call_with(options, address, clock_ppm=clock_ppm)
+
+    def call_with(self, options: CallerOptions, address: bytes | None = None, *, clock_ppm: int = 0) -> CallerPort:
+        """Put a caller that asks for ``options`` onto the network, as `call` does."""
         caller = CallerPort(BROKER, options, self.now_us, self._random, clock_ppm=clock_ppm)
         self.network.add_endpoint(caller, address or next(self._addresses))
+        return caller
+
+    def join_with(self, options: CallerOptions, address: bytes | None = None) -> CallerPort:
+        """Return a caller that is connected and asked for ``options``."""
+        caller = self.call_with(options, address)
+        limit_us = self.now_us + 3 * SECOND
+        assert self.network.run_until_true(lambda: caller.caller.connection is not None, limit_us)
         return caller
 
     def join(

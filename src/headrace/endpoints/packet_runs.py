@@ -22,7 +22,7 @@ from headrace.srt.packet import (
 MIN_RUN_PACKETS: Final = 2
 """One packet alone is taken faster without columns."""
 
-_KINDS: Final = SOLO_MESSAGE | KEY_FLAGS | RETRANSMITTED_FLAG
+_KINDS: Final = SOLO_MESSAGE | RETRANSMITTED_FLAG
 _NO_UNITS: Final = UnitStarts([], [])
 
 
@@ -30,7 +30,7 @@ class PacketRuns(NamedTuple):
     """The packets of a batch that are not subscribers', cut into runs.
 
     Each run is a single packet of any kind, or consecutive data packets in consecutive rows: of one destination,
-    each a whole message that is not encrypted and is sent for the first time.
+    each a whole message, sent for the first time, and all sealed with one key, or none.
 
     Attributes:
         packets: The batch.
@@ -80,7 +80,8 @@ def _bounds(rows: list[int], headers: list[list[int]], lengths: list[int]) -> li
             bounds.append(position)
             next_one = None
             continue
-        if next_one != (row, seqno, socket_id):
+        key_flags = message_word & KEY_FLAGS
+        if next_one != (row, seqno, socket_id, key_flags):
             bounds.append(position)
-        next_one = row + 1, (seqno + 1) & SEQNO_MASK, socket_id
+        next_one = row + 1, (seqno + 1) & SEQNO_MASK, socket_id, key_flags
     return [*bounds, len(rows)]

@@ -14,6 +14,7 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.packet_runs import MIN_RUN_PACKETS, PacketRuns
+from headrace.endpoints.producer_keys import ProducerKeys
 from headrace.endpoints.stranger_sieve import StrangerSieve
 from headrace.fanout.subscriber_table import Rows
 from headrace.hub.bitrate_limit import BitrateLimit
@@ -25,7 +26,7 @@ from headrace.hub.producer import Claim, Producer
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
 from headrace.srt.connection import Connection, ConnectionParameters
-from headrace.srt.packet import ControlType, Header
+from headrace.srt.packet import KEY_FLAGS, ControlType, Header
 from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, Rebindings, is_same_host
 
 PRODUCER_ID_BIT: Final = 1 << 30
@@ -71,6 +72,7 @@ class ProducerLinks:
         limit_bits_per_second: What each may send that comes from now on; 0 for no limit.
         overruns: Producers that were sent away because they sent more.
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
+        keys: What the packets of producers that encrypt are to be opened with before they are handed in.
     """
 
     def __init__(self, hub: Hub, queue: DatagramQueue, ignored: Counter[str], events: EventLog) -> None:
@@ -90,6 +92,7 @@ class ProducerLinks:
         self.lines: Lines | None = None
         self.limit_bits_per_second = MAX_PRODUCER_BITS_PER_SECOND
         self.overruns = 0
+        self.keys = ProducerKeys(ignored)
 
     def __len__(self) -> int:
         return len(self._links)
@@ -108,6 +111,8 @@ class ProducerLinks:
             self._close(replaced, now_us)
         self._links[parameters.socket_id] = _Link(producer, channel, BitrateLimit(self.limit_bits_per_second))
         self._sieve.forget()
+        if producer.connection.opening is not None:
+            self.keys.add(parameters.socket_id, producer.connection.opening)
         if self.lines is not None:
             self.lines.open(address)
         self._settle(parameters.socket_id)
@@ -180,11 +185,13 @@ class ProducerLinks:
         """Take the packets of a run at once, as `handle_packet` takes each, or none of them."""
         count, first_row = end - begin, runs.rows[begin]
         rows = slice(first_row, first_row + count)
-        seqno, _, _, socket_id = runs.headers[begin]
+        seqno, message_word, _, socket_id = runs.headers[begin]
         link = self._links.get(socket_id)
         if link is None or runs.packets.addresses[rows].tobytes() != link.producer.address * count:
             return None
         connection, succession = link.producer.connection, link.channel.succession
+        if (connection.opening is not None) != bool(message_word & KEY_FLAGS):
+            return None
         if not (connection.receiver.takes_run(seqno, count) and succession.takes_run(link.producer)):
             return None
         if self._rebindings:
@@ -335,6 +342,7 @@ class ProducerLinks:
         if connection.close_reason is not None:
             del self._links[socket_id]
             self._sieve.forget()
+            self.keys.discard(socket_id)
             self._short_of_memory.discard(link.channel)
             self._hub.remove_producer(link.channel, link.producer)
             self.ended.append(socket_id)

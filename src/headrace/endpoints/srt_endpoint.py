@@ -40,6 +40,7 @@ from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.rejection import RejectReason, explain_rejection
+from headrace.srt.session_keys import SessionKeys
 from headrace.srt.stream_id import AccessRequest
 
 MIN_SUBSCRIBER_MSS_BYTES: Final = 1360
@@ -104,7 +105,13 @@ class SrtEndpoint:
         self._refusals = RefusalLog(self.events)
         self._slates = SlateShows(self.hub, self.events)
         self._subscribers = SubscriberLinks(
-            self.hub, self.table, outbox, self._queue, self.ignored_packets, events=self.events
+            self.hub,
+            self.table,
+            outbox,
+            self._queue,
+            self.ignored_packets,
+            events=self.events,
+            random_bytes=random_bytes,
         )
 
     @property
@@ -195,11 +202,13 @@ class SrtEndpoint:
             rows = rows[~is_handshake]
         fresh: dict[Channel, list[int]] = {}
         touched: set[int] = set()
-        runs = PacketRuns.of(packets, self._producers.sift(packets, rows, now_us))
-        for begin, end in pairwise(runs.bounds):
-            touched.add(runs.headers[begin][-1])
-            for channel, indices in self._producers.handle_run(runs, begin, end, now_us):
-                fresh.setdefault(channel, []).extend(indices)
+        known = self._producers.sift(packets, rows, now_us)
+        for opened in self._producers.keys.parts(packets, known):
+            runs = PacketRuns.of(packets, opened)
+            for begin, end in pairwise(runs.bounds):
+                touched.add(runs.headers[begin][-1])
+                for channel, indices in self._producers.handle_run(runs, begin, end, now_us):
+                    fresh.setdefault(channel, []).extend(indices)
         # What overtakes the answer to a handshake is thrown away, and counts as lost.
         self._queue.flush()
         self._subscribers.forward(fresh.items(), now_us)
@@ -224,14 +233,17 @@ class SrtEndpoint:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
-        keys = agree_on_keys(request.handshake, None)
+        rule = admitted.grant.rule
+        keys = agree_on_keys(request.handshake, rule.passphrase, is_enforced=rule.is_encryption_enforced)
         if isinstance(keys, RejectReason):
             return self._refuse(request, keys, explain_rejection(keys), now_us)
         if admitted.grant.verb is Verb.REQUEST:
-            return self._answer_subscriber(request, admitted, now_us)
-        return self._answer_producer(request, admitted, now_us)
+            return self._answer_subscriber(request, admitted, keys, now_us)
+        return self._answer_producer(request, admitted, keys, now_us)
 
-    def _answer_subscriber(self, request: ConnectionRequest, admitted: Admitted, now_us: int) -> bytes:
+    def _answer_subscriber(
+        self, request: ConnectionRequest, admitted: Admitted, keys: SessionKeys | None, now_us: int
+    ) -> bytes:
         if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
             return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
@@ -243,7 +255,7 @@ class SrtEndpoint:
         if len(channel.subscribers) >= self._limits.subscribers_per_channel:
             return self._refuse_beyond("subscribers_of_channel", request, now_us)
         least_ms = self._budget_ms(channel)
-        answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms)
+        answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms, keys=keys)
         self._crowd.enter(socket_id, request.address)
         self._admissions.enter(socket_id, admitted, now_us)
         self._subscribers.add(parameters, request.address, channel, now_us)
@@ -260,7 +272,9 @@ class SrtEndpoint:
             return Claim.STAND_BY
         return Claim.TAKE_OVER if self._everybody_takes_over or _is_set(wanted, "takeover") else Claim.PRODUCE
 
-    def _answer_producer(self, request: ConnectionRequest, admitted: Admitted, now_us: int) -> bytes | None:
+    def _answer_producer(
+        self, request: ConnectionRequest, admitted: Admitted, keys: SessionKeys | None, now_us: int
+    ) -> bytes | None:
         channel_id, claim = admitted.grant.channel_id, self._claim(admitted.wanted)
         match self.hub.admit_producer(channel_id, claim, now_us):
             case Admission.WAIT:
@@ -280,7 +294,7 @@ class SrtEndpoint:
         if not channel.ring.prepare():
             self.hub.release(channel)
             return self._refuse(request, RejectReason.OVERLOAD, "there is no memory for its packets", now_us)
-        answer, parameters = self._listener.accept(request, socket_id, now_us)
+        answer, parameters = self._listener.accept(request, socket_id, now_us, keys=keys)
         self._admissions.enter(socket_id, admitted, now_us)
         self._crowd.enter(socket_id, request.address)
         self._producers.add(parameters, request.address, channel, claim, now_us)

@@ -4,7 +4,7 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
@@ -21,6 +21,7 @@ from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.resender import Resender
+from headrace.endpoints.subscriber_keys import SubscriberKeys
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
@@ -56,6 +57,7 @@ class SubscriberLinks:
         queue: Where answers leave.
         ignored: Counts what is dropped, by reason.
         events: Is told who goes.
+        random_bytes: Source of the keys that follow those of the handshakes.
 
     Attributes:
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
@@ -70,10 +72,12 @@ class SubscriberLinks:
         ignored: Counter[str],
         *,
         events: EventLog,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         self._hub = hub
         self._table = table
         self._outlet = Outlet(table, outbox)
+        self._keys = SubscriberKeys(table, self._outlet.keys, queue, ignored, random_bytes)
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
@@ -95,6 +99,7 @@ class SubscriberLinks:
         row = self._table.add(parameters, address, start_index)
         channel.succession.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
+        self._keys.add(row, parameters)
         if backlog_packets:
             self._catch_ups.add(row, channel, now_us)
         else:
@@ -250,6 +255,9 @@ class SubscriberLinks:
         match int(packets.control_type[position]):
             case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
                 self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
+            case ControlType.USER_DEFINED:
+                header = packets.header(position)
+                self._keys.handle_answer(row, header.control_subtype, packets.body(position))
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
                 pass
             case kind if kind > ControlType.USER_DEFINED:
@@ -274,6 +282,7 @@ class SubscriberLinks:
 
     def _sweep(self, now_us: int) -> None:
         self._loss_reports.handle_sweep()
+        self._keys.handle_sweep(now_us)
         self._departures.handle_sweep()
         self._drop_lost_causes(now_us)
         self._drop_unwanted(now_us)
@@ -322,6 +331,7 @@ class SubscriberLinks:
         """Forget a subscriber and everything it held; ``is_dropped`` where we gave it up."""
         channel = self._channels.pop(row)
         self._loss_reports.forget(row)
+        self._keys.forget(row)
         self._catch_ups.discard(row)
         channel.subscribers.remove(row)
         entry = self._table.rows[row]

@@ -63,6 +63,8 @@ ROW_DTYPE: Final = np.dtype(
         ("looks_in_vain", np.int64),  # looks in a row at which it had been sent more and acknowledged nothing
         ("sealing", np.uint8),  # a `headrace.fanout.own_keys.Sealing`
         ("key_flags", np.int64),  # KK bits of what is sealed with a key of its own
+        ("key_counted_packets", np.int64),  # of sent_packets, those that the age of its key counts
+        ("key_look_packets", np.int64),  # after so many more it is looked at again
     ]
 )
 

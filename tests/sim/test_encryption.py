@@ -1,0 +1,149 @@
+"""Whole conversations of the broker with peers that encrypt, in virtual time.
+
+The producer, each subscriber and the broker change keys of their own; payloads come out as they went in.
+"""
+
+from random import SystemRandom
+
+import pytest
+from tests.simnet.link import SimLink
+from tests.simnet.srt_ports import CallerPort
+from tests.support.broker_world import BROKER, MS, SECOND, World
+from tests.support.sealed import parity_of
+from tests.support.srt_datagrams import kind_of
+
+from headrace.access.channel_rule import ChannelRule
+from headrace.access.directory import Directory
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.srt.caller import CallerOptions
+from headrace.srt.key_exchange import KeyRefresh
+from headrace.srt.listener import ListenerOptions
+from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+
+PASSPHRASE = "correct horse battery"
+SECRET = ChannelRule("A", passphrase=PASSPHRASE)
+LENIENT = ChannelRule("A", passphrase=PASSPHRASE, is_encryption_enforced=False)
+OFTEN = KeyRefresh(period_packets=200, announce_packets=60)
+PRODUCER = encode_sockaddr("10.3.0.1", 5000)
+LOSSY = SimLink(latency_us=20 * MS, jitter_us=2 * MS, loss=0.03)
+LATENCY_MS = 400
+FRESH = SystemRandom().randrange(1 << 32)
+"""Failed? Put it among the fixed ones, and mend the cause."""
+
+
+def world_of(rule: ChannelRule, seed: int = 1, **wanted: SimLink | ListenerOptions) -> World:
+    options, link = wanted.get("options"), wanted.get("link")
+    assert not isinstance(options, SimLink)
+    assert not isinstance(link, ListenerOptions)
+    directory = Directory.of(1, [rule], is_open=True)
+    return World(seed, gather_us=5 * MS, options=options, link=link, directory=directory)
+
+
+def asking(
+    stream_id: str,
+    passphrase: str | None = PASSPHRASE,
+    key_bytes: int = 16,
+    key_refresh: KeyRefresh | None = None,
+) -> CallerOptions:
+    return CallerOptions(
+        stream_id=stream_id,
+        receive_latency_ms=LATENCY_MS,
+        peer_latency_ms=LATENCY_MS,
+        passphrase=passphrase,
+        key_length_bytes=key_bytes,
+        key_refresh=key_refresh or KeyRefresh(),
+    )
+
+
+def parities(caller: CallerPort) -> list[int]:
+    """Return the keys that the data it got was sealed with, without repetitions in a row."""
+    came = [parity_of(datagram) or 0 for _, datagram in caller.datagrams if kind_of(datagram) is None]
+    return [parity for place, parity in enumerate(came) if place == 0 or came[place - 1] != parity]
+
+
+@pytest.mark.parametrize("key_bytes", [16, 24, 32])
+def test_what_a_producer_seals_every_subscriber_opens_with_a_key_of_its_own(key_bytes: int) -> None:
+    world = world_of(SECRET)
+    producer = world.join_with(asking("publish:A", key_bytes=key_bytes))
+    subscribers = [world.join_with(asking("A", key_bytes=size)) for size in (16, 24, 32)]
+    sent = world.send(producer, 60, interval_us=3 * MS)
+    world.run(SECOND)
+    assert world.channel("A").stream.payloads(range(60)) == sent
+    for subscriber in subscribers:
+        assert subscriber.payloads == sent
+        assert parities(subscriber) == [1]
+    wire = [{datagram[16:] for _, datagram in one.datagrams if kind_of(datagram) is None} for one in subscribers]
+    assert not wire[0] & wire[1]
+    assert not set(sent) & wire[0]
+
+
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(FRESH, id="fresh")])
+def test_nothing_is_lost_while_all_keys_change_under_loss(seed: int) -> None:
+    print("seed", seed)
+    world = world_of(SECRET, seed, link=LOSSY, options=ListenerOptions(key_refresh=OFTEN))
+    world.network.connect(PRODUCER, BROKER, LOSSY, LOSSY)
+    producer = world.join_with(asking("publish:A", key_refresh=OFTEN), PRODUCER)
+    subscribers = [world.join_with(asking("A", key_bytes=size)) for size in (16, 32)]
+    sent = [payload for _ in range(180) for payload in world.send(producer, 6, interval_us=4 * MS)]
+    world.run(2 * SECOND)
+    for subscriber in subscribers:
+        assert subscriber.payloads == sent
+        assert {1, 2} <= set(parities(subscriber))
+    assert not {"no_such_key", "clear_on_secured_link", "key_answer_mismatch"} & world.ignored.keys()
+
+
+@pytest.mark.parametrize(
+    ("rule", "passphrase", "code"),
+    [
+        (SECRET, None, RejectReason.UNSECURE),
+        (SECRET, "another passphrase", RejectReason.BAD_SECRET),
+        (LENIENT, "another passphrase", RejectReason.BAD_SECRET),
+        (ChannelRule("A"), PASSPHRASE, RejectReason.UNSECURE),
+    ],
+)
+@pytest.mark.parametrize("stream_id", ["publish:A", "A"])
+def test_who_has_no_passphrase_or_a_wrong_one_is_refused_with_its_code(
+    rule: ChannelRule, passphrase: str | None, code: RejectReason, stream_id: str
+) -> None:
+    world = world_of(rule)
+    caller = world.call_with(asking(stream_id, passphrase))
+    world.run(SECOND)
+    assert isinstance(caller.caller.error, ConnectionRejectedError)
+    assert caller.caller.error.code == code
+    assert world.endpoint.refused_connections == {code: 1}
+    assert not world.endpoint.hub.channels
+
+
+def test_where_encryption_is_not_enforced_clear_and_sealed_peers_meet_in_one_channel() -> None:
+    world = world_of(LENIENT)
+    for passphrase in (None, PASSPHRASE):
+        producer = world.join_with(asking("publish:A", passphrase))
+        clear, sealed = (world.join_with(asking("A", one)) for one in (None, PASSPHRASE))
+        sent = world.send(producer, 40, interval_us=3 * MS)
+        world.run(SECOND)
+        for subscriber, keys in ((clear, [0]), (sealed, [1])):
+            assert [payload for payload in subscriber.payloads if payload in set(sent)] == sent
+            assert parities(subscriber) == keys
+        producer.connection.close(world.now_us)
+        world.run(SECOND)
+
+
+def test_a_clear_packet_on_an_encrypted_link_is_dropped_and_counted() -> None:
+    world = world_of(SECRET)
+    producer = world.join_with(asking("publish:A"), PRODUCER)
+    world.send(producer, 5)
+    producer.connection.flush(world.now_us)
+    sealed = producer.connection
+    assert sealed.sealing is not None
+    spoofed = bytearray(16 + 188)
+    spoofed[0:4] = ((sealed.sender.statistics.sent_packets + sealed.parameters.send_seqno) & 0x7FFF_FFFF).to_bytes(
+        4, "big"
+    )
+    spoofed[4:8] = (0xE000_0009).to_bytes(4, "big")
+    spoofed[12:16] = sealed.parameters.peer_socket_id.to_bytes(4, "big")
+    before = world.channel("A").ring.next_index
+    for _ in range(3):
+        world.inject(bytes(spoofed), PRODUCER)
+    world.run(SECOND)
+    assert world.channel("A").ring.next_index == before
+    assert world.ignored["clear_on_secured_link"] == 3

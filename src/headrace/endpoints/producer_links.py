@@ -280,7 +280,9 @@ class ProducerLinks:
             link = self._links.get(socket_id)
             if link is not None:
                 # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
-                link.producer.connection.receiver.release_due(now_us)
+                receiver = link.producer.connection.receiver
+                receiver.release_due(now_us)
+                receiver.acknowledge_batch(now_us)
                 link.producer.connection.flush(now_us)
                 self._limit_bitrate(link, now_us)
                 if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:

@@ -256,6 +256,14 @@ class Receiver:
                 self._send_nak(self.losses.ranges())
                 self._next_nak_us = now_us + self.round_trip.nak_interval_us
 
+    def acknowledge_batch(self, now_us: int) -> None:
+        """Acknowledge what a batch has brought at once, unless that was done less than 10 ms ago."""
+        number = self._acknowledger.poll_batch(self.ack_index, self.round_trip, now_us)
+        if number == 0:
+            self._send_ack(Acknowledgement(0, self.ack_index & SEQNO_MASK))
+        elif number is not None:
+            self._send_ack(self._full_acknowledgement(number))
+
     def probe(self, now_us: int) -> None:
         """Send a full ACK whether or not one is due: a sender that lives answers it at once."""
         self._send_ack(self._full_acknowledgement(self._acknowledger.open_ack(self.ack_index, now_us)))

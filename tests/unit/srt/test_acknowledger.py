@@ -2,10 +2,19 @@
 
 import pytest
 
-from headrace.srt.acknowledger import FULL_ACK_INTERVAL_US, LIGHT_ACK_PACKETS, MAX_OPEN_ACKS, Acknowledger
+from headrace.srt.acknowledger import (
+    EAGER_FULL_ACKS,
+    FULL_ACK_INTERVAL_US,
+    LATE_ACK_US,
+    LIGHT_ACK_PACKETS,
+    MAX_OPEN_ACKS,
+    SPARSE_FULL_US,
+    Acknowledger,
+)
 from headrace.srt.rtt import RoundTrip
 
 FIRST = 500
+STEADY_US = 1_000_000
 
 
 def round_trip(rtt_us: int = 20_000, variance_us: int = 5_000) -> RoundTrip:
@@ -176,3 +185,58 @@ def test_what_has_changed_is_said_again_after_a_rest_too() -> None:
     acks.say_again(20_000)
     assert acks.poll_timer() == 30_000
     assert acks.poll_full(FIRST + 5, round_trip(), 30_000) is not None
+
+
+def frame(acks: Acknowledger, number: int, now_us: int) -> int | None:
+    """Take the packets of a frame, in one batch, and return what `poll_batch` says."""
+    acks.handle_progress(FIRST + 8 * number, now_us)
+    return acks.poll_batch(FIRST + 8 * number, round_trip(), now_us)
+
+
+def steady() -> Acknowledger:
+    """Return one that has sent its eager full ACKs, the last at `STEADY_US`, and had all of them answered."""
+    acks = Acknowledger(FIRST)
+    for number in range(1, EAGER_FULL_ACKS + 1):
+        assert frame(acks, number, STEADY_US + 33_000 * (number - EAGER_FULL_ACKS)) == number
+        acks.handle_ackack(number, STEADY_US + 33_000 * (number - EAGER_FULL_ACKS) + 100)
+    return acks
+
+
+def test_a_batch_is_acknowledged_at_once_and_nobody_wakes_up_for_it_later() -> None:
+    acks = Acknowledger(FIRST)
+    assert frame(acks, 1, 1_000) == 1
+    acks.handle_ackack(1, 1_100)
+    acks.rest(FIRST + 8)
+    assert acks.poll_timer() is None
+
+
+def test_a_batch_without_progress_is_not_acknowledged() -> None:
+    acks = Acknowledger(FIRST)
+    assert acks.poll_batch(FIRST, round_trip(), 1_000) is None
+    assert frame(acks, 1, 2_000) == 1
+    assert acks.poll_batch(FIRST + 8, round_trip(), 100_000) is None
+
+
+def test_after_some_full_acks_most_batches_get_light_ones() -> None:
+    acks = steady()
+    found = [frame(acks, EAGER_FULL_ACKS + number, STEADY_US + 33_000 * number) for number in range(1, 9)]
+    assert found == [0, 0, 0, EAGER_FULL_ACKS + 1, 0, 0, 0, EAGER_FULL_ACKS + 2]
+
+
+def test_what_follows_within_10_ms_is_acknowledged_with_the_next_batch() -> None:
+    acks = steady()
+    assert frame(acks, EAGER_FULL_ACKS + 1, STEADY_US + 33_000) == 0
+    assert frame(acks, EAGER_FULL_ACKS + 2, STEADY_US + 42_999) is None
+    assert acks.poll_timer() == STEADY_US + 33_000 + LATE_ACK_US
+    assert frame(acks, EAGER_FULL_ACKS + 3, STEADY_US + 66_000) == 0
+
+
+def test_where_no_batch_follows_a_full_ack_does() -> None:
+    acks = steady()
+    assert frame(acks, EAGER_FULL_ACKS + 1, STEADY_US + 33_000) == 0
+    assert acks.poll_timer() == STEADY_US + 2 * SPARSE_FULL_US
+    number = acks.poll_full(FIRST + 8 * (EAGER_FULL_ACKS + 1), round_trip(), STEADY_US + 2 * SPARSE_FULL_US)
+    assert number == EAGER_FULL_ACKS + 1
+    acks.handle_ackack(number, STEADY_US + 260_000)
+    acks.rest(FIRST + 8 * (EAGER_FULL_ACKS + 1))
+    assert acks.poll_timer() is None

@@ -97,6 +97,11 @@ class ProducerLinks:
     def __len__(self) -> int:
         return len(self._links)
 
+    @property
+    def is_somebody_moving(self) -> bool:
+        """Whether packets come from new ports of known hosts, through the common socket, until we follow."""
+        return bool(self._rebindings)
+
     def reserve(self, random_bits: int) -> int | None:
         """Return a socket id for a new producer, or None when there are too many or the random one is taken."""
         socket_id = PRODUCER_ID_BIT | (random_bits & (PRODUCER_ID_BIT - 1))

@@ -192,6 +192,7 @@ class SrtEndpoint:
             everything = count == len(of_subscribers)
             mine = packets if everything else packets.take(np.flatnonzero(of_subscribers))
             self._subscribers.handle_packets(mine, now_us)
+        self._subscribers.sweep_if_due(now_us)
         self._finish(now_us)
 
     def _handle_others(self, packets: PacketColumns, rows: Rows, now_us: int) -> None:
@@ -213,9 +214,16 @@ class SrtEndpoint:
         self._queue.flush()
         self._subscribers.forward(fresh.items(), now_us)
         self._producers.settle(touched, now_us)
+        if self._producers.is_somebody_moving:
+            self._subscribers.patience.note_urgent(now_us)
+
+    def wait_us(self, now_us: int) -> int:
+        """Return how long what subscribers send may wait from now on, to be taken together."""
+        return self._subscribers.wait_us(now_us)
 
     def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
         address = packets.address(position)
+        self._subscribers.patience.note_urgent(now_us)
         answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
         for request, reason in self._listener.poll_refusals():
             self._refusals.note(request, int(reason), explain_rejection(reason), now_us)

@@ -20,6 +20,7 @@ from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.patience import Patience
 from headrace.endpoints.resender import Resender
 from headrace.endpoints.subscriber_keys import SubscriberKeys
 from headrace.endpoints.subscriber_moves import SubscriberMoves
@@ -37,6 +38,8 @@ from headrace.srt.packet import ControlType
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
+SWEEP_SLACK_US: Final = 20_000
+"""With what comes then, a frame mostly, or else so much later: a sweep alone costs twice as much."""
 FEW_DATAGRAMS: Final = 128
 """What a channel has for no more than that leaves together with what others have, with one call."""
 MAX_DROPS_PER_SWEEP: Final = 64
@@ -61,6 +64,7 @@ class SubscriberLinks:
 
     Attributes:
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
+        patience: How long what subscribers send may wait, but for those that catch up.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class SubscriberLinks:
         self._sweep_us: int | None = None
         self._to_end: dict[int, str] = {}
         self.ended: list[int] = []
+        self.patience = Patience()
 
     def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
         """Let a new connection have the channel from its newest keyframe on, or else from its next packet."""
@@ -104,6 +109,7 @@ class SubscriberLinks:
             self._catch_ups.add(row, channel, now_us)
         else:
             channel.subscribers.add(row)
+        self.patience.include(parameters.send_latency_us)
         if self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
         _log.info(
@@ -209,6 +215,8 @@ class SubscriberLinks:
         self._handle_acks(packets.words[acks], packets.lengths[acks], rows[acks], now_us)
         is_nak = kinds == ControlType.NAK
         reports = np.flatnonzero(known & is_nak)
+        if len(reports):
+            self.patience.note_urgent(now_us)
         self._loss_reports.handle_reports(packets, reports, rows[reports], now_us)
         rare = known & ~is_ack & ~is_nak & (kinds != ControlType.KEEPALIVE)
         for position in np.flatnonzero(rare).tolist():
@@ -268,8 +276,16 @@ class SubscriberLinks:
     def handle_timer(self, now_us: int) -> None:
         """Send what is due of the backlog, and look the table over if that is due."""
         self._send_pieces(now_us)
+        self.sweep_if_due(now_us)
+
+    def sweep_if_due(self, now_us: int) -> None:
+        """Look the table over if it is time: called after each batch, this spares the timer most of its turns."""
         if self._sweep_us is not None and now_us >= self._sweep_us:
             self._sweep(now_us)
+
+    def wait_us(self, now_us: int) -> int:
+        """Return how long what subscribers send may wait from now on."""
+        return 0 if len(self._catch_ups) else self.patience.wait_us(now_us)
 
     def _send_pieces(self, now_us: int) -> None:
         for channel, burst, is_last in self._catch_ups.pop_pieces(now_us):
@@ -292,6 +308,7 @@ class SubscriberLinks:
         silent = used[now_us - entries["sent_us"][used] >= KEEPALIVE_US]
         self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
         entries["sent_us"][silent] = now_us
+        self.patience.latency_us = int(entries["latency_us"][used].min()) if len(used) else None
         self._sweep_us = now_us + SWEEP_INTERVAL_US if self._table.count else None
 
     def _drop_lost_causes(self, now_us: int) -> None:
@@ -318,9 +335,10 @@ class SubscriberLinks:
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
         catch_up_us = self._catch_ups.poll_timer()
-        if catch_up_us is None or self._sweep_us is None:
-            return catch_up_us or self._sweep_us
-        return min(catch_up_us, self._sweep_us)
+        if self._sweep_us is None:
+            return catch_up_us
+        sweep_us = self._sweep_us + SWEEP_SLACK_US
+        return sweep_us if catch_up_us is None else min(catch_up_us, sweep_us)
 
     @property
     def dropped(self) -> Counter[str]:

@@ -34,6 +34,8 @@ PACKETS_PER_SOCKET: Final = 32
 BATCH_PACKETS: Final = 512
 FEW_DATAGRAMS: Final = 16
 """The common socket gathers for twice as long where no more come: they cost a turn all the same."""
+GATHERED_DATAGRAMS: Final = 256
+"""It gathers for less than the machine allows where more would come: then a batch costs more than a turn does."""
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class MediaLoop:
         gather_us: After a read of the common socket, wait this long before the next one, or twice this long after
             a read of only a few, so that tiny datagrams are handled many at a time; 0 reads at once. It is rounded
             up to a millisecond.
+        patience_us: Says at a time how long the common socket may gather where that is longer. From half of it on
+            it is read in the next turn that something else begins.
         batch_capacity: Datagrams handed over at a time.
         on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
             but for an error of the common socket, which ends it.
@@ -60,6 +64,7 @@ class MediaLoop:
         machine: Machine,
         *,
         gather_us: int = 0,
+        patience_us: Callable[[int], int] | None = None,
         batch_capacity: int = BATCH_PACKETS,
         on_error: Callable[[Exception], None],
     ) -> None:
@@ -67,6 +72,7 @@ class MediaLoop:
         self._machine = machine
         self._batch = DatagramBatch(batch_capacity)
         self._gather_us = gather_us
+        self._patience_us = patience_us
         self._report = on_error
         self._thread: Thread | None = None
         self._is_stopping = self._is_closed = False
@@ -74,6 +80,8 @@ class MediaLoop:
         self._lines: set[UdpSocket] = set()
         self._due_us: int | None = None
         self._gathered_us: int | None = None
+        self._read_us = 0
+        self._ripe_us = 0
         self._free_us = 0
 
     def start(self) -> None:
@@ -147,15 +155,21 @@ class MediaLoop:
     def _run(self) -> None:
         while not self._is_stopping:
             ready = self._wait()
-            if any(line in self._lines for line in ready):
+            if lines := [line for line in ready if line in self._lines]:
                 self._let_gather()
-                ready = self._select(0)
-                self._read_lines([line for line in ready if line in self._lines])
-            if self._socket in ready or (self._gathered_us is not None and self._gathered_us <= now_us()):
+                if len(self._lines) > 1:
+                    ready = self._select(0)
+                    lines = [line for line in ready if line in self._lines]
+                self._read_lines(lines)
+            if self._socket in ready or self._has_gathered():
                 self._read_common()
             if self._calls:
                 self._answer_calls()
             self._run_due_timer()
+
+    def _has_gathered(self) -> bool:
+        """Whether enough has gathered for a turn that takes place anyway, or for one of its own."""
+        return self._gathered_us is not None and self._ripe_us <= now_us()
 
     def _wait(self) -> list[UdpSocket]:
         due_us = self._due_us
@@ -203,18 +217,29 @@ class MediaLoop:
             self._gather_more(batch.count)
 
     def _gather_more(self, count: int) -> None:
-        if count and self._gathered_us is None:
-            self._selector.unregister(self._socket)
+        time_us = now_us()
         if count:
-            self._gathered_us = now_us() + self._gather_again_us(count)
-        elif self._gathered_us is not None:
+            if self._gathered_us is None:
+                self._selector.unregister(self._socket)
+                self._read_us = time_us - self._gather_us
+            least_us, most_us = self._gather_again_us(count, time_us)
+            self._read_us, self._ripe_us, self._gathered_us = time_us, time_us + least_us, time_us + most_us
+        elif self._gathered_us is not None and self._gathered_us <= time_us:
             self._gathered_us = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
+        else:
+            self._ripe_us = time_us + self._gather_us
 
-    def _gather_again_us(self, count: int) -> int:
+    def _gather_again_us(self, count: int, time_us: int) -> tuple[int, int]:
+        """Return how long is to be gathered for a turn that takes place anyway, and for one of its own."""
         if count == self._batch.capacity:
-            return 0
-        return self._gather_us if count > FEW_DATAGRAMS else 2 * self._gather_us
+            return 0, 0
+        usual_us = self._gather_us if count > FEW_DATAGRAMS else 2 * self._gather_us
+        if self._patience_us is None:
+            return usual_us, usual_us
+        enough_us = (time_us - self._read_us) * GATHERED_DATAGRAMS // count
+        most_us = max(usual_us, min(self._patience_us(time_us), enough_us))
+        return max(self._gather_us, most_us // 2), most_us
 
     def _receive(self, socket: UdpSocket, limit: int) -> None:
         try:

@@ -35,7 +35,8 @@ DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_AGE_US / 1e6
 DEFAULT_BACKLOG_MEGABYTES: Final = DEFAULT_BACKLOG_BYTES / 1e6
 GATHER_US: Final = 5_000
 """How long subscribers' acknowledgements and loss reports gather, half a receiver's ACK interval: settling a batch
-costs 80 us and 0.3 us for each ACK in it, and 300 subscribers send 20,000 a second."""
+costs 80 us and 0.3 us for each ACK in it, and 300 subscribers send 20,000 a second. While nothing is lost they
+gather for longer: `headrace.endpoints.patience`."""
 SHARED_GATHER_US: Final = 1_000
 """The same where producers' packets come through the same socket: they wait 0.5 ms in the median."""
 
@@ -109,6 +110,7 @@ class Broker:
             self._socket,
             self._endpoint,
             gather_us=GATHER_US if capabilities.peer_sockets else SHARED_GATHER_US,
+            patience_us=self._patience_us if capabilities.peer_sockets else None,
             on_error=_report_bug,
         )
         self._lines = PeerLines(self._socket, self._loop)
@@ -143,6 +145,11 @@ class Broker:
 
     async def _handle_verdict(self, question: HookQuestion, verdict: HookVerdict) -> None:
         await self._loop.call(lambda: self._endpoint.handle_verdict(question, verdict, now_us()))
+
+    def _patience_us(self, now_us: int) -> int:
+        """Return how long the common socket may gather: not at all longer while it brings producers' packets."""
+        has_all = len(self._lines) >= self._endpoint.producer_count
+        return self._endpoint.wait_us(now_us) if has_all else 0
 
     def _warn_of_small_buffers(self) -> None:
         udp = self._socket

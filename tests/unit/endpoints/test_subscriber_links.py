@@ -11,7 +11,8 @@ from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
 from headrace.endpoints import subscriber_links
-from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US
+from headrace.endpoints.patience import ALERT_US, LATENCY_SHARE
+from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US, SWEEP_SLACK_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
 from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_RESENDS_PER_REPORT_PACKETS
@@ -497,7 +498,7 @@ def test_the_lost_end_of_a_backlog_is_sent_again_although_the_channel_has_long_b
     got = subscriber.take(DATA)
     assert payloads(got) == sent
     subscriber.acknowledge(len(sent) - 1, 1)
-    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US)
+    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US + SWEEP_SLACK_US)
     (probe,) = subscriber.take(DATA)
     assert is_marked(probe)
     assert seqnos([probe]) == seqnos(got[-1:])
@@ -506,7 +507,7 @@ def test_the_lost_end_of_a_backlog_is_sent_again_although_the_channel_has_long_b
 def test_who_is_behind_is_not_probed_for_an_end_that_it_has_not_been_sent() -> None:
     world, _, subscriber, _, _ = behind(missing=1000)
     subscriber.take(DATA)
-    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US)
+    world.run(TAIL_PROBE_US + SWEEP_INTERVAL_US + SWEEP_SLACK_US)
     assert len(world.channel("A").subscribers.behind_rows) == 1
     assert subscriber.take(DATA) == []
 
@@ -579,3 +580,45 @@ def test_where_the_socket_has_room_for_some_of_several_channels_it_is_others_eac
         world.run(2 * GATHERED_US)
         came = [total + len(s.take(DATA)) for total, s in zip(came, subscribers, strict=True)]
     assert came == [2, 2, 1, 1]
+
+
+def wait_us(world: World) -> int:
+    return world.endpoint.wait_us(world.now_us)
+
+
+def test_what_subscribers_send_may_wait_until_somebody_reports_a_loss() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), Mute(world)
+    world.send(producer, 3)
+    assert wait_us(world) == 0  # somebody has just come
+    world.run(ALERT_US)
+    usual_us = subscriber.parameters.receive_latency_us // LATENCY_SHARE
+    assert wait_us(world) == usual_us
+    subscriber.say(ControlType.NAK, words(subscriber.first_seqno))
+    assert wait_us(world) == 0
+    world.run(ALERT_US)
+    assert wait_us(world) == usual_us
+
+
+def test_what_subscribers_send_does_not_wait_while_one_of_them_catches_up_and_when_all_are_gone() -> None:
+    world, _, subscriber, _, _ = behind(missing=1000)
+    patience = world.endpoint._subscribers.patience
+    assert patience.wait_us(world.now_us + ALERT_US) > 0
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) == 0
+    world.run(SECOND)
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) == patience.wait_us(world.now_us + ALERT_US) > 0
+    subscriber.say(ControlType.SHUTDOWN, bytes(4))
+    world.run(2 * SWEEP_INTERVAL_US)
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) == 0
+
+
+def test_the_table_is_looked_over_with_a_batch_that_comes_when_it_is_time() -> None:
+    world = World()
+    world.join("publish:A")
+    subscriber = Mute(world)
+    world.run(SECOND)
+    due_us = world.endpoint.poll_timer()
+    assert due_us is not None
+    world.run(due_us - SWEEP_SLACK_US - world.now_us)
+    subscriber.say(ControlType.KEEPALIVE, bytes(4))
+    assert world.endpoint._subscribers.poll_timer() == world.now_us + SWEEP_INTERVAL_US + SWEEP_SLACK_US

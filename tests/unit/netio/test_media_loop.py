@@ -13,7 +13,14 @@ import pytest
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.netio.capabilities import PORTABLE, Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
-from headrace.netio.media_loop import FEW_DATAGRAMS, PACKETS_PER_SOCKET, SHARE_US, TURNS_AT_ONCE, MediaLoop
+from headrace.netio.media_loop import (
+    FEW_DATAGRAMS,
+    GATHERED_DATAGRAMS,
+    PACKETS_PER_SOCKET,
+    SHARE_US,
+    TURNS_AT_ONCE,
+    MediaLoop,
+)
 from headrace.netio.udp_socket import UdpSocket
 
 CAPABILITIES = pytest.mark.parametrize(
@@ -51,7 +58,9 @@ class Recorder:
 class Scene:
     """A loop, its machine and common socket, a peer that sends, and what the loop reported."""
 
-    def __init__(self, common: UdpSocket, peer: UdpSocket, gather_us: int, batch_capacity: int) -> None:
+    def __init__(
+        self, common: UdpSocket, peer: UdpSocket, gather_us: int, patience_us: int, batch_capacity: int
+    ) -> None:
         self.machine = Recorder()
         self.common = common
         self.peer = peer
@@ -60,6 +69,7 @@ class Scene:
             common,
             self.machine,
             gather_us=gather_us,
+            patience_us=(lambda _: patience_us) if patience_us else None,
             batch_capacity=batch_capacity,
             on_error=self.errors.append,
         )
@@ -85,6 +95,7 @@ def scene(
     capabilities: Capabilities | None = None,
     *,
     gather_us: int = 0,
+    patience_us: int = 0,
     batch_capacity: int = 512,
     is_started: bool = True,
 ) -> Iterator[Scene]:
@@ -92,7 +103,7 @@ def scene(
         UdpSocket.bind("127.0.0.1", 0, capabilities=capabilities) as common,
         UdpSocket.bind("127.0.0.1", 0) as peer,
     ):
-        made = Scene(common, peer, gather_us, batch_capacity)
+        made = Scene(common, peer, gather_us, patience_us, batch_capacity)
         if is_started:
             made.loop.start()
         try:
@@ -262,6 +273,51 @@ def test_a_line_is_read_at_once_while_the_common_socket_gathers() -> None:
         s.loop.add(line)
         s.send(line, b"at once")
         until(lambda: len(s.machine.datagrams) == 2)
+
+
+def test_a_patient_loop_reads_what_has_gathered_in_a_turn_that_a_line_begins() -> None:
+    with scene(gather_us=1_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
+        s.loop.add(line)
+        s.send(s.common, b"begins the gathering")
+        until(lambda: len(s.machine.datagrams) == 1)
+        s.send(s.common, b"waits")
+        s.send(line, b"too soon for the other")
+        until(lambda: len(s.machine.datagrams) == 2)
+        s.loop._ripe_us = now_us()
+        s.send(line, b"reads it too")
+        until(lambda: len(s.machine.datagrams) == 4)
+        assert s.machine.datagrams[1:] == [b"too soon for the other", b"reads it too", b"waits"]
+
+
+def test_a_turn_that_finds_nothing_before_the_time_is_over_lets_the_common_socket_gather_on() -> None:
+    with scene(gather_us=1_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
+        s.loop.add(line)
+        s.send(s.common, b"begins the gathering")
+        until(lambda: len(s.machine.datagrams) == 1)
+        s.loop._ripe_us = now_us()
+        s.send(line, b"finds nothing there")
+        until(lambda: len(s.machine.datagrams) == 2)
+        assert s.loop._gathered_us is not None
+
+
+def test_a_patient_loop_reads_the_common_socket_by_itself_when_the_time_is_over() -> None:
+    with scene(gather_us=1_000, patience_us=30_000) as s:
+        s.send(s.common, b"begins the gathering")
+        until(lambda: len(s.machine.datagrams) == 1)
+        s.send(s.common, b"waits")
+        until(lambda: len(s.machine.datagrams) == 2)
+        first_us, second_us = s.machine.batches_at_us
+        assert second_us - first_us >= 30_000
+
+
+def test_a_patient_loop_is_less_so_where_much_comes() -> None:
+    with scene(gather_us=1_000, patience_us=60_000_000) as s:
+        s.send(s.common, b"begins the gathering")
+        until(lambda: len(s.machine.datagrams) == 1)
+        s.loop._gathered_us = now_us() + 50_000
+        s.loop._ripe_us = s.loop._gathered_us
+        s.send(s.common, *[b"x"] * (2 * GATHERED_DATAGRAMS))
+        until(lambda: len(s.machine.datagrams) == 1 + 2 * GATHERED_DATAGRAMS)
 
 
 def test_a_call_runs_in_the_loop_s_thread_and_returns_or_raises_what_it_does() -> None:

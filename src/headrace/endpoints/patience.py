@@ -1,0 +1,45 @@
+"""How long what subscribers send may wait: acknowledgements for tens of milliseconds, loss reports not.
+
+Both come through one socket, and nothing tells them apart before they are read. So while nobody reports a loss,
+what comes is read together with the producers' frames, which are a turn of the loop anyway. The first report of a
+quiet time waits for longer, those that follow it do not.
+
+Source: ``docs/decisions/0022-fewer-turns.md``.
+"""
+
+from typing import Final
+
+MOST_PATIENCE_US: Final = 45_000
+"""Longer than a frame of 24 a second."""
+LATENCY_SHARE: Final = 3
+"""A subscriber's first loss report waits for a third of its latency at most: a second one can follow in time."""
+ALERT_US: Final = 2_000_000
+"""So long after a loss report others are likely, and after a handshake packets that it is answered with."""
+
+
+class Patience:
+    """Follows what makes waiting harmful.
+
+    Attributes:
+        latency_us: The least that a subscriber has; None while there is nobody.
+    """
+
+    __slots__ = ("_alert_until_us", "latency_us")
+
+    def __init__(self) -> None:
+        self.latency_us: int | None = None
+        self._alert_until_us = 0
+
+    def include(self, latency_us: int) -> None:
+        """Note a new subscriber's latency."""
+        self.latency_us = latency_us if self.latency_us is None else min(self.latency_us, latency_us)
+
+    def note_urgent(self, now_us: int) -> None:
+        """Note that something has come that waits for an answer."""
+        self._alert_until_us = now_us + ALERT_US
+
+    def wait_us(self, now_us: int) -> int:
+        """Return how long what comes may wait from now on."""
+        if self.latency_us is None or now_us < self._alert_until_us:
+            return 0
+        return min(MOST_PATIENCE_US, self.latency_us // LATENCY_SHARE)

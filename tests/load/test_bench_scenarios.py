@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from headrace.bench.scenario import Plan
-from headrace.bench.scenarios import bitrates, channels, fanout, latency, lossy_producer, memory
+from headrace.bench.scenarios import bitrates, channels, fanout, flood, latency, lossy_producer, memory
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reason="the load needs Linux")]
 
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reas
         (bitrates, {"QUICK_FRAME_PACKETS": (8,)}),
         (channels, {"QUICK_COUNTS": (3,), "QUICK_RECEIVING": 3}),
         (fanout, {"QUICK_COUNTS": (5,)}),
+        (flood, {"QUICK_FLOOD_SECONDS": 1.0, "QUICK_FULL_SECONDS": 1.0, "DATAGRAMS_PER_SECOND": 5_000}),
         (latency, {}),
         (lossy_producer, {}),
         (memory, {}),

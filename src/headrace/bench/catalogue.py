@@ -8,6 +8,7 @@ from headrace.bench.scenarios import (
     channels,
     client_side,
     fanout,
+    flood,
     latency,
     lossy_producer,
     memory,
@@ -25,4 +26,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     client_side.SCENARIO,
     start.SCENARIO,
     lossy_producer.SCENARIO,
+    flood.SCENARIO,
 )

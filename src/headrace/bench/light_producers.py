@@ -76,6 +76,11 @@ class LightProducers:
         return self._joining.is_over
 
     @property
+    def peer_socket_ids(self) -> I64Array:
+        """The broker's socket id of each; shape ``(count,)``."""
+        return self._sides.peer_socket_id
+
+    @property
     def next_frame_us(self) -> int:
         """When the next frame of anybody is due; far in the future while nobody streams."""
         if not self._is_streaming:

@@ -162,13 +162,16 @@ class Listener:
         return cookie in (self.cookie(address, minute), self.cookie(address, minute - 1))
 
     def _answer_induction(self, handshake: Handshake, address: bytes, now_us: int) -> bytes:
-        answer = replace(
-            handshake,
+        # Made from nothing it takes half the time of a changed copy, and strangers ask for thousands a second.
+        answer = Handshake(
             version=5,
             encryption_field=self.options.key_length_bytes // 8,
             extension_field=SRT_MAGIC,
+            initial_seqno=handshake.initial_seqno,
             mss_bytes=min(MAX_MSS_BYTES, handshake.mss_bytes),
             flow_window_packets=self.options.flow_window_packets,
+            handshake_type=HandshakeType.INDUCTION,
+            socket_id=handshake.socket_id,
             cookie=self.cookie(address, now_us // COOKIE_MINUTE_US),
             peer_address=encode_peer_address(sockaddr_host(address)),
         )

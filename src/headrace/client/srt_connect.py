@@ -6,16 +6,19 @@ import errno
 import os
 import socket
 
+from headrace.base.passphrase import check_passphrase
 from headrace.base.sockaddr import sockaddr_host
 from headrace.client.srt_port import SrtPort
 from headrace.client.srt_socket import SrtSocket
 from headrace.netio.addresses import encode_socket_address
 from headrace.netio.clock import now_us
-from headrace.netio.entropy import random_u32
+from headrace.netio.entropy import random_bytes, random_u32
 from headrace.netio.udp_socket import UdpSocket
 from headrace.srt.caller import Caller, CallerOptions, ConnectTimeoutError
 from headrace.srt.connection import Connection
 from headrace.srt.handshake import encode_peer_address
+from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KeyRefresh
+from headrace.srt.session_keys import KEY_LENGTHS_BYTES, SEED_BYTES
 from headrace.srt.silence_probe import SilenceProbe
 
 
@@ -27,6 +30,9 @@ async def srt_connect(
     latency_ms: int = 120,
     connect_timeout_seconds: float = 3.0,
     peer_timeout_seconds: float = 5.0,
+    passphrase: str | None = None,
+    key_length_bytes: int = 16,
+    key_refresh: KeyRefresh = DEFAULT_KEY_REFRESH,
 ) -> SrtSocket:
     """Connect to an SRT listener.
 
@@ -38,15 +44,22 @@ async def srt_connect(
             0 to 65535.
         connect_timeout_seconds: For the handshake.
         peer_timeout_seconds: Silence after which the peer counts as gone.
+        passphrase: Encrypts both directions; the listener's, 10 to 79 bytes of UTF-8. None does not encrypt.
+        key_length_bytes: 16, 24 or 32, for AES-128, -192 or -256.
+        key_refresh: When what we send gets another key.
 
     Raises:
         OSError: The name cannot be resolved, or this machine has no such addresses.
         ConnectionRejectedError: The listener refused; ``code`` says why.
         ConnectTimeoutError: Nobody answered.
         HandshakeError: The answer was not SRT version 5.
-        ValueError: The port, the latency or the length of the stream id is out of range.
+        ValueError: The port, the latency or the length of the stream id, the passphrase or the key is out of
+            range.
     """
     check_latency(latency_ms)
+    if passphrase is not None:
+        check_passphrase(passphrase)
+    check_key_length(key_length_bytes)
     address, udp = await open_socket(host, port)
     options = CallerOptions(
         stream_id=stream_id,
@@ -55,6 +68,9 @@ async def srt_connect(
         connect_timeout_us=int(connect_timeout_seconds * 1e6),
         peer_timeout_us=int(peer_timeout_seconds * 1e6),
         peer_address=encode_peer_address(sockaddr_host(address)),
+        passphrase=passphrase,
+        key_length_bytes=key_length_bytes,
+        key_refresh=key_refresh,
     )
     with contextlib.ExitStack() as unfinished:
         unfinished.enter_context(udp)
@@ -89,6 +105,12 @@ def check_latency(latency_ms: int) -> None:
         raise ValueError(f"a latency of {latency_ms} ms is not in 0..65535")
 
 
+def check_key_length(key_length_bytes: int) -> None:
+    """Raise `ValueError` for a key length that AES does not have."""
+    if key_length_bytes not in KEY_LENGTHS_BYTES:
+        raise ValueError(f"a key of {key_length_bytes} bytes is not one of 16, 24 and 32 bytes")
+
+
 class _Attempt:
     """One handshake under way; a machine of the port until the connection takes its place."""
 
@@ -101,6 +123,7 @@ class _Attempt:
             socket_id=self._socket_id,
             initial_seqno=random_u32() % 0x7FFF_FFFE,
             now_us=now_us(),
+            key_seed=random_bytes(SEED_BYTES),
         )
         self.outcome: asyncio.Future[SrtSocket] = asyncio.get_running_loop().create_future()
         port.attach(self._socket_id, self, address)

@@ -100,6 +100,12 @@ class SrtSocket:
         return self._connection.parameters.stream_id
 
     @property
+    def key_length_bytes(self) -> int | None:
+        """Length of the key that payloads are encrypted with, 16, 24 or 32; None without encryption."""
+        keys = self._connection.parameters.keys
+        return None if keys is None else keys.key_length_bytes
+
+    @property
     def statistics(self) -> ConnectionStatistics:
         """Counters, and gauges as of now."""
         return self._connection.statistics

@@ -81,6 +81,7 @@ class SealingKeys:
 
     __slots__ = (
         "_announcement",
+        "_answered",
         "_cipher",
         "_controls",
         "_keys",
@@ -104,6 +105,7 @@ class SealingKeys:
         self._sealed_packets = 0
         self._next_key: bytes | None = None
         self._announcement: bytes | None = None
+        self._answered: bytes | None = None
         self._repeat_us = MIN_REPEAT_US
         self._repeat_at_us = 0
         self._controls: list[Control] = []
@@ -149,14 +151,15 @@ class SealingKeys:
         self._sealed_packets = 0
 
     def handle_answer(self, body: bytes) -> None:
-        """Take a KMRSP: the exact echo confirms the key that was announced.
+        """Take a KMRSP: the exact echo confirms the key that was announced, once or more.
 
         Raises:
             PacketError: ``key_answer_mismatch``: it is not the echo of what waits for one.
         """
-        if body != self._announcement:
+        if body not in (self._announcement, self._answered):
             raise PacketError("key_answer_mismatch", f"{len(body)} bytes")
-        self._announcement = None
+        if body == self._announcement:
+            self._answered, self._announcement = body, None
 
     def handle_timer(self, now_us: int) -> None:
         """Announce again what has not been answered."""

@@ -10,6 +10,7 @@ from headrace.client import srt_listen as module
 from headrace.client.srt_connect import srt_connect
 from headrace.client.srt_listen import SrtServer, srt_listen
 from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
+from headrace.srt.key_exchange import KeyRefresh
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 
@@ -174,3 +175,93 @@ def test_what_a_caller_sends_with_its_last_handshake_is_not_lost() -> None:
             assert await asyncio.wait_for(accepted.receive(), 5) == b"at once"
 
     run(main)
+
+
+PASSPHRASE = "correct horse battery"
+SOON = KeyRefresh(period_packets=40, announce_packets=20)
+
+
+@pytest.mark.parametrize("key_length_bytes", [16, 24, 32])
+def test_both_directions_are_encrypted_and_keys_change_while_it_streams(key_length_bytes: int) -> None:
+    async def main() -> None:
+        async with await srt_listen("127.0.0.1", latency_ms=20, passphrase=PASSPHRASE, key_refresh=SOON) as server:
+            caller = await srt_connect(
+                "127.0.0.1",
+                server.port,
+                latency_ms=20,
+                passphrase=PASSPHRASE,
+                key_length_bytes=key_length_bytes,
+                key_refresh=SOON,
+            )
+            accepted = await server.accept()
+            assert caller.key_length_bytes == accepted.key_length_bytes == key_length_bytes
+            sent = [b"%d" % number for number in range(100)]
+            for payload in sent:
+                await caller.send(payload)
+                await accepted.send(payload)
+                await asyncio.sleep(0.003)
+            async with asyncio.timeout(8):
+                assert [await accepted.receive() for _ in sent] == sent
+                assert [await caller.receive() for _ in sent] == sent
+            for one in (caller, accepted):
+                assert one.connection.sealing is not None
+                assert one.connection.opening is not None
+                assert one.connection.sealing.key != one.connection.parameters.keys.even  # type: ignore[union-attr]
+                assert not one.statistics.ignored_packets
+            await caller.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "code"),
+    [
+        (PASSPHRASE, "another passphrase", RejectReason.BAD_SECRET),
+        (PASSPHRASE, None, RejectReason.UNSECURE),
+        (None, PASSPHRASE, RejectReason.UNSECURE),
+    ],
+)
+def test_a_wrong_and_a_missing_passphrase_are_refused(ours: str | None, theirs: str | None, code: int) -> None:
+    async def main() -> None:
+        async with await srt_listen("127.0.0.1", passphrase=ours) as server:
+            with pytest.raises(ConnectionRejectedError) as caught:
+                await srt_connect("127.0.0.1", server.port, passphrase=theirs)
+            assert caught.value.code == code
+            assert not server._open
+
+    run(main)
+
+
+def test_each_stream_id_may_have_a_passphrase_of_its_own() -> None:
+    passphrases = {"a": "passphrase of a", "b": "passphrase of b", "broken": "short"}
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+        async with await srt_listen("127.0.0.1", passphrase=passphrases.get) as server:
+            for stream_id, passphrase in [*passphrases.items(), ("open", None)]:
+                if stream_id != "broken":
+                    caller = await srt_connect(
+                        "127.0.0.1", server.port, stream_id=stream_id, passphrase=passphrase
+                    )
+                    assert caller.key_length_bytes == (16 if passphrase else None)
+                    caller.abort()
+            assert await refusal_of(server, "broken") == RejectReason.INTERNAL_SERVER_ERROR
+        assert "short" not in str([report["exception"] for report in reports])
+
+    reports: list[dict[str, Any]] = []
+    run(main)
+    assert [report["message"] for report in reports] == ["passphrase failed; the caller was refused"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"passphrase": "short"}, "10 to 79 bytes"), ({"key_length_bytes": 20}, "16, 24 and 32")],
+)
+def test_what_nobody_can_be_encrypted_with_is_an_error_at_once(options: dict[str, Any], words: str) -> None:
+    async def listen() -> None:
+        with pytest.raises(ValueError, match=words):
+            await srt_listen("127.0.0.1", **options)
+        with pytest.raises(ValueError, match=words):
+            await srt_connect("127.0.0.1", 9, **options)
+
+    run(listen)

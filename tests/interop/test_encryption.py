@@ -1,0 +1,250 @@
+"""Encrypted streams between our sockets and real programs: every key length, both roles, key refresh, refusals."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.support.ports import free_udp_port
+from tests.support.processes import Program, wait_until
+from tests.support.programs import find_program
+from tests.support.srt_programs import PACKET_BYTES
+
+from headrace.client.srt_connect import srt_connect
+from headrace.client.srt_listen import SrtServer, srt_listen
+from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
+from headrace.srt.caller import ConnectTimeoutError
+from headrace.srt.key_exchange import KeyRefresh
+from headrace.srt.rejection import ConnectionRejectedError
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+
+HOST = "127.0.0.1"
+PASSPHRASE = "correct horse battery"
+PACKETS = 400
+INTERVAL_SECONDS = 0.005
+KEY_LENGTHS = (16, 24, 32)
+REFRESH = KeyRefresh(period_packets=120, announce_packets=50)
+"""Three new keys in 400 packets, one every 0.6 s."""
+THEIR_REFRESH = "&kmrefreshrate=120&kmpreannounce=50"
+
+PAYLOADS = [number.to_bytes(4, "big") * (PACKET_BYTES // 4) for number in range(PACKETS)]
+
+
+def live_transmit(source: str, target: str) -> list[str]:
+    return [find_program("srt-live-transmit"), "-q", "-a:no", "-loglevel", "fatal", "-chunk:1316", source, target]
+
+
+def url(port: int, *, mode: str, key_length_bytes: int = 16, passphrase: str = PASSPHRASE, more: str = "") -> str:
+    return f"srt://{HOST}:{port}?mode={mode}&passphrase={passphrase}&pbkeylen={key_length_bytes}&latency=200{more}"
+
+
+async def connect(port: int, key_length_bytes: int = 16, passphrase: str | None = PASSPHRASE) -> SrtSocket:
+    """Connect as soon as somebody listens."""
+    for _ in range(10):
+        try:
+            return await srt_connect(
+                HOST,
+                port,
+                latency_ms=200,
+                connect_timeout_seconds=2,
+                passphrase=passphrase,
+                key_length_bytes=key_length_bytes,
+                key_refresh=REFRESH,
+            )
+        except ConnectTimeoutError:
+            continue
+    raise AssertionError("nobody listened")
+
+
+async def listen(passphrase: str | None = PASSPHRASE) -> SrtServer:
+    return await srt_listen(HOST, latency_ms=200, passphrase=passphrase, key_refresh=REFRESH)
+
+
+async def send_all(opened: SrtSocket) -> None:
+    """Send, and leave a second after: libsrt throws away what waits for delivery when it hears of the end."""
+    for payload in PAYLOADS:
+        await opened.send(payload)
+        await asyncio.sleep(INTERVAL_SECONDS)
+    await opened.drain()
+    await asyncio.sleep(1)
+    assert keys_changed(opened, received=False)
+    assert not opened.statistics.ignored_packets
+    await opened.close()
+
+
+async def feed(program: Program) -> None:
+    for payload in PAYLOADS:
+        program.write(payload)
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def receive_all(opened: SrtSocket, packets: int) -> list[bytes]:
+    async with asyncio.timeout(30):
+        return [await opened.receive() for _ in range(packets)]
+
+
+def keys_changed(opened: SrtSocket, *, received: bool) -> bool:
+    """Return whether the keys of that direction are other ones than at the beginning."""
+    agreed, opening, sealing = (
+        opened.connection.parameters.keys,
+        opened.connection.opening,
+        opened.connection.sealing,
+    )
+    assert agreed is not None
+    assert opening is not None
+    assert sealing is not None
+    return opening.keys.odd is not None if received else sealing.key != agreed.even
+
+
+@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+def test_what_we_send_as_a_caller_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
+    port = free_udp_port(HOST)
+    command = live_transmit(url(port, mode="listener", key_length_bytes=16), "file://con")
+
+    async def main() -> None:
+        opened = await connect(port, key_length_bytes)
+        await send_all(opened)
+
+    with Program(command, tmp_path, "listener") as listener:
+        asyncio.run(main())
+        wait_until(lambda: listener.output_bytes == PACKETS * PACKET_BYTES, "it has written everything")
+    assert listener.output.read_bytes() == b"".join(PAYLOADS)
+
+
+@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+def test_what_we_send_as_a_listener_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
+    async def main() -> Program:
+        async with await listen() as server:
+            command = live_transmit(
+                url(server.port, mode="caller", key_length_bytes=key_length_bytes), "file://con"
+            )
+            with Program(command, tmp_path, "caller") as caller:
+                opened = await server.accept()
+                assert opened.key_length_bytes == key_length_bytes
+                await send_all(opened)
+                return caller
+
+    assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)
+
+
+@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+def test_what_a_caller_sends_with_changing_keys_comes_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with await listen() as server:
+            theirs = url(server.port, mode="caller", key_length_bytes=key_length_bytes, more=THEIR_REFRESH)
+            with Program(live_transmit("file://con", theirs), tmp_path, "caller", has_stdin=True) as caller:
+                opened = await server.accept()
+                assert opened.key_length_bytes == key_length_bytes
+                _, received = await asyncio.gather(feed(caller), receive_all(opened, PACKETS - 10))
+                assert received == PAYLOADS[: PACKETS - 10]
+                assert keys_changed(opened, received=True)
+                assert not opened.statistics.ignored_packets
+
+    asyncio.run(main())
+
+
+def test_what_a_listener_sends_with_changing_keys_comes_byte_for_byte(tmp_path: Path) -> None:
+    port = free_udp_port(HOST)
+    theirs = url(port, mode="listener", more=THEIR_REFRESH)
+
+    async def main(listener: Program) -> None:
+        opened = await connect(port, 32)
+        _, received = await asyncio.gather(feed(listener), receive_all(opened, PACKETS - 10))
+        assert received == PAYLOADS[: PACKETS - 10]
+        assert keys_changed(opened, received=True)
+        await opened.close(linger_seconds=0)
+
+    with Program(live_transmit("file://con", theirs), tmp_path, "listener", has_stdin=True) as listener:
+        asyncio.run(main(listener))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "code"),
+    [
+        (PASSPHRASE, "another passphrase", 1010),
+        (PASSPHRASE, None, 1011),
+        ("", PASSPHRASE, 1011),
+    ],
+)
+def test_a_real_listener_s_refusal_is_told_with_its_code(
+    theirs: str, ours: str | None, code: int, tmp_path: Path
+) -> None:
+    port = free_udp_port(HOST)
+    command = live_transmit(url(port, mode="listener", passphrase=theirs), "file://con")
+    with Program(command, tmp_path, "listener"), pytest.raises(ConnectionRejectedError) as caught:
+        asyncio.run(connect(port, passphrase=ours))
+    assert caught.value.code == code
+
+
+def ffmpeg_sender(target: str, options: Sequence[str]) -> list[str]:
+    source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-c:v", "mpeg2video", "-t", "60"]
+    return [find_program("ffmpeg"), "-v", "error", *source, "-f", "mpegts", *options, target]
+
+
+@pytest.mark.parametrize("program", ["ffmpeg", "srt-live-transmit"])
+@pytest.mark.parametrize(
+    ("theirs", "words"), [("another passphrase", "Incorrect passphrase"), ("", "Password required")]
+)
+def test_we_refuse_a_real_caller_with_another_passphrase_and_without(
+    program: str, theirs: str, words: str, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with await listen() as server:
+            secret = f"&passphrase={theirs}" if theirs else ""
+            target = f"srt://{HOST}:{server.port}?mode=caller{secret}"
+            command = (
+                ffmpeg_sender(target, [])
+                if program == "ffmpeg"
+                else [find_program("srt-live-transmit"), "-a:no", "-loglevel", "note", target, "file://con"]
+            )
+            with Program(command, tmp_path, program) as caller:
+                await asyncio.to_thread(caller.wait_for, words)
+            assert not server._open
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes: int, tmp_path: Path) -> None:
+    sent = tmp_path / "sent.ts"
+
+    async def main() -> bytes:
+        async with await listen() as server:
+            target = (
+                f"[f=mpegts]{sent}|[f=mpegts]srt\\://{HOST}\\:{server.port}"
+                f"?passphrase={PASSPHRASE}&pbkeylen={key_length_bytes}&pkt_size=1316"
+                f"&kmrefreshrate=64&kmpreannounce=16"
+            )
+            source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video", "-t", "5"]
+            tee = [find_program("ffmpeg"), "-v", "error", *source, "-map", "0", "-f", "tee", target]
+            with Program(tee, tmp_path, "sender"):
+                opened = await server.accept()
+                assert opened.key_length_bytes == key_length_bytes
+                received = bytearray()
+                try:
+                    async with asyncio.timeout(30):
+                        while True:
+                            received += await opened.receive()
+                except ConnectionEndedError:
+                    assert keys_changed(opened, received=True)
+                    return bytes(received)
+
+    received = asyncio.run(main())
+    whole = sent.read_bytes()
+    assert len(received) > 0.9 * len(whole)
+    assert whole.startswith(received)
+
+
+@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+def test_ffmpeg_receives_from_us_byte_for_byte_while_keys_change(key_length_bytes: int, tmp_path: Path) -> None:
+    async def main() -> Program:
+        async with await listen() as server:
+            copy = [find_program("ffmpeg"), "-v", "error", "-f", "data", "-i"]
+            copy += [url(server.port, mode="caller", key_length_bytes=key_length_bytes)]
+            copy += ["-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data", "-"]
+            with Program(copy, tmp_path, "receiver") as receiver:
+                await send_all(await server.accept())
+                return receiver
+
+    assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)

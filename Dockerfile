@@ -23,11 +23,12 @@ LABEL org.opencontainers.image.title="Headrace" \
 RUN apt-get update \
     && apt-get install --no-install-recommends --yes fonts-dejavu-core \
     && rm -rf /var/lib/apt/lists/*
-# /recordings belongs to the user, so that a volume mounted there does too. The working folder is empty on purpose:
+# /recordings, /state and /keys belong to the user, so that a volume mounted there does too. The working folder is empty on purpose:
 # commands read a .env from where they run.
 RUN groupadd --gid 10001 headrace \
     && useradd --uid 10001 --gid headrace --no-create-home --home-dir /tmp --shell /usr/sbin/nologin headrace \
-    && install --directory --owner=headrace --group=headrace /recordings /work
+    && install --directory --owner=headrace --group=headrace /recordings /work \
+    && install --directory --owner=headrace --group=headrace --mode=0700 /state /keys
 COPY --from=build /app/.venv /app/.venv
 ENV PATH=/app/.venv/bin:$PATH \
     HOME=/tmp \

@@ -1,6 +1,6 @@
 """Publishes a test pattern to a broker and watches it.
 
-Start ``headrace serve`` first, then run ``python examples/publish_and_subscribe.py [HOST PORT]``
+Start ``headrace serve --open`` first, then run ``python examples/publish_and_subscribe.py [HOST PORT]``
 """
 
 import asyncio

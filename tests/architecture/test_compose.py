@@ -12,7 +12,7 @@ from tests.support.compose import CHECKOUT, env_values, load_compose, services, 
 
 from headrace.cli.main import app
 
-SERVICES = ("broker", "producer-1", "producer-2", "producer-3", "client-1", "client-2", "client-3")
+SERVICES = ("keys", "broker", "producer-1", "producer-2", "producer-3", "client-1", "client-2", "client-3")
 NAMES_THAT_CODE_READS = {"FILE", "FRAMES", "AUDIO", "INPUT", "HEADRACE_NETIO", "HEADRACE_PARENT_PID"}
 """Read without the help of the command line's parser."""
 
@@ -20,26 +20,33 @@ NAMES_THAT_CODE_READS = {"FILE", "FRAMES", "AUDIO", "INPUT", "HEADRACE_NETIO", "
 def command(name: str) -> Any:
     """Return a command of the command line, with its options."""
     group: Any = typer.main.get_command(app)
-    _, found, _ = group.resolve_command(group.make_context("headrace", [name]), [name])
-    return found
+    for word in name.split():
+        _, group, _ = group.resolve_command(group.make_context("headrace", [word]), [word])
+    return group
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """Return what a ``headrace`` command line means, in the environment as it is."""
     name, *rest = arguments
+    if name in ("channels", "keys"):
+        name, rest = f"{name} {rest[0]}", rest[1:]
     return dict(command(name).make_context(name, rest).params)
 
 
 def names_the_cli_reads() -> set[str]:
     names = set(NAMES_THAT_CODE_READS)
-    for name in ("serve", "produce", "client", "demo", "check"):
+    for name in ("serve", "produce", "client", "demo", "check", "keys new", "keys keep", "channels add"):
         for parameter in command(name).params:
             names |= {parameter.envvar} if isinstance(parameter.envvar, str) else set(parameter.envvar or ())
     return names
 
 
 def addresses() -> dict[str, str]:
-    return {name: entry["networks"]["live"]["ipv4_address"] for name, entry in load_compose()["services"].items()}
+    return {
+        name: entry["networks"]["live"]["ipv4_address"]
+        for name, entry in load_compose()["services"].items()
+        if "networks" in entry
+    }
 
 
 @pytest.fixture(params=SERVICES)
@@ -53,7 +60,7 @@ def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return name
 
 
-def test_there_are_a_broker_three_producers_and_three_clients() -> None:
+def test_there_are_keys_a_broker_three_producers_and_three_clients() -> None:
     assert tuple(load_compose()["services"]) == SERVICES
 
 
@@ -70,7 +77,7 @@ def test_addresses_are_distinct_and_lie_in_the_subnet_beside_its_gateway() -> No
     subnet = ipaddress.ip_network(env_values()["SUBNET"])
     found = [ipaddress.ip_address(address) for address in addresses().values()]
     assert load_compose()["networks"]["live"]["ipam"]["config"] == [{"subnet": str(subnet)}]
-    assert len(set(found)) == len(SERVICES)
+    assert len(set(found)) == len(SERVICES) - 1
     assert set(found) <= set(list(subnet.hosts())[1:])
     assert subnet.is_private
 
@@ -81,11 +88,49 @@ def test_a_service_is_told_only_what_its_command_reads(service: str) -> None:
 
 def test_the_command_line_of_a_service_is_understood(service: str) -> None:
     meaning = parsed(services()[service].arguments)
+    if service == "keys":
+        assert (meaning["folder"], meaning["state"]) == (Path("/keys"), "/state")
+        assert meaning["channels"] == [env_values()[f"PRODUCER_ID{number}"] for number in (1, 2, 3)]
+        return
     if service == "broker":
         assert meaning["listen"] == f":{env_values()['BROKER_PORT']}"
     else:
         assert meaning["broker"] == f"{addresses()['broker']}:{env_values()['BROKER_PORT']}"
     assert meaning["latency_ms"] == 120
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_producer_has_the_key_that_was_made_for_it_or_the_one_in_env(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert env_values()[f"STREAM_KEY{number}"] == ""
+    producer = services()[f"producer-{number}"]
+    for key, value in producer.environment.items():
+        monkeypatch.setenv(key, value)
+    meaning = parsed(producer.arguments)
+    assert meaning["key"] is None
+    assert meaning["key_file"] == Path(f"/keys/{env_values()[f'PRODUCER_ID{number}']}.key")
+    monkeypatch.setenv("STREAM_KEY", "hrk_of_env")
+    assert parsed(producer.arguments)["key"] == "hrk_of_env"
+
+
+def test_keys_and_state_are_volumes_that_only_those_who_make_them_can_write() -> None:
+    entries = load_compose()["services"]
+    mounted = {
+        name: [one for one in entry.get("volumes", []) if isinstance(one, str)] for name, entry in entries.items()
+    }
+    assert mounted["keys"] == ["state:/state", "keys:/keys"]
+    assert mounted["broker"] == ["state:/state"]
+    assert all(mounted[f"producer-{number}"] == ["keys:/keys:ro"] for number in (1, 2, 3))
+    assert not any(
+        "keys:" in one or "state:" in one for number in (1, 2, 3) for one in mounted[f"client-{number}"]
+    )
+    assert services()["broker"].environment["STATE"] == services()["keys"].environment["STATE"] == "/state"
+    [made] = [line for line in (CHECKOUT / "Dockerfile").read_text().splitlines() if line.endswith("/state /keys")]
+    assert "--owner=headrace" in made
+    assert "--mode=0700" in made
+    for name in ("keys", "broker", "producer-1"):
+        assert f"USER {entries[name]['user']}" in (CHECKOUT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize(("number", "channel_id"), [(1, "1AAA99"), (2, "2BBB99"), (3, "3CCC99")])
@@ -107,7 +152,8 @@ def test_the_broker_is_checked_with_a_command_that_exists_and_others_wait_for_it
     kind, program, *arguments = entries["broker"]["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "headrace")
     assert parsed(arguments)["broker"] == f"127.0.0.1:{env_values()['BROKER_PORT']}"
-    for name in SERVICES[1:]:
+    assert entries["broker"]["depends_on"] == {"keys": {"condition": "service_completed_successfully"}}
+    for name in SERVICES[2:]:
         assert entries[name]["depends_on"] == {"broker": {"condition": "service_healthy"}}
 
 

@@ -197,7 +197,7 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         producer.wait_for("not connected")
         wait_until(lambda: "X: connecting" in shell.said, "the shell tells it")
         frames = shell.frames("X")
-        with Headrace(tmp_path, "serve", "--listen", f"127.0.0.1:{broker.port}"):
+        with Headrace(tmp_path, *serve_again(broker)):
             wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the new broker", seconds=40)
         assert "Traceback" not in producer.log + shell.log
         producer.process.send_signal(signal.SIGINT)
@@ -219,7 +219,7 @@ def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_sec
         broker.kill()
         killed_at = time.monotonic()
         time.sleep(away_seconds)
-        with Headrace(tmp_path, "serve", "--listen", f"127.0.0.1:{broker.port}") as again:
+        with Headrace(tmp_path, *serve_again(broker)) as again:
             again.wait_for("listening")
             listening_at, before = time.monotonic(), recorded_bytes(records)
             wait_until(lambda: recorded_bytes(records) > before, "the recording goes on", seconds=BACK_SECONDS)
@@ -230,6 +230,10 @@ def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_sec
             assert client.wait(10) == 0
         assert objects(client.said)["X"]["reconnects"] == 1
         assert "Traceback" not in producer.log + client.log
+
+
+def serve_again(broker: BrokerProgram) -> list[str]:
+    return ["serve", "--listen", f"127.0.0.1:{broker.port}", "--open", "--state", "off"]
 
 
 def recorded_bytes(folder: Path) -> int:

@@ -15,6 +15,7 @@ from tests.support.compose import Service, env_values, load_compose, services
 from tests.support.ports import free_udp_port
 
 CHANNELS = ("1AAA99", "2BBB99", "3CCC99")
+KEYS_SECONDS = 60.0
 UP_SECONDS = 8.0
 WATCH_SECONDS = 12.0
 
@@ -32,9 +33,11 @@ class Containers:
         port = env_values()["BROKER_PORT"]
         here = free_udp_port()
         self._replaced = {f"{broker}:{port}": f"127.0.0.1:{here}", f":{port}": f":{here}"}
+        # Volumes are empty at the first start.
+        self._replaced |= {volume: f"{folder}{volume}" for volume in ("/state", "/keys")}
 
     def command(self, service: Service) -> list[str]:
-        return [sys.executable, "-m", "headrace", *service.arguments]
+        return [sys.executable, "-m", "headrace", *map(self._here, service.arguments)]
 
     def health_command(self) -> list[str]:
         _, _, *arguments = load_compose()["services"]["broker"]["healthcheck"]["test"]
@@ -61,6 +64,11 @@ class Containers:
             text=True,
         )
 
+    def run(self, service: Service) -> None:
+        """Run a service that ends by itself, and well."""
+        environment = self.environment(service)
+        subprocess.run(self.command(service), cwd=self._folder, env=environment, check=True, timeout=KEYS_SECONDS)
+
 
 @pytest.fixture
 def containers(tmp_path: Path) -> Iterator[Containers]:
@@ -68,6 +76,7 @@ def containers(tmp_path: Path) -> Iterator[Containers]:
     made = Containers(tmp_path)
     all_services = services()
     with ExitStack() as stack:
+        made.run(all_services["keys"])
         stack.callback(end, running := [made.start(all_services["broker"])])
         deadline = time.monotonic() + UP_SECONDS
         while subprocess.run(made.health_command(), cwd=tmp_path, capture_output=True, check=False).returncode:

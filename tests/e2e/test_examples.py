@@ -33,8 +33,10 @@ def broker_port() -> Iterator[int]:
     """Run ``headrace serve`` and return its port."""
     port = free_udp_port()
     command = [sys.executable, "-m", "headrace", "serve", "--listen", f"127.0.0.1:{port}"]
+    command += ["--open", "--state", "off"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as broker:
         assert broker.stderr is not None
+        assert "OPEN TO ALL" in broker.stderr.readline()
         assert "listening" in broker.stderr.readline()
         yield port
         broker.terminate()

@@ -61,7 +61,7 @@ def services() -> dict[str, Service]:
         name: Service(
             name,
             list(entry["command"]),
-            {key: str(value if value is not None else "") for key, value in entry["environment"].items()},
+            {key: str(value if value is not None else "") for key, value in entry.get("environment", {}).items()},
             {
                 volume["target"]: (CHECKOUT / volume["source"]).resolve()
                 for volume in entry.get("volumes", [])

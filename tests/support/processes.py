@@ -115,7 +115,9 @@ class Program:
 
 
 class BrokerProgram(Program):
-    """``headrace serve`` on a free port of the loopback interface; it listens when the constructor returns.
+    """``headrace serve`` on a free port of the loopback interface, open to all.
+
+    It listens when the constructor returns.
 
     Args:
         folder: For its log.
@@ -141,7 +143,7 @@ class BrokerProgram(Program):
         self.host = f"[{host}]" if ":" in host else host
         headrace = str(Path(sys.executable).with_name("headrace"))
         command = [headrace, "serve", "--listen", f"{self.host}:{self.port}", "--latency", str(latency_ms)]
-        command += options
+        command += ["--open", "--state", "off", *options]
         super().__init__(command, folder, "broker", environment={"HEADRACE_NETIO": netio})
         self.wait_for("listening", seconds=30)
 

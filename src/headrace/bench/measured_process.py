@@ -114,7 +114,7 @@ class MeasuredProcess:
 
 
 class BrokerProcess(MeasuredProcess):
-    """``headrace serve`` on the loopback interface.
+    """``headrace serve`` on the loopback interface, open to all: what is measured is not who may do what.
 
     Args:
         port: UDP port.
@@ -125,4 +125,5 @@ class BrokerProcess(MeasuredProcess):
 
     def __init__(self, port: int, log: Path, *options: str, core: int | None = None) -> None:
         command = [sys.executable, "-m", "headrace", "serve", "--listen", f"127.0.0.1:{port}", "--control", "off"]
+        command += ["--open", "--state", "off"]
         super().__init__([*command, *options], log, core)

@@ -11,6 +11,7 @@ import typer
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import figures_json, print_figures, wide_console
+from headrace.cli.credentials import read_credential
 from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
@@ -61,6 +62,16 @@ def client(
         typer.Option(metavar="DIR", envvar="RECORD", help="Write a new playable .ts file per subscription there."),
     ] = None,
     play: Annotated[bool, typer.Option("--play", help="Show each subscription in an installed player.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", envvar="TOKEN", help="For private channels; other users of this machine see it."
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", envvar="TOKEN_FILE", help="A file with the token: they do not."),
+    ] = None,
     latency_ms: LatencyOption = 120,
 ) -> None:
     """Subscribe to channels: in a shell, or with --subscribe and --seconds from a script."""
@@ -76,10 +87,12 @@ def client(
     if record is not None:
         _make_directory(record)
     address = parse_broker(broker)
+    credential = read_credential(token, token_file, variable="TOKEN", what="token")
     recorders: dict[str, Recorder] = {}
     subscriber = Client(
         address,
         latency_ms=latency_ms,
+        token=credential,
         make_sinks=lambda channel: _sinks(channel, record, recorders, play=play),
     )
     work = (

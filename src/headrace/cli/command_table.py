@@ -26,6 +26,8 @@ SUMMARIES: Final = {
     "serve": "Run the broker until SIGINT or SIGTERM.",
     "produce": "Encode (H.264 and AAC) and send one channel, in real time, reconnecting by itself.",
     "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
+    "channels": "Add, show, change and remove channels: who may watch them, and their encryption.",
+    "keys": "Make, list and revoke the keys that producers publish with.",
     "demo": "Show everything on this machine: a broker, three producers, and a client's shell.",
     "status": "Show what a broker of this machine is doing: channels, producers, subscribers, losses, events.",
     "bench": "Measure what Headrace costs on this machine, with baselines: leave the machine alone meanwhile.",
@@ -34,19 +36,27 @@ SUMMARIES: Final = {
 """What ``headrace --help`` says of each command: the first line of its docstring."""
 
 
-def load_function(name: str) -> Callable[..., None]:
-    """Import the module of the command ``name`` and return its function of the same name."""
-    function: Callable[..., None] = getattr(import_module(f"headrace.cli.{name}"), name)
-    return function
+def load_command(name: str) -> Callable[..., None] | typer.Typer:
+    """Import the module of the command ``name``; return its function, or group of commands, of that name."""
+    found: Callable[..., None] | typer.Typer = getattr(import_module(f"headrace.cli.{name}"), name)
+    return found
 
 
-class CommandTable(TyperGroup):
-    """The group of all commands, which imports the one that is used."""
+def make_app(name: str, summary: str | None = None) -> typer.Typer:
+    """Return what takes commands that look as all others do, which can be a group in this table."""
+    return typer.Typer(
+        name=name,
+        help=summary,
+        cls=CommandGroup,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        # Enough for the list of commands, and for guessing what was meant.
-        self.commands = {name: TyperCommand(name, short_help=summary) for name, summary in SUMMARIES.items()}
+
+class CommandGroup(TyperGroup):
+    """A group of commands."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         """Show the help where nothing was typed."""
@@ -55,6 +65,15 @@ class CommandTable(TyperGroup):
             raise typer.Exit(EXIT_USAGE)
         return super().parse_args(ctx, args)
 
+
+class CommandTable(CommandGroup):
+    """The group of all commands, which imports the one that is used."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # Enough for the list of commands, and for guessing what was meant.
+        self.commands = {name: TyperCommand(name, short_help=summary) for name, summary in SUMMARIES.items()}
+
     def resolve_command(self, ctx: "Context", args: list[str]) -> tuple[str | None, "Command | None", list[str]]:
         """Return the command that ``args`` begin with, imported, and the other arguments."""
         name, command, rest = super().resolve_command(ctx, args)
@@ -62,11 +81,9 @@ class CommandTable(TyperGroup):
 
 
 def _load_command(name: str) -> "Command":
-    app = typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.command(name)(load_function(name))
+    found = load_command(name)
+    if isinstance(found, typer.Typer):
+        return build_command(found)
+    app = make_app(name)
+    app.command(name)(found)
     return build_command(app)

@@ -14,6 +14,7 @@ from headrace.cli.channel_figures import wide_console
 from headrace.cli.client import run_shell
 from headrace.cli.demo_channels import DemoChannel, demo_channels, find_samples
 from headrace.cli.demo_report import SubscriberCounts, count_subscribers, find_faults, report_table
+from headrace.cli.demo_state import make_demo_state
 from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
@@ -104,12 +105,15 @@ async def _run(
     console: Console,
 ) -> None:
     console.print(f"starting a broker at {broker} and {len(channels)} producers", highlight=False)
-    processes.start("broker", ["serve", "--listen", str(broker), "--log-json"])
+    state = processes.folder / "state"
+    keys = await asyncio.to_thread(make_demo_state, state, [channel.channel_id for channel in channels])
+    processes.start("broker", ["serve", "--listen", str(broker), "--state", str(state), "--log-json"])
     await _wait_for_broker(processes, broker)
     for channel in channels:
         processes.start(
             f"producer {channel.channel_id}",
             ["produce", channel.channel_id, "--broker", str(broker), *channel.arguments],
+            {"STREAM_KEY": keys[channel.channel_id]},
         )
     if seconds is None:
         await _show_shell(processes, broker, channels, console)

@@ -7,6 +7,11 @@ class AddressError(HeadraceError, ValueError):
     """Text that is no ``HOST:PORT``."""
 
 
+def format_host_port(host: str, port: int) -> str:
+    """Return what `parse_host_port` takes."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def parse_host_port(text: str, *, default_port: int) -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``, ``[IPV6]:PORT``, ``HOST``, ``:PORT`` or ``*:PORT``.
 

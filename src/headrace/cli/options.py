@@ -11,8 +11,10 @@ DEFAULT_BROKER: Final = "127.0.0.1:8890"
 
 ENVIRONMENT_NAMES: Final = (
     "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS", "CONTROL", "DELAY", "FILE", "FRAMES", "INPUT",
-    "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "PACING", "PRODUCER_ID", "RATE", "RECORD",
-    "SERVE_TAKEOVER", "SIZE", "SLATE", "STANDBY", "TAKEOVER", "TITLE",
+    "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "MAX_BITRATE", "MAX_CONNECTIONS",
+    "MAX_CONNECTIONS_PER_ADDRESS", "MAX_SUBSCRIBERS", "OPEN_TO_ALL", "PACING", "PRODUCER_ID", "RATE", "RECORD",
+    "SERVE_TAKEOVER", "SIZE", "SLATE", "STANDBY", "STATE", "STREAM_KEY", "STREAM_KEY_FILE", "TAKEOVER", "TITLE",
+    "TOKEN", "TOKEN_FILE",
 )  # fmt: skip
 """Every name that a command takes an option from, so that a command which starts others can leave them out."""
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -14,6 +14,7 @@ from headrace.base.errors import HeadraceError
 from headrace.cli.lifetime import PARENT_ENVIRONMENT_NAME
 from headrace.cli.options import ENVIRONMENT_NAMES
 
+EMPTY: Final[Mapping[str, str]] = {}
 END_SECONDS: Final = 3.0
 """Time to say goodbye; then a process is killed."""
 
@@ -29,15 +30,24 @@ class Processes:
     and none from the environment or a ``.env`` file, which are meant for a command that a person types.
 
     Args:
-        log_directory: Gets a file for each process.
+        folder: Gets a log file for each process.
+
+    Attributes:
+        folder: As given.
     """
 
-    def __init__(self, log_directory: Path) -> None:
-        self._log_directory = log_directory
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Start ``headrace`` with ``arguments``; ``name`` is for messages and the log file."""
+    def start(self, name: str, arguments: Sequence[str], secrets: Mapping[str, str] = EMPTY) -> None:
+        """Start ``headrace``.
+
+        Args:
+            name: For messages and the log file.
+            arguments: Of the command.
+            secrets: Options that it takes from the environment, as everybody on a machine sees arguments.
+        """
         with self.log_path(name).open("wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "headrace", *arguments],
@@ -47,6 +57,7 @@ class Processes:
                 env={
                     **os.environ,
                     **dict.fromkeys(ENVIRONMENT_NAMES, ""),
+                    **secrets,
                     PARENT_ENVIRONMENT_NAME: str(os.getpid()),
                 },
                 # Ctrl-C in the terminal is for us alone: we end the others in order.
@@ -55,7 +66,7 @@ class Processes:
 
     def log_path(self, name: str) -> Path:
         """Return where the output of a process goes."""
-        return self._log_directory / f"{name}.log"
+        return self.folder / f"{name}.log"
 
     def check(self) -> None:
         """Make sure that all still run.

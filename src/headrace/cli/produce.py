@@ -9,6 +9,7 @@ import typer
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
+from headrace.cli.credentials import read_credential
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
 from headrace.cli.options import DEFAULT_BROKER, BrokerOption, LatencyOption, parse_broker
@@ -91,6 +92,18 @@ def produce(
     ] = 2.0,
     preset: Annotated[str, typer.Option(help="x264's, from ultrafast to veryslow.")] = "veryfast",
     latency_ms: LatencyOption = 120,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="STREAM_KEY",
+            help="The channel's stream key; other users of this machine see it.",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", envvar="STREAM_KEY_FILE", help="A file with the stream key: they do not."),
+    ] = None,
     takeover: Annotated[
         bool,
         typer.Option("--takeover", envvar="TAKEOVER", help="Replace a live producer of the channel, once."),
@@ -108,6 +121,7 @@ def produce(
     if takeover and standby:
         raise ProduceError("choose one of --takeover (TAKEOVER) and --standby (STANDBY): they exclude each other")
     address = parse_broker(broker)
+    credential = read_credential(key, key_file, variable="STREAM_KEY", what="stream key")
     width, height = _parse_size(size)
     settings = EncoderSettings(
         width=width,
@@ -124,22 +138,38 @@ def produce(
         timed = TimedEvents(events, stream) if events is not None else None
     except (ValueError, OSError) as error:
         raise ProduceError(str(error)) from None
-    publisher = Publisher(address, channel_id, stream, latency_ms=latency_ms, takeover=takeover, standby=standby)
+    publisher = Publisher(
+        address,
+        channel_id,
+        stream,
+        latency_ms=latency_ms,
+        takeover=takeover,
+        standby=standby,
+        credential=credential,
+    )
     try:
         asyncio.run(run_until_stopped(_run(publisher, stream, channel_id, delay_seconds, timed)))
     except ConnectTimeoutError:
         raise BrokerUnreachableError(f"no broker answers at {address}: {UNREACHABLE_HINT}") from None
     except ConnectionRejectedError as error:
-        hint = (
-            ": end it, choose another ID, or use --takeover or --standby"
-            if error.code == RejectReason.CONFLICT
-            else ""
-        )
-        raise ProduceError(f"{address} {error}{hint}") from None
+        raise ProduceError(f"{address} {error}{_hint(error.code, has_key=credential is not None)}") from None
     except OSError as error:
         raise BrokerUnreachableError(
             f"cannot reach {address}: {error.strerror or error}: {UNREACHABLE_HINT}"
         ) from None
+
+
+def _hint(code: int, *, has_key: bool) -> str:
+    match code:
+        case RejectReason.CONFLICT:
+            return ": end it, choose another ID, or use --takeover or --standby"
+        case RejectReason.UNAUTHORIZED if has_key:
+            return ": the key was revoked, or is another broker's: 'headrace keys new' makes one there"
+        case RejectReason.UNAUTHORIZED:
+            return ": give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one"
+        case RejectReason.FORBIDDEN:
+            return ": the key is another channel's"
+    return ""
 
 
 async def _run(

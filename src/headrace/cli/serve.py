@@ -1,16 +1,21 @@
 """``headrace serve``: the broker."""
 
 import asyncio
+import contextlib
 import errno
 import gc
-from typing import Annotated
+import sys
+from functools import partial
+from typing import Annotated, Final
 
+import structlog
 import typer
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.hostport import parse_host_port
+from headrace.cli.hostport import format_host_port, parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
+from headrace.cli.paste_lines import publishing_lines
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.broker import (
     DEFAULT_BACKLOG_MEGABYTES,
@@ -20,6 +25,12 @@ from headrace.service.broker import (
     BrokerConfig,
 )
 from headrace.service.control_service import CONTROL_AUTO
+from headrace.service.state_follower import StateChoice
+
+LOOPBACK: Final = "127.0.0.1"
+STATE_OFF: Final = "off"
+
+_log = structlog.get_logger()
 
 
 class ListenError(HeadraceError):
@@ -138,6 +149,23 @@ def serve(
             help="Send no more than this a second in all, evenly (where Linux queues with fq); 0: at once.",
         ),
     ] = 0,
+    state: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            envvar="STATE",
+            help="Where channels and keys are kept: a folder, or postgresql://USER@HOST/DATABASE; off, which goes "
+            "with --open: nowhere.",
+        ),
+    ] = "",
+    is_open: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            envvar="OPEN_TO_ALL",
+            help="Let anybody publish any channel, without a key: only where nobody but you reaches the port.",
+        ),
+    ] = False,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -162,7 +190,12 @@ def serve(
         ),
         control=control,
         pacing_megabits=pacing_megabits,
+        state=None if state == STATE_OFF else StateChoice(state, is_open, partial(_tell_first_key, host, port)),
     )
+    if state == STATE_OFF and not is_open:
+        raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")
+    if is_open:
+        _warn_that_it_is_open()
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:
@@ -179,7 +212,30 @@ def _explain(listen: str, error: OSError) -> str:
 
 
 async def _run(config: BrokerConfig) -> None:
-    async with Broker(config):
+    async with Broker(config) as broker:
         # What has been loaded stays: a full collection took over 100 ms to find that out, on a busy machine.
         gc.freeze()
+        await broker.ready()
+        gc.freeze()
         await asyncio.Event().wait()
+
+
+def _warn_that_it_is_open() -> None:
+    _log.warning("OPEN TO ALL: whoever reaches this port can publish any channel, as --open or OPEN_TO_ALL says")
+
+
+def _tell_first_key(host: str, port: int, channel_id: str, key: str) -> None:
+    """Show the key of the first channel once, beside the log and not in it: logs are kept and passed on."""
+    at = format_host_port(host or LOOPBACK, port)
+    lines = [
+        f"first start: channel {channel_id} was made, and a key to publish it with, which is shown this once:",
+        "",
+        f"  {key}",
+        "",
+        *publishing_lines(at, channel_id, key),
+        f"watch     headrace client {channel_id} --play",
+        "",
+    ]
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()

@@ -46,6 +46,7 @@ class Client:
     Args:
         broker: Where the broker listens.
         latency_ms: Least SRT latency of each subscription.
+        token: Goes with each subscription, for private channels.
         make_sinks: Returns further sinks for a new subscription, such as a recorder.
     """
 
@@ -54,10 +55,12 @@ class Client:
         broker: BrokerAddress,
         *,
         latency_ms: int = 120,
+        token: str | None = None,
         make_sinks: Callable[[str], Sequence[PayloadSink]] = lambda _: (),
     ) -> None:
         self._broker = broker
         self._latency_ms = latency_ms
+        self._token = token
         self._make_sinks = make_sinks
         self._running: dict[str, _Running] = {}
 
@@ -80,7 +83,9 @@ class Client:
         loop = asyncio.get_running_loop()
         sinks = self._make_sinks(channel_id)
         viewer = Viewer()
-        subscription = Subscription(self._broker, channel_id, latency_ms=self._latency_ms, sinks=[viewer, *sinks])
+        subscription = Subscription(
+            self._broker, channel_id, latency_ms=self._latency_ms, token=self._token, sinks=[viewer, *sinks]
+        )
         task = loop.create_task(subscription.run(), name=f"subscription {channel_id}")
         self._running[channel_id] = _Running(subscription, viewer, task)
 

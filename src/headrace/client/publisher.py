@@ -82,6 +82,7 @@ class Publisher:
         takeover: Replace a live producer of the channel. This holds for the first connection alone, so that
             two who do it do not take the channel from each other for ever.
         standby: Stay connected behind a live producer, and have the channel when that one falls silent.
+        credential: Stream key of the channel, or a token to publish it with.
 
     Raises:
         ChannelIdError: The channel id cannot be one.
@@ -97,6 +98,7 @@ class Publisher:
         latency_ms: int = 120,
         takeover: bool = False,
         standby: bool = False,
+        credential: str | None = None,
     ) -> None:
         if takeover and standby:
             raise ValueError("a producer takes over or stands by, not both")
@@ -104,6 +106,7 @@ class Publisher:
         self._channel_id = check_channel_id(channel_id)
         self._takeover = takeover
         self._standby = standby
+        self._credential = credential
         self._has_rival = False
         self._stream = stream
         self._latency_ms = latency_ms
@@ -186,7 +189,9 @@ class Publisher:
     def _stream_id(self) -> str:
         wishes = {"takeover": self._takeover and self._connects == 0, "standby": self._standby}
         extra = {key: "1" for key, is_wished in wishes.items() if is_wished}
-        return format_stream_id(AccessRequest(self._channel_id, "publish", extra=extra))
+        return format_stream_id(
+            AccessRequest(self._channel_id, "publish", extra=extra, credential=self._credential)
+        )
 
     async def _stay_connected(self) -> None:
         backoff = Backoff(random.random)

@@ -81,6 +81,7 @@ class Subscription:
         broker: Where the broker listens.
         channel_id: The channel.
         latency_ms: Least SRT latency: time to recover what is lost.
+        token: Lets watch a private channel.
         sinks: Get everything that is delivered, in order.
 
     Attributes:
@@ -97,12 +98,14 @@ class Subscription:
         channel_id: str,
         *,
         latency_ms: int = 120,
+        token: str | None = None,
         sinks: Sequence[PayloadSink] = (),
     ) -> None:
         self.channel_id = check_channel_id(channel_id)
         self.started_us = now_us()
         self._broker = broker
         self._latency_ms = latency_ms
+        self._token = token
         self._sinks = sinks
         self._socket: SrtSocket | None = None
         self._connects = 0
@@ -181,7 +184,7 @@ class Subscription:
         self._socket = await srt_connect(
             self._broker.host,
             self._broker.port,
-            stream_id=format_stream_id(AccessRequest(self.channel_id)),
+            stream_id=format_stream_id(AccessRequest(self.channel_id, credential=self._token)),
             latency_ms=self._latency_ms,
         )
         self._connects += 1

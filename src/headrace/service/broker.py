@@ -13,6 +13,7 @@ from typing import Final, Self
 
 import structlog
 
+from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
@@ -28,6 +29,7 @@ from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.control_service import CONTROL_OFF, ControlService
+from headrace.service.state_follower import StateChoice, StateFollower
 from headrace.srt.listener import ListenerOptions
 
 DEFAULT_PORT: Final = 8890
@@ -61,6 +63,7 @@ class BrokerConfig:
         pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
         capabilities: Fast paths to use; None probes the machine.
         hook: Which other service is asked about everybody who comes; None for none.
+        state: Where channels and keys are; None lets anybody publish and watch.
     """
 
     host: str | None = None
@@ -75,6 +78,7 @@ class BrokerConfig:
     pacing_megabits: float = 0
     capabilities: Capabilities | None = None
     hook: HookConfig | None = None
+    state: StateChoice | None = None
 
 
 class Broker:
@@ -91,6 +95,7 @@ class Broker:
         self._config = config
         self._slate_task: asyncio.Task[None] | None = None
         self._hook: AdmissionHook | None = None
+        self._follower = None if config.state is None else StateFollower(config.state, self._use_directory)
 
     async def __aenter__(self) -> Self:
         capabilities = self._config.capabilities or probe_capabilities()
@@ -105,6 +110,8 @@ class Broker:
             ),
             takeover=self._config.takeover,
             limits=self._config.limits,
+            # Callers get no answer before the state is there, and ask again after 250 ms.
+            directory=OPEN_DIRECTORY if self._follower is None else None,
         )
         self._loop = MediaLoop(
             self._socket,
@@ -128,6 +135,8 @@ class Broker:
             _log.warning(
                 "this system cannot pace what is sent: packets leave as fast as the network card takes them"
             )
+        if self._follower is not None:
+            self._follower.start()
         self._control = ControlService(self._endpoint, self._socket, self._loop, self._config.control)
         await self._control.start()
         if self._config.slate_text:
@@ -150,6 +159,18 @@ class Broker:
         """Return how long the common socket may gather: not at all longer while it brings producers' packets."""
         has_all = len(self._lines) >= self._endpoint.producer_count
         return self._endpoint.wait_us(now_us) if has_all else 0
+
+    async def ready(self) -> None:
+        """Wait until it knows who may do what; before that it answers no caller.
+
+        Raises:
+            StateError: The state cannot be used.
+        """
+        if self._follower is not None:
+            await self._follower.ready()
+
+    async def _use_directory(self, directory: Directory) -> None:
+        await self._loop.call(lambda: self._endpoint.use_directory(directory, now_us()))
 
     def _warn_of_small_buffers(self) -> None:
         udp = self._socket
@@ -185,6 +206,8 @@ class Broker:
         if self._slate_task is not None:
             self._slate_task.cancel()
         await self._control.stop()
+        if self._follower is not None:
+            await self._follower.stop()
         self._loop.stop()
         self._endpoint.close(now_us())
         if self._hook is not None:

@@ -10,6 +10,8 @@ from typing import Final
 
 from platformdirs import user_state_path
 
+from headrace.store.errors import StateError
+
 FILE_NAME: Final = "headrace.db"
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+]*://")
@@ -42,14 +44,14 @@ def parse_location(text: str) -> StateLocation:
     """Return the location that ``text`` names: a folder, a Postgres URL, or the default where it is empty.
 
     Raises:
-        ValueError: It is the URL of something else.
+        StateError: It is the URL of something else.
     """
     if not text:
         return StateLocation(user_state_path("headrace", appauthor=False))
     if not _URL.match(text):
         return StateLocation(Path(text).expanduser())
     if not _POSTGRES.match(text):
-        raise ValueError(
+        raise StateError(
             f"{hide_password(text)} is no place for state: give a folder, or postgresql://USER@HOST/DATABASE"
         )
     return StateLocation(None, _POSTGRES.sub("postgresql+psycopg://", text, count=1))

@@ -5,14 +5,28 @@ import sys
 import pytest
 import typer
 
-from headrace.cli.command_table import SUMMARIES, load_function
+from headrace.cli.command_table import SUMMARIES, load_command
 from headrace.cli.main import app
 
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_a_summary_is_the_first_line_of_its_commands_docstring(name: str) -> None:
-    first, _, _ = (inspect.getdoc(load_function(name)) or "").partition("\n")
+    found = load_command(name)
+    said = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
+    first, _, _ = (said or "").partition("\n")
     assert SUMMARIES[name] == first
+
+
+@pytest.mark.parametrize("name", ["channels", "keys"])
+def test_a_group_shows_its_help_where_no_command_follows(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app([name], standalone_mode=False) == 2
+    assert f" {name} [OPTIONS] COMMAND [ARGS]..." in capsys.readouterr().out
+
+
+def test_a_wrong_command_of_a_group_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(typer.TyperException) as raised:
+        app(["channels", "ad"], standalone_mode=False)
+    assert raised.value.format_message() == "No such command 'ad'. Did you mean 'add'?"
 
 
 def test_a_wrong_command_is_answered_with_the_one_that_was_meant() -> None:
@@ -30,11 +44,12 @@ def test_help_and_a_wrong_command_import_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
         "try: app(['bogus'], standalone_mode=False)\n"
         "except Exception: pass\n"
-        "names = 'numpy av prompt_toolkit structlog asyncio rich headrace.client'\n"
+        "names = 'numpy av prompt_toolkit structlog asyncio rich headrace.client sqlalchemy'\n"
         "heavy = set(names.split()) & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "app(['check', '--help'], standalone_mode=False)\n"
-        "heavy = {'av', 'prompt_toolkit'} & set(sys.modules)\n"
+        "app(['channels', 'add', '--help'], standalone_mode=False)\n"
+        "heavy = {'av', 'prompt_toolkit', 'sqlalchemy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

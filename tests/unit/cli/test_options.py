@@ -1,11 +1,13 @@
 import re
+from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.command_table import SUMMARIES, load_function
+from headrace.cli.command_table import SUMMARIES, load_command
 from headrace.cli.hostport import AddressError
 from headrace.cli.main import app
 from headrace.cli.options import ENVIRONMENT_NAMES, parse_broker
@@ -15,9 +17,13 @@ READ_BY_SOURCES = {"FILE", "FRAMES", "AUDIO", "INPUT"}
 
 
 def environment_names(command: str) -> set[str]:
-    one = typer.Typer(add_completion=False)
-    one.command()(load_function(command))
-    return {str(option.envvar) for option in get_command(one).params if option.envvar}
+    found = load_command(command)
+    if not isinstance(found, typer.Typer):
+        (app := typer.Typer(add_completion=False)).command()(found)
+        found = app
+    built: Any = get_command(found)
+    commands = built.commands.values() if isinstance(built, TyperGroup) else [built]
+    return {str(option.envvar) for one in commands for option in one.params if option.envvar}
 
 
 def test_every_environment_name_of_every_command_is_listed() -> None:

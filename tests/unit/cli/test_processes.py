@@ -59,12 +59,13 @@ def test_the_program_is_ours_and_told_who_started_it_and_nothing_else(
     monkeypatch.setenv("LOG_LEVEL", "error")
     write_script(program, 'echo "$@"', "env", "echo done", "exec sleep 60")
     with Processes(tmp_path) as processes:
-        processes.start("broker", ["serve", "--listen", ":1"])
+        processes.start("broker", ["serve", "--listen", ":1"], {"STREAM_KEY": "a secret"})
         wait_for_log(processes, "broker", "done")
         said = processes.log_path("broker").read_text().splitlines()
     assert said[0] == "-m headrace serve --listen :1"
     assert f"{PARENT_ENVIRONMENT_NAME}={os.getpid()}" in said
-    assert all(f"{name}=" in said for name in ENVIRONMENT_NAMES)
+    assert "STREAM_KEY=a secret" in said
+    assert all(f"{name}=" in said for name in ENVIRONMENT_NAMES if name != "STREAM_KEY")
 
 
 def test_one_that_ends_is_reported_with_its_last_words(program: Path, tmp_path: Path) -> None:

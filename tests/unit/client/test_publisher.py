@@ -232,7 +232,7 @@ def test_a_takeover_is_asked_for_once_and_standing_by_each_time(
     async def main() -> None:
         async with await srt_listen(HOST, latency_ms=20) as server:
             publisher = Publisher(
-                BrokerAddress(HOST, server.port), "1AAA99", PacedStream(), latency_ms=20, **wishes
+                BrokerAddress(HOST, server.port), "1AAA99", PacedStream(), latency_ms=20, **wishes, credential=None
             )
             async with running(publisher):
                 for wish in (first, later, later):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.store.errors import StateError
 from headrace.store.location import FILE_NAME, parse_location
 
 
@@ -34,7 +35,7 @@ def test_a_url_is_postgres(scheme: str) -> None:
     "url", ["mysql://ann:hunter2@db/x", "sqlite:////tmp/x.db", "postgresql+asyncpg://ann@db/x"]
 )
 def test_the_url_of_anything_else_is_refused_with_what_can_be_given(url: str) -> None:
-    with pytest.raises(ValueError, match="give a folder, or postgresql://") as raised:
+    with pytest.raises(StateError, match="give a folder, or postgresql://") as raised:
         parse_location(url)
     assert "hunter2" not in str(raised.value)
 

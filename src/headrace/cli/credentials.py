@@ -1,0 +1,57 @@
+"""Stream keys and tokens as commands take them: from an option, the environment or a file, and shown nowhere."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from headrace.base.errors import HeadraceError
+
+MAX_CREDENTIAL_BYTES: Final = 420
+"""What a stream id of 512 bytes has room for beside the longest channel id. A key has 36."""
+
+
+class CredentialError(HeadraceError):
+    """A key or token that cannot be one, or a file of one that cannot be read."""
+
+
+def read_credential(text: str | None, file: Path | None, *, variable: str, what: str) -> str | None:
+    """Return the key or token that was given, or None.
+
+    Args:
+        text: It, from the option or the environment.
+        file: A file with it, from the option or the environment.
+        variable: Where ``text`` comes from in the environment; ``file`` comes from the same name with ``_FILE``.
+        what: It is, for messages.
+
+    Raises:
+        CredentialError: It cannot be sent, or the file cannot be read; the message shows nothing of it.
+    """
+    if text and file and _was_typed(file, f"{variable}_FILE") and not _was_typed(text, variable):
+        text = None  # what was typed wins over the environment
+    if text:
+        return _checked(text.strip(), what)
+    if file is None or file == Path():  # an empty variable counts as not set
+        return None
+    try:
+        read = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise CredentialError(f"cannot read the {what} from {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CredentialError(f"the {what} in {file} is no text") from None
+    return _checked(read, f"{what} in {file}")
+
+
+def _was_typed(value: object, variable: str) -> bool:
+    return os.environ.get(variable) != str(value)
+
+
+def _checked(text: str, what: str) -> str:
+    if not text:
+        raise CredentialError(f"the {what} is empty")
+    if not text.isascii() or not text.isprintable() or " " in text or "," in text:
+        raise CredentialError(f"the {what} cannot be one: it has spaces, commas or other than ASCII characters")
+    if len(text) > MAX_CREDENTIAL_BYTES:
+        raise CredentialError(
+            f"the {what} has {len(text)} characters: a stream id has room for {MAX_CREDENTIAL_BYTES}"
+        )
+    return text

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS
+from headrace.cli.credentials import MAX_CREDENTIAL_BYTES, CredentialError, read_credential
+from headrace.srt.stream_id import AccessRequest, format_stream_id
+
+KEY = "hrk_" + "a2" * 16
+
+
+def read(text: str | None = None, file: Path | None = None) -> str | None:
+    return read_credential(text, file, variable="STREAM_KEY", what="stream key")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (made := tmp_path / "a.key").write_text("hrk_file\n")
+    return made
+
+
+def test_nothing_given_is_none() -> None:
+    assert read() is None
+    assert read("", Path()) is None
+
+
+def test_a_key_comes_from_text_or_a_file(file: Path) -> None:
+    assert read(f" {KEY}\n") == KEY
+    assert read(file=file) == "hrk_file"
+
+
+def test_what_was_typed_wins_over_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAM_KEY", KEY)
+    assert read(KEY, file) == "hrk_file"
+    assert read("hrk_typed", file) == "hrk_typed"
+    monkeypatch.setenv("STREAM_KEY_FILE", str(file))
+    assert read(KEY, file) == KEY
+
+
+@pytest.mark.parametrize("text", ["two words", "a,b", "schlüssel", "a\nb"])
+def test_what_cannot_be_sent_is_refused_and_not_shown(text: str, tmp_path: Path) -> None:
+    (file := tmp_path / "a.key").write_text(text, encoding="utf-8")
+    for attempt in ({"text": text}, {"file": file}):
+        with pytest.raises(CredentialError, match="has spaces, commas or other than ASCII") as raised:
+            read(**attempt)
+        assert text not in str(raised.value)
+
+
+def test_the_longest_fits_into_a_stream_id_with_the_longest_channel_id() -> None:
+    longest = "x" * MAX_CREDENTIAL_BYTES
+    assert read(longest) == longest
+    wishes = {"standby": "1"}
+    format_stream_id(AccessRequest("c" * MAX_CHANNEL_ID_CHARACTERS, "request", credential=longest))
+    format_stream_id(AccessRequest("c" * MAX_CHANNEL_ID_CHARACTERS, "publish", extra=wishes, credential=KEY))
+    with pytest.raises(CredentialError, match="has 421 characters: a stream id has room for 420"):
+        read(longest + "x")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError, match=r"cannot read the stream key from .*none: No such file"):
+        read(file=tmp_path / "none")
+    (tmp_path / "empty").write_text(" \n")
+    with pytest.raises(CredentialError, match=r"the stream key in .*empty is empty"):
+        read(file=tmp_path / "empty")
+    (tmp_path / "binary").write_bytes(b"\xff")
+    with pytest.raises(CredentialError, match=r"the stream key in .*binary is no text"):
+        read(file=tmp_path / "binary")

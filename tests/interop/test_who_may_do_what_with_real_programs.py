@@ -19,7 +19,7 @@ from tests.support.programs import find_program
 
 from headrace.access.ask import Verb
 from headrace.access.directory import Directory
-from headrace.netio.clock import now_us, unix_time_us
+from headrace.netio.clock import unix_time_us
 from headrace.service.broker import Broker, BrokerConfig
 from headrace.srt.caller import CallerOptions
 from headrace.srt.rejection import ConnectionRejectedError
@@ -48,15 +48,12 @@ class ClosedBroker:
     async def _run(self, started: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with Broker(BrokerConfig("127.0.0.1", 0)) as self.broker:
-            await self._use(closed_directory())
+            await self.broker.use_directory(closed_directory())
             started.set()
             await self._stop.wait()
 
-    async def _use(self, directory: Directory) -> None:
-        await self.broker._loop.call(lambda: self.broker.endpoint.use_directory(directory, now_us()))
-
     def use(self, directory: Directory) -> None:
-        asyncio.run_coroutine_threadsafe(self._use(directory), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self.broker.use_directory(directory), self._loop).result(30)
 
     @property
     def refused(self) -> dict[int, int]:

@@ -6,6 +6,7 @@ import errno
 import gc
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
@@ -17,6 +18,7 @@ from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
 from headrace.cli.paste_lines import publishing_lines
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
+from headrace.service.admission_hook import DEFAULT_CACHE_SECONDS, DEFAULT_TIMEOUT_SECONDS, HookConfig
 from headrace.service.broker import (
     DEFAULT_BACKLOG_MEGABYTES,
     DEFAULT_BACKLOG_SECONDS,
@@ -26,6 +28,7 @@ from headrace.service.broker import (
 )
 from headrace.service.control_service import CONTROL_AUTO
 from headrace.service.state_follower import StateChoice
+from headrace.service.token_key_file import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenKeyFile
 
 LOOPBACK: Final = "127.0.0.1"
 STATE_OFF: Final = "off"
@@ -166,6 +169,55 @@ def serve(
             help="Let anybody publish any channel, without a key: only where nobody but you reaches the port.",
         ),
     ] = False,
+    token_keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="TOKEN_KEYS",
+            help="A JWKS file: what another program signs tokens with; read again when it changes.",
+        ),
+    ] = None,
+    token_issuer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", envvar="TOKEN_ISSUER", help="Claim iss of their tokens, where the file does not say."
+        ),
+    ] = DEFAULT_ISSUER,
+    token_audience: Annotated[
+        str,
+        typer.Option(metavar="NAME", envvar="TOKEN_AUDIENCE", help="Claim aud that they must have, likewise."),
+    ] = DEFAULT_AUDIENCE,
+    hook: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="HOOK",
+            show_default=False,
+            help="Another service that is asked, by POST, before anybody is let in; without an answer nobody is.",
+        ),
+    ] = "",
+    hook_timeout_seconds: Annotated[
+        float,
+        typer.Option(
+            "--hook-timeout",
+            metavar="SECONDS",
+            envvar="HOOK_TIMEOUT",
+            min=0.1,
+            max=10,
+            help="How long it may take; callers give up after three seconds.",
+        ),
+    ] = DEFAULT_TIMEOUT_SECONDS,
+    hook_cache_seconds: Annotated[
+        float,
+        typer.Option(
+            "--hook-cache",
+            metavar="SECONDS",
+            envvar="HOOK_CACHE",
+            min=3,
+            max=3600,
+            help="How long its answer holds for the same question.",
+        ),
+    ] = DEFAULT_CACHE_SECONDS,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -191,6 +243,8 @@ def serve(
         control=control,
         pacing_megabits=pacing_megabits,
         state=None if state == STATE_OFF else StateChoice(state, is_open, partial(_tell_first_key, host, port)),
+        token_keys=None if token_keys is None else TokenKeyFile(token_keys, token_issuer, token_audience),
+        hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
     )
     if state == STATE_OFF and not is_open:
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")

@@ -3,6 +3,7 @@
 Source: ``docs/decisions/0019-who-may-do-what.md``.
 """
 
+from collections import Counter
 from typing import Protocol
 
 from headrace.access.hook import HookQuestion, HookVerdict
@@ -25,14 +26,18 @@ class HookDesk:
     Args:
         hook: Carries the messages.
         kept_us: How long what was said holds for the same question.
+
+    Attributes:
+        answers: How often the service said what: ``allowed``, or the code of a refusal.
     """
 
-    __slots__ = ("_hook", "_inside", "_verdicts")
+    __slots__ = ("_hook", "_inside", "_verdicts", "answers")
 
     def __init__(self, hook: Hook, kept_us: int) -> None:
         self._hook = hook
         self._verdicts = Verdicts(kept_us)
         self._inside: dict[int, tuple[HookQuestion, int]] = {}
+        self.answers: Counter[str] = Counter()
 
     def ask(self, question: HookQuestion, now_us: int) -> HookVerdict | None:
         """Return what was said to ``question``; None while that is not known."""
@@ -43,6 +48,7 @@ class HookDesk:
 
     def handle_verdict(self, question: HookQuestion, verdict: HookVerdict, now_us: int) -> None:
         """Take what the service has said."""
+        self.answers["allowed" if verdict.denial is None else str(verdict.denial.code)] += 1
         self._verdicts.handle_verdict(question, verdict, now_us)
 
     def enter(self, socket_id: int, question: HookQuestion, now_us: int) -> None:

@@ -162,6 +162,11 @@ class SrtEndpoint:
         self._send_away(self._admissions.end_held(), now_us)
         self._finish(now_us)
 
+    @property
+    def hook_answers(self) -> Counter[str]:
+        """How often another service said what of those who came: ``allowed``, or the code of a refusal."""
+        return Counter() if self._admissions.desk is None else self._admissions.desk.answers
+
     def use_hook(self, hook: Hook, kept_us: int) -> None:
         """Have another service asked about everybody who comes; what it said holds for ``kept_us``."""
         self._admissions.desk = HookDesk(hook, kept_us)

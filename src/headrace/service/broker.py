@@ -7,7 +7,7 @@
 """
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +30,8 @@ from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.service.state_follower import StateChoice, StateFollower
+from headrace.service.token_key_file import TokenKeyFile
+from headrace.service.token_key_follower import TokenKeyFollower
 from headrace.srt.listener import ListenerOptions
 
 DEFAULT_PORT: Final = 8890
@@ -64,6 +66,7 @@ class BrokerConfig:
         capabilities: Fast paths to use; None probes the machine.
         hook: Which other service is asked about everybody who comes; None for none.
         state: Where channels and keys are; None lets anybody publish and watch.
+        token_keys: A file of keys that tokens may be signed with, besides those of the state; None for none.
     """
 
     host: str | None = None
@@ -79,6 +82,7 @@ class BrokerConfig:
     capabilities: Capabilities | None = None
     hook: HookConfig | None = None
     state: StateChoice | None = None
+    token_keys: TokenKeyFile | None = None
 
 
 class Broker:
@@ -89,15 +93,21 @@ class Broker:
 
     Raises:
         OSError: On entry, if the address cannot be listened on.
+        TokenKeyFileError: On entry, if the file of token keys cannot be used.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._slate_task: asyncio.Task[None] | None = None
         self._hook: AdmissionHook | None = None
-        self._follower = None if config.state is None else StateFollower(config.state, self._use_directory)
+        self._follower = None if config.state is None else StateFollower(config.state, self.use_directory)
+        self._directory: Directory | None = None
+        self._token_keys: TokenKeyFollower | None = None
 
     async def __aenter__(self) -> Self:
+        if self._config.token_keys is not None:
+            self._token_keys = TokenKeyFollower(self._config.token_keys, self._hand_over)
+            await self._token_keys.start()
         capabilities = self._config.capabilities or probe_capabilities()
         self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
         options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
@@ -169,7 +179,17 @@ class Broker:
         if self._follower is not None:
             await self._follower.ready()
 
-    async def _use_directory(self, directory: Directory) -> None:
+    async def use_directory(self, directory: Directory) -> None:
+        """Decide by ``directory`` from now on, and by the keys of the file of token keys besides its own."""
+        self._directory = directory
+        await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        directory, file = self._directory, self._config.token_keys
+        if directory is None:
+            return
+        if file is not None:
+            directory = replace(directory, token_keys=(*directory.token_keys, *file.keys))
         await self._loop.call(lambda: self._endpoint.use_directory(directory, now_us()))
 
     def _warn_of_small_buffers(self) -> None:
@@ -208,6 +228,8 @@ class Broker:
         await self._control.stop()
         if self._follower is not None:
             await self._follower.stop()
+        if self._token_keys is not None:
+            await self._token_keys.stop()
         self._loop.stop()
         self._endpoint.close(now_us())
         if self._hook is not None:

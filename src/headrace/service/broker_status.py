@@ -85,6 +85,7 @@ class BrokerStatus:
             "limits_reached": {name: count for name, count in endpoint.limits_reached.items() if count},
             "dropped_subscribers": dict(endpoint.dropped_subscribers),
             "ended_rights": dict(endpoint.ended_rights),
+            "hook_answers": dict(endpoint.hook_answers),
         }
 
 

@@ -3,6 +3,7 @@
 Where a later version cannot be read, the keys of the one before stay good, and the log says why.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,8 @@ class TokenKeyFile:
             TokenKeyFileError: It cannot be read, or has no key that can be used.
         """
         try:
+            # What checks tokens takes 150 ms to load: here nobody's packets wait for that.
+            import_module("headrace.access.tokens")
             self._seen = self._look()
             with self._path.open(encoding="utf-8") as file:
                 text = file.read(MAX_JWKS_BYTES + 1)

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from headrace.access.ask import Verb
 from headrace.access.directory import TokenKey
-from headrace.access.tokens import MAX_CHANNELS, TokenClaims, TokenFault, check_token, sign_token
+from headrace.access.tokens import (
+    MAX_CHANNELS,
+    MAX_TOKEN_CHARACTERS,
+    TokenClaims,
+    TokenFault,
+    check_token,
+    sign_token,
+)
 
 NOW_S = 1_800_000_000
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -241,6 +248,13 @@ JSON = st.recursive(
 def test_no_signed_claim_or_header_raises(claim: str, value: Any, name: str, header_value: Any) -> None:
     for token in (signed({**CLAIMS, claim: value}), signed(header={**HEADER, name: header_value})):
         assert isinstance(check_token(token, [HS256, EDDSA], NOW_S), TokenClaims | TokenFault)
+
+
+def test_a_token_of_512_characters_is_read_and_a_longer_one_is_not_looked_at() -> None:
+    tokens = [signed({**CLAIMS, "x": "y" * length}) for length in range(150, 230)]
+    good = [token for token in tokens if isinstance(check_token(token, [HS256], NOW_S), TokenClaims)]
+    assert [token for token in tokens if len(token) <= MAX_TOKEN_CHARACTERS] == good
+    assert MAX_TOKEN_CHARACTERS - 2 <= len(good[-1]) < len(tokens[-1])
 
 
 def test_a_token_id_that_would_spoil_a_log_is_left_out() -> None:

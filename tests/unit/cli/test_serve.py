@@ -5,12 +5,15 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from headrace.cli.serve import ListenError, _run, serve
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
+from headrace.service.admission_hook import HookConfig, HookError
 from headrace.service.broker import BrokerConfig
+from headrace.service.token_key_file import TokenKeyFileError
 
 
 def refused(listen: str) -> str:
@@ -45,13 +48,46 @@ def test_the_reason_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert "Permission denied" in refused("127.0.0.1:80")
 
 
-def test_limits_that_are_typed_are_those_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    configs: list[BrokerConfig] = []
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[BrokerConfig]:
+    """Return how the brokers were to be that `serve` would have run."""
+    kept: list[BrokerConfig] = []
 
     async def keep(config: BrokerConfig) -> None:
-        configs.append(config)
+        kept.append(config)
 
     monkeypatch.setattr("headrace.cli.serve._run", keep)
+    return kept
+
+
+def test_a_hook_and_keys_for_tokens_that_are_typed_are_those_of_the_broker(
+    configs: list[BrokerConfig], tmp_path: Path
+) -> None:
+    serve(
+        listen="127.0.0.1:0",
+        token_keys=tmp_path / "keys.json",
+        hook="https://example.org/headrace",
+        hook_timeout_seconds=1.5,
+        hook_cache_seconds=20,
+    )
+    serve(listen="127.0.0.1:0")
+    assert configs[0].hook == HookConfig("https://example.org/headrace", 1.5, 20)
+    assert configs[0].token_keys is not None
+    assert (configs[1].hook, configs[1].token_keys) == (None, None)
+
+
+def test_a_hook_that_is_no_url_is_an_error(configs: list[BrokerConfig]) -> None:
+    with pytest.raises(HookError, match="begins with http"):
+        serve(listen="127.0.0.1:0", hook="example.org")
+    assert configs == []
+
+
+def test_a_file_of_token_keys_that_is_not_there_is_an_error_before_anything_else(tmp_path: Path) -> None:
+    with pytest.raises(TokenKeyFileError, match="No such file"):
+        serve(listen="127.0.0.1:0", state="off", is_open=True, token_keys=tmp_path / "none")
+
+
+def test_limits_that_are_typed_are_those_of_the_broker(configs: list[BrokerConfig]) -> None:
     serve(
         listen="127.0.0.1:0",
         max_connections=5,
@@ -71,7 +107,7 @@ def test_a_broker_listens_without_loading_decoders_pictures_or_a_shell() -> None
         "async def run():\n"
         "    async with Broker(BrokerConfig('127.0.0.1', 0)): pass\n"
         "asyncio.run(run())\n"
-        "names = 'av PIL prompt_toolkit sqlalchemy headrace.client headrace.media'\n"
+        "names = 'av PIL httpx jwt prompt_toolkit sqlalchemy headrace.client headrace.media'\n"
         "heavy = set(names.split()) & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -60,6 +60,8 @@ def test_the_desk_asks_once_and_knows_the_answer() -> None:
     assert service.questions == [QUESTION]
     desk.handle_verdict(QUESTION, HookVerdict(), 2)
     assert desk.ask(QUESTION, 3) == HookVerdict()
+    desk.handle_verdict(QUESTION, HookVerdict(Denial(2401, "")), 4)
+    assert desk.answers == {"allowed": 1, "2401": 1}
 
 
 def test_the_desk_tells_of_those_who_go_if_it_asked_about_them() -> None:

@@ -1,25 +1,15 @@
 """The JWKS file is read again when it changes, and a broken version takes no keys away."""
 
-import json
-import os
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
+from tests.support.jwks_files import write_jwks
 
 from headrace.service.token_key_file import TokenKeyFile, TokenKeyFileError
 
 
-def write(path: Path, *key_ids: str, text: str | None = None) -> None:
-    """Write a file with these keys in the place of the one before, as careful programs do."""
-    keys = [{"kty": "oct", "kid": key_id, "k": urlsafe_b64encode(bytes(32)).decode()} for key_id in key_ids]
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps({"keys": keys}) if text is None else text)
-    os.replace(new, path)
-
-
 def read(path: Path, *key_ids: str) -> TokenKeyFile:
-    write(path, *key_ids)
+    write_jwks(path, *key_ids)
     file = TokenKeyFile(path)
     file.read()
     return file
@@ -33,14 +23,14 @@ def test_keys_are_read_and_rotated_with_the_file(tmp_path: Path) -> None:
     file = read(tmp_path / "keys.json", "k1")
     assert ids(file) == ["k1"]
     assert not file.read_if_changed()
-    write(tmp_path / "keys.json", "k1", "k2")
+    write_jwks(tmp_path / "keys.json", "k1", "k2")
     assert file.read_if_changed()
     assert ids(file) == ["k1", "k2"]
     assert not file.read_if_changed()
 
 
 def test_keys_are_those_of_the_issuer_and_audience_that_are_set(tmp_path: Path) -> None:
-    write(tmp_path / "keys.json", "k1")
+    write_jwks(tmp_path / "keys.json", "k1")
     file = TokenKeyFile(tmp_path / "keys.json", "studio", "tv")
     file.read()
     assert (file.keys[0].issuer, file.keys[0].audience) == ("studio", "tv")
@@ -49,10 +39,10 @@ def test_keys_are_those_of_the_issuer_and_audience_that_are_set(tmp_path: Path) 
 @pytest.mark.parametrize("text", ["", "{}", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}'])
 def test_a_broken_version_leaves_the_keys_of_before_until_it_is_mended(tmp_path: Path, text: str) -> None:
     file = read(tmp_path / "keys.json", "k1")
-    write(tmp_path / "keys.json", text=text)
+    write_jwks(tmp_path / "keys.json", text=text)
     assert not file.read_if_changed()
     assert ids(file) == ["k1"]
-    write(tmp_path / "keys.json", "k2")
+    write_jwks(tmp_path / "keys.json", "k2")
     assert file.read_if_changed()
     assert ids(file) == ["k2"]
 
@@ -62,7 +52,7 @@ def test_a_file_that_is_gone_for_a_moment_leaves_them_too(tmp_path: Path) -> Non
     (tmp_path / "keys.json").unlink()
     assert not file.read_if_changed()
     assert ids(file) == ["k1"]
-    write(tmp_path / "keys.json", "k3")
+    write_jwks(tmp_path / "keys.json", "k3")
     assert file.read_if_changed()
     assert ids(file) == ["k3"]
 
@@ -74,6 +64,6 @@ def test_at_the_start_a_file_that_cannot_be_used_is_an_error_that_says_why(tmp_p
     (tmp_path / "keys.json").write_bytes(b"\xff")
     with pytest.raises(TokenKeyFileError, match="this is no text"):
         missing.read()
-    write(tmp_path / "keys.json", text='{"keys": [{"kty": "RSA"}]}')
+    write_jwks(tmp_path / "keys.json", text='{"keys": [{"kty": "RSA"}]}')
     with pytest.raises(TokenKeyFileError, match="no key of a kind that is known"):
         missing.read()

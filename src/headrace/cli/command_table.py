@@ -28,6 +28,7 @@ SUMMARIES: Final = {
     "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
     "channels": "Add, show, change and remove channels: who may watch them, and their encryption.",
     "keys": "Make, list and revoke the keys that producers publish with.",
+    "tokens": "Make tokens to watch private channels with, and say whose tokens are taken.",
     "demo": "Show everything on this machine: a broker, three producers, and a client's shell.",
     "status": "Show what a broker of this machine is doing: channels, producers, subscribers, losses, events.",
     "bench": "Measure what Headrace costs on this machine, with baselines: leave the machine alone meanwhile.",

@@ -17,7 +17,7 @@ def test_a_summary_is_the_first_line_of_its_commands_docstring(name: str) -> Non
     assert SUMMARIES[name] == first
 
 
-@pytest.mark.parametrize("name", ["channels", "keys"])
+@pytest.mark.parametrize("name", ["channels", "keys", "tokens"])
 def test_a_group_shows_its_help_where_no_command_follows(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert app([name], standalone_mode=False) == 2
     assert f" {name} [OPTIONS] COMMAND [ARGS]..." in capsys.readouterr().out

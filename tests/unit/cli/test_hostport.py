@@ -1,6 +1,6 @@
 import pytest
 
-from headrace.cli.hostport import AddressError, parse_host_port
+from headrace.cli.hostport import AddressError, format_host_port, parse_host_port
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_an_address_is_read_as_people_type_it(text: str, address: tuple[str, int
 def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(AddressError, match="is not an address"):
         parse_host_port(text, default_port=8890)
+
+
+@pytest.mark.parametrize(("host", "text"), [("::1", "[::1]:9"), ("127.0.0.1", "127.0.0.1:9")])
+def test_an_address_is_written_as_it_is_read(host: str, text: str) -> None:
+    assert format_host_port(host, 9) == text
+    assert parse_host_port(text, default_port=1) == (host, 9)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
-from headrace.cli.serve import ListenError, _run, serve
+from headrace.cli.serve import ListenError, _run, _tell_first_key, serve
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.admission_hook import HookConfig, HookError
 from headrace.service.broker import BrokerConfig
@@ -113,6 +114,29 @@ def test_a_broker_listens_without_loading_decoders_pictures_or_a_shell() -> None
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_state_a_broker_has_to_be_open() -> None:
+    with pytest.raises(ListenError, match="add --open, or name a --state"):
+        serve(listen="127.0.0.1:0", state="off")
+
+
+def test_the_first_key_is_shown_beside_the_log_with_what_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
+    with structlog.testing.capture_logs() as lines:
+        _tell_first_key("::1", 8890, "live", "hrk_the_key")
+    out, err = capsys.readouterr()
+    assert (out, lines) == ("", [])
+    assert "\n  hrk_the_key\n" in err
+    assert "srt://[::1]:8890?streamid=hrk_the_key" in err
+
+
+def test_a_key_that_nobody_can_be_shown_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        _tell_first_key("", 8890, "live", "hrk_the_key")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
 
 
 def test_the_collector_passes_over_what_a_running_broker_has_loaded() -> None:

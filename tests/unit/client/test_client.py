@@ -45,6 +45,19 @@ def client_of(port: int, *sinks: PayloadSink) -> Client:
     return Client(BrokerAddress(HOST, port), latency_ms=20, make_sinks=lambda _: sinks)
 
 
+def test_a_token_goes_with_each_subscription() -> None:
+    async def main() -> None:
+        async with (
+            await srt_listen(HOST, latency_ms=20) as server,
+            Client(BrokerAddress(HOST, server.port), latency_ms=20, token="eyJ.a.b") as client,
+        ):
+            client.subscribe("cam")
+            accepted = await asyncio.wait_for(server.accept(), 8)
+            assert accepted.stream_id == "#!::r=cam,m=request,k=eyJ.a.b"
+
+    run(main)
+
+
 def test_a_client_shows_what_a_producer_sends_until_it_unsubscribes() -> None:
     async def main() -> None:
         sink = CountingSink()

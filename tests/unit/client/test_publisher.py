@@ -232,12 +232,17 @@ def test_a_takeover_is_asked_for_once_and_standing_by_each_time(
     async def main() -> None:
         async with await srt_listen(HOST, latency_ms=20) as server:
             publisher = Publisher(
-                BrokerAddress(HOST, server.port), "1AAA99", PacedStream(), latency_ms=20, **wishes, credential=None
+                BrokerAddress(HOST, server.port),
+                "1AAA99",
+                PacedStream(),
+                latency_ms=20,
+                credential="hrk_x",
+                **wishes,
             )
             async with running(publisher):
                 for wish in (first, later, later):
                     accepted = await asyncio.wait_for(server.accept(), 8)
-                    assert accepted.stream_id == f"#!::r=1AAA99,m=publish{wish}"
+                    assert accepted.stream_id == f"#!::r=1AAA99,m=publish{wish},k=hrk_x"
                     accepted.abort()
 
     run(main)

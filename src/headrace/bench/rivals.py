@@ -17,6 +17,7 @@ from headrace.bench.stage import Stage, free_port
 from headrace.bench.stream import Stream
 
 BROKER: Final = "Headrace"
+EAGER_BROKER: Final = "Headrace, --no-coalescing"
 C_LOOP: Final = "C, sendto loop"
 PYTHON_LOOP: Final = "Python, sendto loop"
 
@@ -49,13 +50,20 @@ def compiled_loop() -> Iterator[tuple[Path | None, tuple[str, ...]]]:
 def rivals(
     on: Stage, stream: Stream, subscribers: int, c_loop: Path | None, *, with_delays: bool = False
 ) -> Iterator[dict[str, Rival]]:
-    """Start broker and relays for one channel, by name; without ``c_loop`` that one is left out."""
+    """Start broker and relays for one channel, by name; without ``c_loop`` that one is left out.
+
+    Where delays are wanted there is a broker that lets nothing wait for more, too.
+    """
     with ExitStack() as stack:
-        port, delays = free_port(), Delays([0] * subscribers)
-        broker = stack.enter_context(on.broker(port))
-        observer = delays if with_delays else None
-        load = stack.enter_context(closing(SrtLoad(port, stream, subscribers=[subscribers], observer=observer)))
-        found = {BROKER: Rival(broker, load, delays)}
+        found: dict[str, Rival] = {}
+        for name, options in {BROKER: (), EAGER_BROKER: ("--no-coalescing",)}.items():
+            if name == BROKER or with_delays:
+                port, delays = free_port(), Delays([0] * subscribers)
+                broker = stack.enter_context(on.broker(port, *options))
+                observer = delays if with_delays else None
+                beside = [rival.load for rival in found.values()]
+                load = SrtLoad(port, stream, subscribers=[subscribers], observer=observer, beside=beside)
+                found[name] = Rival(broker, stack.enter_context(closing(load)), delays)
         programs = {C_LOOP: c_loop, PYTHON_LOOP: Path(sys.executable)}
         for name, program in programs.items():
             if program is None:

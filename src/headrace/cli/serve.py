@@ -218,6 +218,13 @@ def serve(
             help="How long its answer holds for the same question.",
         ),
     ] = DEFAULT_CACHE_SECONDS,
+    coalescing: Annotated[
+        bool,
+        typer.Option(
+            envvar="COALESCING",
+            help="Let packets wait up to 1 ms for others: no handles each at once, for more processor time.",
+        ),
+    ] = True,
     log_level: Annotated[LogLevel, typer.Option(envvar="LOG_LEVEL", help="The least that is logged.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="LOG_JSON", help="Log one JSON object a line, for machines.")
@@ -245,6 +252,7 @@ def serve(
         state=None if state == STATE_OFF else StateChoice(state, is_open, partial(_tell_first_key, host, port)),
         token_keys=None if token_keys is None else TokenKeyFile(token_keys, token_issuer, token_audience),
         hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
+        coalescing=coalescing,
     )
     if state == STATE_OFF and not is_open:
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")

@@ -53,6 +53,7 @@ class MediaLoop:
             up to a millisecond.
         patience_us: Says at a time how long the common socket may gather where that is longer. From half of it on
             it is read in the next turn that something else begins.
+        is_coalescing: Whether packets of single peers wait for others too; without, each costs a turn of its own.
         batch_capacity: Datagrams handed over at a time.
         on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
             but for an error of the common socket, which ends it.
@@ -65,6 +66,7 @@ class MediaLoop:
         *,
         gather_us: int = 0,
         patience_us: Callable[[int], int] | None = None,
+        is_coalescing: bool = True,
         batch_capacity: int = BATCH_PACKETS,
         on_error: Callable[[Exception], None],
     ) -> None:
@@ -73,6 +75,7 @@ class MediaLoop:
         self._batch = DatagramBatch(batch_capacity)
         self._gather_us = gather_us
         self._patience_us = patience_us
+        self._is_coalescing = is_coalescing
         self._report = on_error
         self._thread: Thread | None = None
         self._is_stopping = self._is_closed = False
@@ -156,7 +159,8 @@ class MediaLoop:
         while not self._is_stopping:
             ready = self._wait()
             if lines := [line for line in ready if line in self._lines]:
-                self._let_gather()
+                if self._is_coalescing:
+                    self._let_gather()
                 if len(self._lines) > 1:
                     ready = self._select(0)
                     lines = [line for line in ready if line in self._lines]

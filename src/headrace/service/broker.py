@@ -63,6 +63,7 @@ class BrokerConfig:
         limits: How much of everything it bears.
         control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
         pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
+        coalescing: Whether packets may wait a moment for others, so that one turn serves them all.
         capabilities: Fast paths to use; None probes the machine.
         hook: Which other service is asked about everybody who comes; None for none.
         state: Where channels and keys are; None lets anybody publish and watch.
@@ -79,6 +80,7 @@ class BrokerConfig:
     limits: Limits = DEFAULT_LIMITS
     control: str = CONTROL_OFF
     pacing_megabits: float = 0
+    coalescing: bool = True
     capabilities: Capabilities | None = None
     hook: HookConfig | None = None
     state: StateChoice | None = None
@@ -126,8 +128,9 @@ class Broker:
         self._loop = MediaLoop(
             self._socket,
             self._endpoint,
-            gather_us=GATHER_US if capabilities.peer_sockets else SHARED_GATHER_US,
-            patience_us=self._patience_us if capabilities.peer_sockets else None,
+            gather_us=self._gather_us(capabilities),
+            patience_us=self._patience_us if self._config.coalescing and capabilities.peer_sockets else None,
+            is_coalescing=self._config.coalescing,
             on_error=_report_bug,
         )
         self._lines = PeerLines(self._socket, self._loop)
@@ -164,6 +167,11 @@ class Broker:
 
     async def _handle_verdict(self, question: HookQuestion, verdict: HookVerdict) -> None:
         await self._loop.call(lambda: self._endpoint.handle_verdict(question, verdict, now_us()))
+
+    def _gather_us(self, capabilities: Capabilities) -> int:
+        if not self._config.coalescing:
+            return 0
+        return GATHER_US if capabilities.peer_sockets else SHARED_GATHER_US
 
     def _patience_us(self, now_us: int) -> int:
         """Return how long the common socket may gather: not at all longer while it brings producers' packets."""

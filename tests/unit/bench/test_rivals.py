@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from headrace.bench.rivals import BROKER, C_LOOP, PYTHON_LOOP, compiled_loop, measure_in_turns, rivals
+from headrace.bench.rivals import (
+    BROKER,
+    C_LOOP,
+    EAGER_BROKER,
+    PYTHON_LOOP,
+    compiled_loop,
+    measure_in_turns,
+    rivals,
+)
 from headrace.bench.stage import stage
 from headrace.bench.stream import StreamShape, make_stream
 
@@ -15,7 +23,7 @@ def test_broker_and_relays_forward_every_packet_in_turns() -> None:
     with stage() as on, compiled_loop() as (c_loop, notes):
         assert bool(notes) == (c_loop is None) == (shutil.which("cc") is None)
         with rivals(on, make_stream(StreamShape(2, 3)), 3, c_loop, with_delays=True) as found:
-            assert found.keys() - {C_LOOP} == {BROKER, PYTHON_LOOP}
+            assert found.keys() - {C_LOOP} == {BROKER, EAGER_BROKER, PYTHON_LOOP}
             for name, rival in found.items():
                 counts = measure_in_turns(found, name, 0.2).counts
                 assert counts.due_packets > 0

@@ -218,6 +218,20 @@ def test_turns_that_follow_each_other_fast_are_at_least_a_share_apart() -> None:
         assert at_us[-1] - at_us[0] >= (turns - 1) * SHARE_US
 
 
+def test_turns_of_a_loop_that_does_not_coalesce_follow_each_other_at_once() -> None:
+    with scene() as s, UdpSocket.bind("127.0.0.1", 0) as line:
+        s.loop._is_coalescing = False
+        s.loop.add(line)
+        end_us = now_us() + 10_000_000
+        while now_us() < end_us:
+            s.send(line, b"x")
+            until(lambda: len(s.machine.datagrams) == s.peer.counters.datagrams_sent)
+            at_us = s.machine.batches_at_us[-TURNS_AT_ONCE - 4 :]
+            if len(at_us) == TURNS_AT_ONCE + 4 and at_us[-1] - at_us[0] < 4 * SHARE_US:
+                return
+        raise AssertionError("it never turned more often than it may share turns")
+
+
 def test_a_timer_is_called_when_due_and_not_before() -> None:
     with scene(is_started=False) as s:
         s.machine.due_us = due_us = now_us() + 20_000

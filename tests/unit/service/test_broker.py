@@ -231,6 +231,16 @@ def test_it_paces_what_it_sends_where_it_is_told_to_and_says_where_it_cannot(
     assert len([line for line in lines if line["log_level"] == "warning"]) == warnings
 
 
+@pytest.mark.parametrize("coalescing", [True, False])
+def test_it_lets_packets_wait_for_others_unless_it_is_told_not_to(coalescing: bool) -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig(LOOPBACK, 0, coalescing=coalescing)) as broker:
+            assert broker._loop._is_coalescing is coalescing
+            assert (broker._loop._gather_us > 0) is coalescing
+
+    asyncio.run(run())
+
+
 def test_it_lets_in_as_many_as_it_is_told_to() -> None:
     async def run() -> None:
         async with Broker(BrokerConfig(LOOPBACK, 0, limits=Limits(connections=1))) as broker:

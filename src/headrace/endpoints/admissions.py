@@ -114,7 +114,7 @@ class Admissions:
         wait_us = self._failed.wait_us(address, thing, now_us)
         if wait_us:
             self.told_to_wait += 1
-            return _told_to_wait(wait_us)
+            return told_to_wait(wait_us)
         answer = gate.ask(ask, self._unix_s())
         if not isinstance(answer, Denial):
             self._failed.note_success(address, thing)
@@ -193,7 +193,8 @@ class Admissions:
         return self._sweep_us
 
 
-def _told_to_wait(wait_us: int) -> Denial:
+def told_to_wait(wait_us: int) -> Denial:
+    """Return the denial for who has failed too often, and is to wait so long."""
     seconds = -(-wait_us // 1_000_000)
     return Denial(int(RejectReason.OVERLOAD), f"too many failed attempts from this address: wait {seconds} s")
 

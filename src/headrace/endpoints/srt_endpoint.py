@@ -23,6 +23,7 @@ from headrace.endpoints.handshake_gate import HandshakeGate
 from headrace.endpoints.hook_desk import Hook, HookDesk
 from headrace.endpoints.packet_columns import LISTENER_SOCKET_ID, PacketColumns
 from headrace.endpoints.packet_runs import PacketRuns
+from headrace.endpoints.passphrase_checks import PassphraseChecks
 from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLinks
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.slate_shows import SlateShows
@@ -37,7 +38,6 @@ from headrace.hub.producer import Claim
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.clock import unix_time_us
 from headrace.netio.outbox import DatagramQueue, Outbox
-from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.rejection import RejectReason, explain_rejection
 from headrace.srt.session_keys import SessionKeys
@@ -98,6 +98,7 @@ class SrtEndpoint:
         self._gate = HandshakeGate(
             self._listener.is_good_cookie, self.ignored_packets, random_bytes(_RATE_SECRET_BYTES)
         )
+        self._passphrases = PassphraseChecks()
         self._crowd = Crowd(limits.connections, limits.connections_per_host)
         self._queue = DatagramQueue(outbox)
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets, self.events)
@@ -125,7 +126,7 @@ class SrtEndpoint:
         return {
             **self._limits_reached,
             "producer_bitrate": self._producers.overruns,
-            "failed_attempts": self._admissions.told_to_wait,
+            "failed_attempts": self._admissions.told_to_wait + self._passphrases.told_to_wait,
         }
 
     @property
@@ -246,10 +247,9 @@ class SrtEndpoint:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
-        rule = admitted.grant.rule
-        keys = agree_on_keys(request.handshake, rule.passphrase, is_enforced=rule.is_encryption_enforced)
-        if isinstance(keys, RejectReason):
-            return self._refuse(request, keys, explain_rejection(keys), now_us)
+        keys = self._passphrases.agree(request, admitted.grant.rule, now_us)
+        if isinstance(keys, Denial):
+            return self._refuse(request, RejectReason(keys.code), keys.why, now_us)
         if admitted.grant.verb is Verb.REQUEST:
             return self._answer_subscriber(request, admitted, keys, now_us)
         return self._answer_producer(request, admitted, keys, now_us)

@@ -1,6 +1,7 @@
 """Encrypted streams between our sockets and real programs: every key length, both roles, key refresh, refusals."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from tests.support.ports import free_udp_port
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
-from tests.support.srt_programs import PACKET_BYTES
+from tests.support.srt_programs import PACKET_BYTES, decoded_frames
 
 from headrace.client.srt_connect import srt_connect
 from headrace.client.srt_listen import SrtServer, srt_listen
@@ -19,6 +20,7 @@ from headrace.srt.rejection import ConnectionRejectedError
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
 
+HEADRACE = str(Path(sys.executable).with_name("headrace"))
 HOST = "127.0.0.1"
 PASSPHRASE = "correct horse battery"
 PACKETS = 400
@@ -248,3 +250,29 @@ def test_ffmpeg_receives_from_us_byte_for_byte_while_keys_change(key_length_byte
                 return receiver
 
     assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)
+
+
+def test_headrace_produce_encrypts_with_the_passphrase_of_its_environment(tmp_path: Path) -> None:
+    port = free_udp_port(HOST)
+    produce = [HEADRACE, "produce", "X", "--broker", f"{HOST}:{port}", "--input", "lavfi:testsrc2=d=5:s=320x180"]
+    secret = {"PASSPHRASE": PASSPHRASE, "KEY_LENGTH": "32", "LATENCY": "2000"}
+    with Program(live_transmit(url(port, mode="listener"), "file://con"), tmp_path, "listener") as listener:
+        with Program(produce, tmp_path, "producer", environment=secret) as producer:
+            assert producer.wait(40) == 0, producer.log
+        listener.stop()
+        # lavfi's testsrc2 has 25 frames a second.
+        assert decoded_frames(listener.output) == 125
+
+
+def test_headrace_client_says_what_is_wrong_with_a_passphrase(tmp_path: Path) -> None:
+    (file := tmp_path / "secret").write_text("another passphrase\n")
+    port = free_udp_port(HOST)
+    client = [HEADRACE, "client", "--broker", f"{HOST}:{port}", "-s", "X", "--seconds", "5"]
+    with Program(live_transmit(url(port, mode="listener"), "file://con"), tmp_path, "listener"):
+        for options, words in (
+            (["--passphrase-file", str(file)], "refused (1010): the passphrase is wrong"),
+            ([], "refused (1011): the listener wants a passphrase"),
+        ):
+            with Program([*client, *options], tmp_path, "client") as program:
+                assert program.wait(20) == 1
+                assert words in program.log

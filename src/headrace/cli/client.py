@@ -11,11 +11,20 @@ import typer
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import figures_json, print_figures, wide_console
-from headrace.cli.credentials import read_credential
+from headrace.cli.credentials import read_credential, read_passphrase
 from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
-from headrace.cli.options import DEFAULT_BROKER, BrokerOption, LatencyOption, parse_broker
+from headrace.cli.options import (
+    DEFAULT_BROKER,
+    BrokerOption,
+    KeyLength,
+    KeyLengthOption,
+    LatencyOption,
+    PassphraseFileOption,
+    PassphraseOption,
+    parse_broker,
+)
 from headrace.cli.shell import Shell
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.client import ChannelFigures, Client
@@ -72,6 +81,9 @@ def client(
         Path | None,
         typer.Option(metavar="FILE", envvar="TOKEN_FILE", help="A file with the token: they do not."),
     ] = None,
+    passphrase: PassphraseOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    key_length: KeyLengthOption = KeyLength.AES_128,
     latency_ms: LatencyOption = 120,
 ) -> None:
     """Subscribe to channels: in a shell, or with --subscribe and --seconds from a script."""
@@ -93,6 +105,8 @@ def client(
         address,
         latency_ms=latency_ms,
         token=credential,
+        passphrase=read_passphrase(passphrase, passphrase_file),
+        key_length_bytes=key_length.length_bytes,
         make_sinks=lambda channel: _sinks(channel, record, recorders, play=play),
     )
     work = (

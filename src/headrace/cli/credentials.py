@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from headrace.base.errors import HeadraceError
+from headrace.base.passphrase import check_passphrase
 
 MAX_CREDENTIAL_BYTES: Final = 420
 """What a stream id of 512 bytes has room for beside the longest channel id. A key has 36."""
@@ -26,19 +27,43 @@ def read_credential(text: str | None, file: Path | None, *, variable: str, what:
     Raises:
         CredentialError: It cannot be sent, or the file cannot be read; the message shows nothing of it.
     """
+    given = _find(text, file, variable, what)
+    return None if given is None else _checked(given.text.strip(), given.what)
+
+
+def read_passphrase(text: str | None, file: Path | None) -> str | None:
+    """Return the passphrase that was given, or None; of a file, without the end of its line.
+
+    Args:
+        text: It, from the option or from ``PASSPHRASE``.
+        file: A file with it, from the option or from ``PASSPHRASE_FILE``.
+
+    Raises:
+        CredentialError: The file cannot be read.
+        PassphraseError: It cannot be one; the message shows nothing of it.
+    """
+    given = _find(text, file, "PASSPHRASE", "passphrase")
+    return None if given is None else check_passphrase(given.text)
+
+
+class _Given(NamedTuple):
+    text: str
+    what: str
+
+
+def _find(text: str | None, file: Path | None, variable: str, what: str) -> _Given | None:
     if text and file and _was_typed(file, f"{variable}_FILE") and not _was_typed(text, variable):
         text = None  # what was typed wins over the environment
     if text:
-        return _checked(text.strip(), what)
+        return _Given(text, what)
     if file is None or file == Path():  # an empty variable counts as not set
         return None
     try:
-        read = file.read_text(encoding="utf-8").strip()
+        return _Given(file.read_text(encoding="utf-8").rstrip("\r\n"), f"{what} in {file}")
     except OSError as error:
         raise CredentialError(f"cannot read the {what} from {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise CredentialError(f"the {what} in {file} is no text") from None
-    return _checked(read, f"{what} in {file}")
 
 
 def _was_typed(value: object, variable: str) -> bool:

@@ -1,5 +1,7 @@
 """Options that several commands take."""
 
+from enum import Enum
+from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
@@ -11,10 +13,11 @@ DEFAULT_BROKER: Final = "127.0.0.1:8890"
 
 ENVIRONMENT_NAMES: Final = (
     "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS", "COALESCING", "CONTROL", "DELAY", "FILE",
-    "FRAMES", "HOOK", "HOOK_CACHE", "HOOK_TIMEOUT", "INPUT", "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP",
-    "MAX_BITRATE", "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS", "MAX_SUBSCRIBERS", "OPEN_TO_ALL", "PACING",
-    "PRODUCER_ID", "RATE", "RECORD", "SERVE_TAKEOVER", "SIZE", "SLATE", "STANDBY", "STATE", "STREAM_KEY",
-    "STREAM_KEY_FILE", "TAKEOVER", "TITLE", "TOKEN", "TOKEN_AUDIENCE", "TOKEN_FILE", "TOKEN_ISSUER", "TOKEN_KEYS",
+    "FRAMES", "HOOK", "HOOK_CACHE", "HOOK_TIMEOUT", "INPUT", "KEY_LENGTH", "LATENCY", "LISTEN", "LOG_JSON",
+    "LOG_LEVEL", "LOOP", "MAX_BITRATE", "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS", "MAX_SUBSCRIBERS",
+    "OPEN_TO_ALL", "PACING", "PASSPHRASE", "PASSPHRASE_FILE", "PRODUCER_ID", "RATE", "RECORD", "SERVE_TAKEOVER",
+    "SIZE", "SLATE", "STANDBY", "STATE", "STREAM_KEY", "STREAM_KEY_FILE", "TAKEOVER", "TITLE", "TOKEN",
+    "TOKEN_AUDIENCE", "TOKEN_FILE", "TOKEN_ISSUER", "TOKEN_KEYS",
 )  # fmt: skip
 """Every name that a command takes an option from, so that a command which starts others can leave them out."""
 
@@ -32,6 +35,37 @@ LatencyOption: TypeAlias = Annotated[
         max=8000,
         help="Least SRT latency: time to recover what the network loses. Four round trips are a good choice.",
     ),
+]
+PassphraseOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        envvar="PASSPHRASE",
+        help="Encrypt with this passphrase, 10 to 79 bytes; other users of this machine see it.",
+    ),
+]
+PassphraseFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", envvar="PASSPHRASE_FILE", help="A file with the passphrase: they do not."),
+]
+
+
+class KeyLength(Enum):
+    """Key lengths in bytes, as they are typed."""
+
+    AES_128 = "16"
+    AES_192 = "24"
+    AES_256 = "32"
+
+    @property
+    def length_bytes(self) -> int:
+        """As a number."""
+        return int(self.value)
+
+
+KeyLengthOption: TypeAlias = Annotated[
+    KeyLength,
+    typer.Option("--key-length", envvar="KEY_LENGTH", help="With a passphrase: AES-128, -192 or -256, in bytes."),
 ]
 
 

@@ -9,10 +9,19 @@ import typer
 
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
-from headrace.cli.credentials import read_credential
+from headrace.cli.credentials import read_credential, read_passphrase
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import configure_logs
-from headrace.cli.options import DEFAULT_BROKER, BrokerOption, LatencyOption, parse_broker
+from headrace.cli.options import (
+    DEFAULT_BROKER,
+    BrokerOption,
+    KeyLength,
+    KeyLengthOption,
+    LatencyOption,
+    PassphraseFileOption,
+    PassphraseOption,
+    parse_broker,
+)
 from headrace.cli.produce_progress import ProduceProgress
 from headrace.cli.sources import SourceChoice, open_stream
 from headrace.cli.timed_events import TimedEvents
@@ -104,6 +113,9 @@ def produce(
         Path | None,
         typer.Option(metavar="FILE", envvar="STREAM_KEY_FILE", help="A file with the stream key: they do not."),
     ] = None,
+    passphrase: PassphraseOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    key_length: KeyLengthOption = KeyLength.AES_128,
     takeover: Annotated[
         bool,
         typer.Option("--takeover", envvar="TAKEOVER", help="Replace a live producer of the channel, once."),
@@ -122,6 +134,7 @@ def produce(
         raise ProduceError("choose one of --takeover (TAKEOVER) and --standby (STANDBY): they exclude each other")
     address = parse_broker(broker)
     credential = read_credential(key, key_file, variable="STREAM_KEY", what="stream key")
+    secret = read_passphrase(passphrase, passphrase_file)
     width, height = _parse_size(size)
     settings = EncoderSettings(
         width=width,
@@ -146,6 +159,8 @@ def produce(
         takeover=takeover,
         standby=standby,
         credential=credential,
+        passphrase=secret,
+        key_length_bytes=key_length.length_bytes,
     )
     try:
         asyncio.run(run_until_stopped(_run(publisher, stream, channel_id, delay_seconds, timed)))
@@ -167,6 +182,8 @@ def _hint(code: int, *, has_key: bool) -> str:
             return ": the key was revoked, or is another broker's: 'headrace keys new' makes one there"
         case RejectReason.UNAUTHORIZED:
             return ": give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one"
+        case RejectReason.BAD_SECRET | RejectReason.UNSECURE:
+            return ": the channel's passphrase goes into --passphrase-file FILE or PASSPHRASE"
         case RejectReason.FORBIDDEN:
             return ": the key is another channel's"
     return ""

@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.client.broker_address import BrokerAddress
+from headrace.client.srt_connect import check_encryption
 from headrace.client.subscription import PayloadSink, Subscription, SubscriptionFigures
 from headrace.client.viewer import Viewer, ViewerFigures
 
@@ -47,7 +48,12 @@ class Client:
         broker: Where the broker listens.
         latency_ms: Least SRT latency of each subscription.
         token: Goes with each subscription, for private channels.
+        passphrase: Of each subscription, for encrypted channels; 10 to 79 bytes of UTF-8.
+        key_length_bytes: 16, 24 or 32, for AES-128, -192 or -256.
         make_sinks: Returns further sinks for a new subscription, such as a recorder.
+
+    Raises:
+        ValueError: The passphrase or the key length cannot be one.
     """
 
     def __init__(
@@ -56,11 +62,16 @@ class Client:
         *,
         latency_ms: int = 120,
         token: str | None = None,
+        passphrase: str | None = None,
+        key_length_bytes: int = 16,
         make_sinks: Callable[[str], Sequence[PayloadSink]] = lambda _: (),
     ) -> None:
         self._broker = broker
         self._latency_ms = latency_ms
         self._token = token
+        check_encryption(passphrase, key_length_bytes)
+        self._passphrase = passphrase
+        self._key_length_bytes = key_length_bytes
         self._make_sinks = make_sinks
         self._running: dict[str, _Running] = {}
 
@@ -84,7 +95,13 @@ class Client:
         sinks = self._make_sinks(channel_id)
         viewer = Viewer()
         subscription = Subscription(
-            self._broker, channel_id, latency_ms=self._latency_ms, token=self._token, sinks=[viewer, *sinks]
+            self._broker,
+            channel_id,
+            latency_ms=self._latency_ms,
+            token=self._token,
+            passphrase=self._passphrase,
+            key_length_bytes=self._key_length_bytes,
+            sinks=[viewer, *sinks],
         )
         task = loop.create_task(subscription.run(), name=f"subscription {channel_id}")
         self._running[channel_id] = _Running(subscription, viewer, task)

@@ -19,7 +19,7 @@ from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError, LocalProtocolError
 from headrace.client.backoff import Backoff, is_refused_for_good
 from headrace.client.broker_address import BrokerAddress
-from headrace.client.srt_connect import srt_connect
+from headrace.client.srt_connect import check_encryption, srt_connect
 from headrace.client.srt_socket import MAX_UNACKNOWLEDGED_PACKETS, ConnectionEndedError, SrtSocket
 from headrace.mpegts.packetizer import Packetizer
 from headrace.srt.caller import ConnectTimeoutError
@@ -83,10 +83,12 @@ class Publisher:
             two who do it do not take the channel from each other for ever.
         standby: Stay connected behind a live producer, and have the channel when that one falls silent.
         credential: Stream key of the channel, or a token to publish it with.
+        passphrase: Encrypts; the channel's, 10 to 79 bytes of UTF-8.
+        key_length_bytes: 16, 24 or 32, for AES-128, -192 or -256.
 
     Raises:
         ChannelIdError: The channel id cannot be one.
-        ValueError: Both ``takeover`` and ``standby``.
+        ValueError: Both ``takeover`` and ``standby``, or a passphrase or key length that cannot be one.
     """
 
     def __init__(
@@ -99,9 +101,14 @@ class Publisher:
         takeover: bool = False,
         standby: bool = False,
         credential: str | None = None,
+        passphrase: str | None = None,
+        key_length_bytes: int = 16,
     ) -> None:
         if takeover and standby:
             raise ValueError("a producer takes over or stands by, not both")
+        check_encryption(passphrase, key_length_bytes)
+        self._passphrase = passphrase
+        self._key_length_bytes = key_length_bytes
         self._broker = broker
         self._channel_id = check_channel_id(channel_id)
         self._takeover = takeover
@@ -180,6 +187,8 @@ class Publisher:
             self._broker.port,
             stream_id=self._stream_id(),
             latency_ms=self._latency_ms,
+            passphrase=self._passphrase,
+            key_length_bytes=self._key_length_bytes,
             connect_timeout_seconds=max(timeout_seconds, 0.5),
         )
         self._connects += 1

@@ -57,9 +57,7 @@ async def srt_connect(
             range.
     """
     check_latency(latency_ms)
-    if passphrase is not None:
-        check_passphrase(passphrase)
-    check_key_length(key_length_bytes)
+    check_encryption(passphrase, key_length_bytes)
     address, udp = await open_socket(host, port)
     options = CallerOptions(
         stream_id=stream_id,
@@ -103,6 +101,13 @@ def check_latency(latency_ms: int) -> None:
     """Raise `ValueError` for a latency that does not fit its 16 bits of the handshake."""
     if not 0 <= latency_ms <= 0xFFFF:
         raise ValueError(f"a latency of {latency_ms} ms is not in 0..65535")
+
+
+def check_encryption(passphrase: str | None, key_length_bytes: int) -> None:
+    """Raise `ValueError` for a passphrase or a key length that cannot be one."""
+    if passphrase is not None:
+        check_passphrase(passphrase)
+    check_key_length(key_length_bytes)
 
 
 def check_key_length(key_length_bytes: int) -> None:

@@ -19,7 +19,7 @@ from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.client.backoff import Backoff, is_refused_for_good
 from headrace.client.broker_address import BrokerAddress
-from headrace.client.srt_connect import srt_connect
+from headrace.client.srt_connect import check_encryption, srt_connect
 from headrace.client.srt_socket import ConnectionEndedError, SrtSocket
 from headrace.netio.clock import now_us
 from headrace.srt.stream_id import AccessRequest, format_stream_id
@@ -82,6 +82,8 @@ class Subscription:
         channel_id: The channel.
         latency_ms: Least SRT latency: time to recover what is lost.
         token: Lets watch a private channel.
+        passphrase: Of an encrypted channel, 10 to 79 bytes of UTF-8.
+        key_length_bytes: 16, 24 or 32, for AES-128, -192 or -256.
         sinks: Get everything that is delivered, in order.
 
     Attributes:
@@ -90,6 +92,7 @@ class Subscription:
 
     Raises:
         ChannelIdError: The channel id cannot be one.
+        ValueError: The passphrase or the key length cannot be one.
     """
 
     def __init__(
@@ -99,6 +102,8 @@ class Subscription:
         *,
         latency_ms: int = 120,
         token: str | None = None,
+        passphrase: str | None = None,
+        key_length_bytes: int = 16,
         sinks: Sequence[PayloadSink] = (),
     ) -> None:
         self.channel_id = check_channel_id(channel_id)
@@ -106,6 +111,9 @@ class Subscription:
         self._broker = broker
         self._latency_ms = latency_ms
         self._token = token
+        check_encryption(passphrase, key_length_bytes)
+        self._passphrase = passphrase
+        self._key_length_bytes = key_length_bytes
         self._sinks = sinks
         self._socket: SrtSocket | None = None
         self._connects = 0
@@ -186,6 +194,8 @@ class Subscription:
             self._broker.port,
             stream_id=format_stream_id(AccessRequest(self.channel_id, credential=self._token)),
             latency_ms=self._latency_ms,
+            passphrase=self._passphrase,
+            key_length_bytes=self._key_length_bytes,
         )
         self._connects += 1
         return self._socket

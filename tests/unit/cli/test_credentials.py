@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS
-from headrace.cli.credentials import MAX_CREDENTIAL_BYTES, CredentialError, read_credential
+from headrace.base.passphrase import PassphraseError
+from headrace.cli.credentials import MAX_CREDENTIAL_BYTES, CredentialError, read_credential, read_passphrase
 from headrace.srt.stream_id import AccessRequest, format_stream_id
 
 KEY = "hrk_" + "a2" * 16
@@ -65,3 +66,31 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(CredentialError, match=r"the stream key in .*binary is no text"):
         read(file=tmp_path / "binary")
+
+
+PASSPHRASE = " two words and spaces "
+
+
+def test_a_passphrase_comes_from_text_or_a_file_without_its_line_s_end(tmp_path: Path) -> None:
+    (file := tmp_path / "secret").write_bytes(PASSPHRASE.encode() + b"\r\n")
+    assert read_passphrase(None, None) is read_passphrase("", Path()) is None
+    assert read_passphrase(PASSPHRASE, None) == read_passphrase(None, file) == PASSPHRASE
+
+
+def test_a_passphrase_that_was_typed_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file := tmp_path / "secret").write_text("of the file")
+    monkeypatch.setenv("PASSPHRASE", PASSPHRASE)
+    assert read_passphrase(PASSPHRASE, file) == "of the file"
+    assert read_passphrase("typed by hand", file) == "typed by hand"
+
+
+def test_a_passphrase_that_cannot_be_one_is_not_shown(tmp_path: Path) -> None:
+    (file := tmp_path / "secret").write_text("short\n")
+    for text, path in (("short", None), (None, file)):
+        with pytest.raises(PassphraseError, match="10 to 79 bytes of UTF-8, this one has 5") as raised:
+            read_passphrase(text, path)
+        assert "short" not in str(raised.value)
+    with pytest.raises(CredentialError, match="cannot read the passphrase from"):
+        read_passphrase(None, tmp_path / "none")

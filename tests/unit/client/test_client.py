@@ -211,3 +211,23 @@ def test_a_refusal_for_good_is_its_failure() -> None:
             assert figures.received.state is SubscriptionState.REFUSED
 
     run(main)
+
+
+def test_every_subscription_has_the_client_s_passphrase() -> None:
+    async def main() -> None:
+        async with (
+            await srt_listen(HOST, latency_ms=20, passphrase="correct horse battery") as server,
+            Client(
+                BrokerAddress(HOST, server.port), passphrase="correct horse battery", key_length_bytes=32
+            ) as client,
+        ):
+            for channel_id in ("one", "two"):
+                client.subscribe(channel_id)
+                assert (await server.accept()).key_length_bytes == 32
+
+    run(main)
+
+
+def test_a_passphrase_that_cannot_be_one_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="10 to 79 bytes"):
+        Client(BrokerAddress(HOST, 8890), passphrase="short")

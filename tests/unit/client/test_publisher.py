@@ -236,8 +236,9 @@ def test_a_takeover_is_asked_for_once_and_standing_by_each_time(
                 "1AAA99",
                 PacedStream(),
                 latency_ms=20,
-                credential="hrk_x",
                 **wishes,
+                credential="hrk_x",
+                passphrase=None,
             )
             async with running(publisher):
                 for wish in (first, later, later):
@@ -364,3 +365,30 @@ def test_a_stream_that_is_faster_than_the_event_loop_waits_for_it() -> None:
         assert publisher.figures.dropped_packets == stream.given
 
     run(main)
+
+
+def test_a_stream_is_sent_encrypted() -> None:
+    async def main() -> None:
+        async with await srt_listen(HOST, latency_ms=20, passphrase="correct horse battery") as server:
+            stream = PacedStream(20)
+            publisher = Publisher(
+                BrokerAddress(HOST, server.port),
+                "1AAA99",
+                stream,
+                latency_ms=20,
+                passphrase="correct horse battery",
+                key_length_bytes=32,
+            )
+            async with running(publisher):
+                accepted = await server.accept()
+                assert accepted.key_length_bytes == 32
+                assert await count_bytes(accepted) == stream.made_bytes
+
+    run(main)
+
+
+def test_a_passphrase_that_cannot_be_one_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="10 to 79 bytes"):
+        Publisher(BrokerAddress(HOST, 8890), "1AAA99", PacedStream(), passphrase="short")
+    with pytest.raises(ValueError, match="16, 24 and 32"):
+        Publisher(BrokerAddress(HOST, 8890), "1AAA99", PacedStream(), key_length_bytes=20)

@@ -237,3 +237,24 @@ def test_closing_closes_the_sinks_of_one_that_never_ran() -> None:
         assert sink.closed == 1
 
     run(main)
+
+
+def test_an_encrypted_channel_is_received_and_another_passphrase_refused_for_good() -> None:
+    async def main() -> None:
+        async with await srt_listen(HOST, latency_ms=20, passphrase="correct horse battery") as server:
+            broker, sink = BrokerAddress(HOST, server.port), MemorySink()
+            secret = {"passphrase": "correct horse battery", "key_length_bytes": 24}
+            async with running(Subscription(broker, "1AAA99", latency_ms=20, sinks=[sink], **secret)):  # type: ignore[arg-type]
+                accepted = await server.accept()
+                assert accepted.key_length_bytes == 24
+                await accepted.send(b"secret")
+                await until(lambda: sink.payloads == [b"secret"])
+            with pytest.raises(ConnectionRejectedError, match="the passphrase is wrong"):
+                await Subscription(broker, "1AAA99", passphrase="another passphrase").run()
+
+    run(main)
+
+
+def test_a_passphrase_that_cannot_be_one_is_an_error_at_once() -> None:
+    with pytest.raises(ValueError, match="10 to 79 bytes"):
+        Subscription(BrokerAddress(HOST, 8890), "1AAA99", passphrase="short")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tests.support.ports import free_udp_port
 
@@ -112,6 +112,16 @@ class Program:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Listening(Protocol):
+    """A broker that programs can be told to call."""
+
+    host: str
+    port: int
+
+    def url(self, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
+        """Return an SRT URL."""
 
 
 class BrokerProgram(Program):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.support.processes import POLL_SECONDS, BrokerProgram, Program
+from tests.support.processes import POLL_SECONDS, Listening, Program
 from tests.support.programs import find_program
 
 PACKET_BYTES = 1316
@@ -32,6 +32,7 @@ class PacedPublisher(Program):
         port: Of a proxy before the broker.
         latency_ms: Its SRT latency.
         payloads: What to send, of `PACKET_BYTES` each; numbered packets without end by default.
+        query: More of its URL.
 
     Attributes:
         sent: What has been written so far.
@@ -39,7 +40,7 @@ class PacedPublisher(Program):
 
     def __init__(
         self,
-        broker: BrokerProgram,
+        broker: Listening,
         folder: Path,
         stream_id: str = "publish:A",
         *,
@@ -47,8 +48,9 @@ class PacedPublisher(Program):
         latency_ms: int = 120,
         name: str = "publisher",
         payloads: Iterable[bytes] | None = None,
+        query: str = "",
     ) -> None:
-        url = broker.url(stream_id, port=port, latency_ms=latency_ms)
+        url = broker.url(stream_id, port=port, latency_ms=latency_ms) + query
         command = [find_program("srt-live-transmit"), "-a:no", "-loglevel", "fatal", f"-chunk:{PACKET_BYTES}"]
         command += ["file://con", url]
         super().__init__(command, folder, name, has_stdin=True)
@@ -100,19 +102,21 @@ class FileSubscriber(Program):
         stream_id: What it wants.
         port: Of a proxy before the broker.
         latency_ms: Its SRT latency.
+        query: More of its URL.
     """
 
     def __init__(
         self,
-        broker: BrokerProgram,
+        broker: Listening,
         folder: Path,
         name: str,
         *,
         stream_id: str = "A",
         port: int | None = None,
         latency_ms: int = 120,
+        query: str = "",
     ) -> None:
-        url = broker.url(stream_id, port=port, latency_ms=latency_ms)
+        url = broker.url(stream_id, port=port, latency_ms=latency_ms) + query
         super().__init__([find_program("srt-live-transmit"), "-q", "-a:no", url, "file://con"], folder, name)
 
     def received(self) -> bytes:
@@ -121,7 +125,7 @@ class FileSubscriber(Program):
         return self.output.read_bytes()
 
 
-def ffmpeg_url(broker: BrokerProgram, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
+def ffmpeg_url(broker: Listening, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
     """Return an SRT URL for ffmpeg, whose latency is in microseconds."""
     url = f"srt://{broker.host}:{port or broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
     return f"{url}&latency={latency_ms * 1000}"
@@ -157,10 +161,17 @@ class FfmpegPublisher(Program):
     """
 
     def __init__(
-        self, broker: BrokerProgram, folder: Path, clip: Path, *, name: str = "ffmpeg_publisher", loops: int = 0
+        self,
+        broker: Listening,
+        folder: Path,
+        clip: Path,
+        *,
+        name: str = "ffmpeg_publisher",
+        loops: int = 0,
+        query: str = "",
     ) -> None:
         self.copy = folder / f"{name}.ts"
-        url = ffmpeg_url(broker, "publish:A").replace(":", "\\:")
+        url = (ffmpeg_url(broker, "publish:A") + query).replace(":", "\\:")
         command = [find_program("ffmpeg"), "-v", "warning", "-re", "-stream_loop", str(loops), "-i", str(clip)]
         command += ["-map", "0", "-c", "copy", "-f", "tee", f"[f=mpegts]{self.copy}|[f=mpegts]{url}"]
         super().__init__(command, folder, name)
@@ -171,15 +182,16 @@ class FfmpegSubscriber(Program):
 
     def __init__(
         self,
-        broker: BrokerProgram,
+        broker: Listening,
         folder: Path,
         name: str = "ffmpeg_subscriber",
         *,
         log_level: str = "warning",
         port: int | None = None,
         latency_ms: int = 120,
+        query: str = "",
     ) -> None:
-        url = ffmpeg_url(broker, "A", port=port, latency_ms=latency_ms)
+        url = ffmpeg_url(broker, "A", port=port, latency_ms=latency_ms) + query
         command = [find_program("ffmpeg"), "-v", log_level, "-i", url]
         command += ["-c", "copy", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
         super().__init__(command, folder, name)
@@ -189,7 +201,7 @@ class FfmpegDecoder(Program):
     """``ffmpeg`` that subscribes and writes a line for each picture that it has decoded to its standard output."""
 
     def __init__(
-        self, broker: BrokerProgram, folder: Path, name: str = "ffmpeg_decoder", *, analyze_seconds: float = 5
+        self, broker: Listening, folder: Path, name: str = "ffmpeg_decoder", *, analyze_seconds: float = 5
     ) -> None:
         command = [
             find_program("ffmpeg"),

@@ -18,6 +18,7 @@ from headrace.base.sockaddr import encode_sockaddr
 from headrace.srt.caller import CallerOptions
 from headrace.srt.key_exchange import KeyRefresh
 from headrace.srt.listener import ListenerOptions
+from headrace.srt.packet import ControlType
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 PASSPHRASE = "correct horse battery"
@@ -147,3 +148,98 @@ def test_a_clear_packet_on_an_encrypted_link_is_dropped_and_counted() -> None:
     world.run(SECOND)
     assert world.channel("A").ring.next_index == before
     assert world.ignored["clear_on_secured_link"] == 3
+
+
+def sealed_payloads(caller: CallerPort) -> list[bytes]:
+    return [datagram[16:] for _, datagram in caller.datagrams if kind_of(datagram) is None]
+
+
+def is_key_message(datagram: bytes) -> bool:
+    return kind_of(datagram) == ControlType.USER_DEFINED
+
+
+def test_those_who_can_share_one_key_get_the_same_bytes_sealed_once_beside_those_who_cannot() -> None:
+    world = world_of(LENIENT)
+    producer = world.join_with(asking("publish:A"))
+    sharing = [world.join_with(asking("A", key_bytes=32)) for _ in range(4)]
+    own, clear = world.join_with(asking("A", key_bytes=16)), world.join_with(asking("A", None))
+    world.run(100 * MS)
+    sent = world.send(producer, 50, interval_us=3 * MS)
+    world.run(SECOND)
+    for subscriber in (*sharing, own, clear):
+        assert subscriber.payloads == sent
+    wire = [sealed_payloads(subscriber) for subscriber in sharing]
+    assert wire[0] == wire[1] == wire[2] == wire[3]
+    assert not set(wire[0]) & {*sealed_payloads(own), *sent}
+    (shared,) = world.endpoint.shared_seals.values()
+    assert shared.sealed_packets == 50
+
+
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(FRESH, id="fresh")])
+def test_a_shared_key_changes_under_loss_and_who_comes_later_shares_it_too(seed: int) -> None:
+    print("seed", seed)
+    world = world_of(SECRET, seed, link=LOSSY, options=ListenerOptions(key_refresh=OFTEN))
+    world.network.connect(PRODUCER, BROKER, SimLink(), SimLink())
+    producer = world.join_with(asking("publish:A"), PRODUCER)
+    sharing = [world.join_with(asking("A")) for _ in range(3)]
+    world.run(SECOND)
+    sent = [payload for _ in range(100) for payload in world.send(producer, 6, interval_us=4 * MS)]
+    late = world.join_with(asking("A"))
+    sent += [payload for _ in range(100) for payload in world.send(producer, 6, interval_us=4 * MS)]
+    world.run(2 * SECOND)
+    for subscriber in sharing:
+        assert subscriber.payloads == sent
+        assert {1, 2} <= set(parities(subscriber))
+    assert len(late.payloads) > 500
+    assert late.payloads == sent[-len(late.payloads) :]
+    assert world.endpoint.dropped_subscribers == {}
+
+
+@pytest.mark.parametrize("lost", ["announcements", "answers"])
+def test_who_does_not_answer_gets_its_own_key_whether_it_has_taken_the_other_one_or_not(lost: str) -> None:
+    world = world_of(SECRET)
+    producer = world.join_with(asking("publish:A"))
+    deaf = world.call_with(asking("A"))
+    if lost == "answers":
+        deaf.drops = is_key_message
+    else:
+        hear = deaf.handle_datagram
+
+        def hear_no_keys(datagram: bytes, address: bytes, now_us: int) -> None:
+            if not is_key_message(datagram):
+                hear(datagram, address, now_us)
+
+        deaf.handle_datagram = hear_no_keys  # type: ignore[method-assign]
+    world.run(200 * MS)
+    assert deaf.connection.close_reason is None
+    early = world.send(producer, 20, interval_us=2 * MS)
+    assert not deaf.payloads
+    sent = early + world.send(producer, 400, interval_us=5 * MS)
+    world.run(SECOND)
+    assert deaf.payloads == sent
+    assert parities(deaf) == [1]
+
+
+def test_who_shares_and_never_answers_to_the_next_key_is_let_go() -> None:
+    world = world_of(SECRET, options=ListenerOptions(key_refresh=OFTEN))
+    producer = world.join_with(asking("publish:A"))
+    good, deaf = world.join_with(asking("A")), world.join_with(asking("A"))
+    world.run(200 * MS)
+    deaf.drops = is_key_message
+    sent = [payload for _ in range(70) for payload in world.send(producer, 5, interval_us=4 * MS)]
+    world.run(SECOND)
+    assert good.payloads == sent
+    assert deaf.connection.close_reason == "peer_shutdown"
+    assert world.endpoint.dropped_subscribers == {"key_unanswered": 1}
+
+
+def test_the_last_one_who_shares_takes_the_key_along() -> None:
+    world = world_of(SECRET)
+    world.join_with(asking("publish:A"))
+    sharing = [world.join_with(asking("A")) for _ in range(2)]
+    world.run(100 * MS)
+    for left, subscriber in zip((1, 0), sharing, strict=True):
+        assert len(world.endpoint.shared_seals) == 1
+        subscriber.connection.close(world.now_us)
+        world.run(100 * MS)
+        assert len(world.endpoint.shared_seals) == left

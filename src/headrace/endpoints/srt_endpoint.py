@@ -29,6 +29,7 @@ from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.slate_shows import SlateShows
 from headrace.endpoints.subscriber_links import SubscriberLinks
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
+from headrace.fanout.shared_seal import SharedSeal
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.crowd import Crowd
@@ -113,6 +114,7 @@ class SrtEndpoint:
             self.ignored_packets,
             events=self.events,
             random_bytes=random_bytes,
+            key_refresh=options.key_refresh,
         )
 
     @property
@@ -138,6 +140,11 @@ class SrtEndpoint:
     def dropped_subscribers(self) -> Counter[str]:
         """How many subscribers the broker gave up: ``timeout``, ``acknowledges_nothing``, ``beyond_recovery``."""
         return self._subscribers.dropped
+
+    @property
+    def shared_seals(self) -> Mapping[Channel, SharedSeal]:
+        """What is sealed once for several subscribers, of each channel in which somebody shares a key."""
+        return self._subscribers.shared_seals
 
     @property
     def ended_rights(self) -> Counter[str]:
@@ -268,10 +275,15 @@ class SrtEndpoint:
         if len(channel.subscribers) >= self._limits.subscribers_per_channel:
             return self._refuse_beyond("subscribers_of_channel", request, now_us)
         least_ms = self._budget_ms(channel)
-        answer, parameters = self._listener.accept(request, socket_id, now_us, peer_latency_ms=least_ms, keys=keys)
+        first_seqno = self._subscribers.shared_seqno(
+            channel, admitted.grant.rule.passphrase, keys, request.capabilities.srt_version, now_us
+        )
+        answer, parameters = self._listener.accept(
+            request, socket_id, now_us, peer_latency_ms=least_ms, keys=keys, send_seqno=first_seqno
+        )
         self._crowd.enter(socket_id, request.address)
         self._admissions.enter(socket_id, admitted, now_us)
-        self._subscribers.add(parameters, request.address, channel, now_us)
+        self._subscribers.add(parameters, request.address, channel, now_us, shares=first_seqno is not None)
         return answer
 
     def _budget_ms(self, channel: Channel) -> int:

@@ -4,7 +4,7 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Final
 
@@ -22,6 +22,7 @@ from headrace.endpoints.outlet import Outlet
 from headrace.endpoints.packet_columns import PacketColumns
 from headrace.endpoints.patience import Patience
 from headrace.endpoints.resender import Resender
+from headrace.endpoints.shared_keys import SharedKeys
 from headrace.endpoints.subscriber_keys import SubscriberKeys
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
@@ -29,12 +30,15 @@ from headrace.fanout.acknowledgements import decode_acks, settle_acks
 from headrace.fanout.burst import Burst, make_burst, make_bursts
 from headrace.fanout.headers import control_packets
 from headrace.fanout.joint_burst import Part
+from headrace.fanout.shared_seal import SharedSeal
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.connection import KEEPALIVE_US, ConnectionParameters
+from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KMRSP, KeyRefresh
 from headrace.srt.packet import ControlType
+from headrace.srt.session_keys import SessionKeys
 
 SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
@@ -61,6 +65,7 @@ class SubscriberLinks:
         ignored: Counts what is dropped, by reason.
         events: Is told who goes.
         random_bytes: Source of the keys that follow those of the handshakes.
+        key_refresh: When another key is taken.
 
     Attributes:
         ended: Our socket ids of connections that have ended; whoever takes them clears it.
@@ -77,11 +82,13 @@ class SubscriberLinks:
         *,
         events: EventLog,
         random_bytes: Callable[[int], bytes],
+        key_refresh: KeyRefresh = DEFAULT_KEY_REFRESH,
     ) -> None:
         self._hub = hub
         self._table = table
         self._outlet = Outlet(table, outbox)
         self._keys = SubscriberKeys(table, self._outlet.keys, queue, ignored, random_bytes)
+        self._shared_keys = SharedKeys(table, self._outlet.shared, queue, random_bytes, key_refresh)
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
@@ -97,18 +104,43 @@ class SubscriberLinks:
         self.ended: list[int] = []
         self.patience = Patience()
 
-    def add(self, parameters: ConnectionParameters, address: bytes, channel: Channel, now_us: int) -> None:
-        """Let a new connection have the channel from its newest keyframe on, or else from its next packet."""
+    @property
+    def shared_seals(self) -> Mapping[Channel, SharedSeal]:
+        """What is sealed once for several subscribers, by channel."""
+        return self._outlet.shared
+
+    def shared_seqno(
+        self, channel: Channel, passphrase: str | None, keys: SessionKeys | None, version: int, now_us: int
+    ) -> int | None:
+        """Return with which sequence number to answer a caller that is to share a key; see `SharedKeys`."""
+        start_index = channel.ring.start_index(now_us)
+        return self._shared_keys.first_seqno(channel, passphrase, keys, version, start_index)
+
+    def add(
+        self,
+        parameters: ConnectionParameters,
+        address: bytes,
+        channel: Channel,
+        now_us: int,
+        *,
+        shares: bool = False,
+    ) -> None:
+        """Let a new connection have the channel from its newest keyframe on, or else from its next packet.
+
+        One that ``shares`` was answered with what `shared_seqno` said.
+        """
         start_index = channel.start(now_us)
         backlog_packets = channel.ring.next_index - start_index
         row = self._table.add(parameters, address, start_index)
         channel.succession.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
         self._keys.add(row, parameters)
-        if backlog_packets:
-            self._catch_ups.add(row, channel, now_us)
+        if shares and parameters.keys is not None:
+            channel.ring.lend(start_index, now_us)
+            channel.subscribers.add_behind(row)
+            self._shared_keys.ask(row, channel, parameters.keys, now_us)
         else:
-            channel.subscribers.add(row)
+            self._begin(row, channel, now_us)
         self.patience.include(parameters.send_latency_us)
         if self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
@@ -119,6 +151,13 @@ class SubscriberLinks:
             start="keyframe" if backlog_packets else "live",
             backlog_packets=backlog_packets,
         )
+
+    def _begin(self, row: int, channel: Channel, now_us: int) -> None:
+        """Let a subscriber have the packets from the one on that the table says."""
+        if self._table.rows["next_index"][row] < channel.ring.next_index:
+            self._catch_ups.add(row, channel, now_us)
+        else:
+            channel.subscribers.add(row)
 
     def forward(self, fresh: Iterable[tuple[Channel, list[int]]], now_us: int) -> None:
         """Send packets that are new in their channels' rings to all who are to get them.
@@ -220,7 +259,7 @@ class SubscriberLinks:
         self._loss_reports.handle_reports(packets, reports, rows[reports], now_us)
         rare = known & ~is_ack & ~is_nak & (kinds != ControlType.KEEPALIVE)
         for position in np.flatnonzero(rare).tolist():
-            self._handle_rare(packets, position, int(rows[position]))
+            self._handle_rare(packets, position, int(rows[position]), now_us)
 
     def _find(self, packets: PacketColumns, now_us: int) -> Rows:
         rows = self._table.find(packets.dst_socket_id, packets.addresses)
@@ -257,15 +296,14 @@ class SubscriberLinks:
         )
         self._queue.put_rows(headers, entries["address"][rows])
 
-    def _handle_rare(self, packets: PacketColumns, position: int, row: int) -> None:
+    def _handle_rare(self, packets: PacketColumns, position: int, row: int, now_us: int) -> None:
         if self._table.rows["socket_id"][row] != packets.dst_socket_id[position]:
             return  # an earlier packet of this batch ended the connection
         match int(packets.control_type[position]):
             case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
                 self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
             case ControlType.USER_DEFINED:
-                header = packets.header(position)
-                self._keys.handle_answer(row, header.control_subtype, packets.body(position))
+                self._handle_answer(row, packets.header(position).control_subtype, packets.body(position), now_us)
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
                 pass
             case kind if kind > ControlType.USER_DEFINED:
@@ -273,8 +311,20 @@ class SubscriberLinks:
             case _:
                 self._ignored["unexpected_control_type"] += 1
 
+    def _handle_answer(self, row: int, subtype: int, body: bytes, now_us: int) -> None:
+        if subtype != KMRSP or not self._shared_keys.handle_answer(row, body):
+            self._keys.handle_answer(row, subtype, body)
+            return
+        if self._shared_keys.is_shared(row):
+            self._keys.forget(row)
+        if row in self._shared_keys.held:
+            self._shared_keys.held.discard(row)
+            self._begin(row, self._channels[row], now_us)
+
     def handle_timer(self, now_us: int) -> None:
         """Send what is due of the backlog, and look the table over if that is due."""
+        for settled in self._shared_keys.handle_timer(now_us):
+            self._begin(settled.row, settled.channel, now_us)
         self._send_pieces(now_us)
         self.sweep_if_due(now_us)
 
@@ -299,6 +349,8 @@ class SubscriberLinks:
     def _sweep(self, now_us: int) -> None:
         self._loss_reports.handle_sweep()
         self._keys.handle_sweep(now_us)
+        for row in self._shared_keys.handle_sweep(now_us):
+            self.end(int(self._table.rows["socket_id"][row]), "key_unanswered")
         self._departures.handle_sweep()
         self._drop_lost_causes(now_us)
         self._drop_unwanted(now_us)
@@ -334,11 +386,9 @@ class SubscriberLinks:
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        catch_up_us = self._catch_ups.poll_timer()
-        if self._sweep_us is None:
-            return catch_up_us
-        sweep_us = self._sweep_us + SWEEP_SLACK_US
-        return sweep_us if catch_up_us is None else min(catch_up_us, sweep_us)
+        sweep_us = None if self._sweep_us is None else self._sweep_us + SWEEP_SLACK_US
+        parts_us = self._catch_ups.poll_timer(), self._shared_keys.poll_timer(), sweep_us
+        return min((part_us for part_us in parts_us if part_us is not None), default=None)
 
     @property
     def dropped(self) -> Counter[str]:
@@ -350,6 +400,7 @@ class SubscriberLinks:
         channel = self._channels.pop(row)
         self._loss_reports.forget(row)
         self._keys.forget(row)
+        self._shared_keys.forget(row, channel)
         self._catch_ups.discard(row)
         channel.subscribers.remove(row)
         entry = self._table.rows[row]

@@ -279,6 +279,7 @@ class Caller:
                 key_refresh=options.key_refresh,
             ),
             self._key_source,
+            passphrase=options.passphrase,
         )
 
     def _broken_secret(self, answer: Handshake) -> RejectReason | None:

@@ -89,6 +89,7 @@ class Connection:
         parameters: What the handshake agreed on.
         key_source: Makes the keys that follow those of the handshake; without it nothing can be sent where there
             is encryption.
+        passphrase: As of `OpeningKeys`.
 
     Attributes:
         parameters: As given.
@@ -114,10 +115,16 @@ class Connection:
         "sender",
     )
 
-    def __init__(self, parameters: ConnectionParameters, key_source: KeySource | None = None) -> None:
+    def __init__(
+        self,
+        parameters: ConnectionParameters,
+        key_source: KeySource | None = None,
+        *,
+        passphrase: str | None = None,
+    ) -> None:
         self.parameters = parameters
         keys = parameters.keys
-        self.opening = None if keys is None else OpeningKeys(keys)
+        self.opening = None if keys is None else OpeningKeys(keys, passphrase)
         self.sealing: SealingKeys | None = None
         if keys is not None and key_source is not None:
             self.sealing = SealingKeys(keys, key_source, parameters.key_refresh)

@@ -16,6 +16,7 @@ from headrace.srt.key_material import (
     KeyCipher,
     decode_key_material,
     encode_key_material,
+    unwrap_keys,
     unwrap_with_kek,
     wrap_keys,
 )
@@ -181,15 +182,18 @@ class OpeningKeys:
 
     Args:
         keys: What the handshake agreed on, with its ``kek``.
+        passphrase: What other salts are taken with: a sender that shares one key among many receivers has a salt
+            of its own. None takes none.
 
     Attributes:
         keys: The newest.
     """
 
-    __slots__ = ("_ciphers", "_seen", "_unwrapped_us", "keys")
+    __slots__ = ("_ciphers", "_passphrase", "_seen", "_unwrapped_us", "keys")
 
-    def __init__(self, keys: SessionKeys) -> None:
+    def __init__(self, keys: SessionKeys, passphrase: str | None = None) -> None:
         self.keys = keys
+        self._passphrase = passphrase
         self._ciphers: dict[int, PacketCipher] = {}
         self._seen: deque[bytes] = deque(maxlen=MAX_SEEN)
         self._unwrapped_us: int | None = None
@@ -231,15 +235,21 @@ class OpeningKeys:
         material = decode_key_material(body)
         if material.cipher != KeyCipher.AES_CTR:
             raise PacketError("key_material_cipher", str(material.cipher))
-        if (material.salt, material.key_length_bytes) != (self.keys.salt, self.keys.key_length_bytes):
-            # Another salt would cost 0.7 ms; real senders keep the one of the handshake.
+        is_same_salt = material.salt == self.keys.salt
+        if material.key_length_bytes != self.keys.key_length_bytes or not (is_same_salt or self._passphrase):
+            # Another salt costs 0.7 ms; producers keep the one of the handshake.
             raise PacketError("key_material_changed")
         if self._unwrapped_us is not None and now_us - self._unwrapped_us < MIN_UNWRAP_INTERVAL_US:
             raise PacketError("key_material_too_often")
         self._unwrapped_us = now_us
         try:
-            fresh = unwrap_with_kek(material, self.keys.kek)
+            if is_same_salt:
+                fresh = unwrap_with_kek(material, self.keys.kek)
+            else:
+                fresh = unwrap_keys(material, self._passphrase or "")
         except BadSecretError:
             raise PacketError("key_material_bad_secret") from None
         self._make_ciphers(fresh)
-        self.keys = replace(self.keys, even=fresh.even or self.keys.even, odd=fresh.odd or self.keys.odd)
+        if is_same_salt:
+            fresh = replace(fresh, even=fresh.even or self.keys.even, odd=fresh.odd or self.keys.odd)
+        self.keys = fresh

@@ -240,10 +240,12 @@ class Listener:
         *,
         peer_latency_ms: int = 0,
         keys: SessionKeys | None = None,
+        send_seqno: int | None = None,
     ) -> tuple[bytes, ConnectionParameters]:
         """Return the answer that opens the connection, and what was agreed on.
 
-        The caller's own initial sequence number becomes ours: libsrt 1.5.0 to 1.5.2 break on any other.
+        The caller's own initial sequence number becomes ours, unless another one is given: libsrt 1.5.0 to 1.5.2
+        break on any other.
 
         Args:
             request: As `handle_handshake` gave it.
@@ -251,12 +253,14 @@ class Listener:
             now_us: The time.
             peer_latency_ms: This caller's delivery delay as a receiver, at least.
             keys: What `agree_on_keys` found; None for a connection without encryption.
+            send_seqno: Our first sequence number, for callers of other versions.
         """
         asked, live, options = request.handshake, request.capabilities, self.options
         receive_latency_ms = max(options.receive_latency_ms, live.sender_latency_ms)
         send_latency_ms = max(options.peer_latency_ms, peer_latency_ms, live.receiver_latency_ms)
         answer = self._conclusion(request, keys, receive_latency_ms, send_latency_ms)
-        answer = replace(answer, socket_id=socket_id)
+        first_seqno = asked.initial_seqno if send_seqno is None else send_seqno
+        answer = replace(answer, socket_id=socket_id, initial_seqno=first_seqno)
         caller = _caller(request.address, asked)
         body = encode_handshake(answer, response=True)
         self._accepted[caller] = _Accepted(body, now_us)
@@ -264,7 +268,7 @@ class Listener:
         parameters = ConnectionParameters(
             socket_id=socket_id,
             peer_socket_id=asked.socket_id,
-            send_seqno=asked.initial_seqno,
+            send_seqno=first_seqno,
             receive_seqno=asked.initial_seqno,
             epoch_us=now_us,
             peer_timestamp_us=request.timestamp_us,

@@ -4,9 +4,9 @@ Source: draft-sharabayko-srt, 3.2.1 and 4.3.
 """
 
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Any, Final
 
 from headrace.base.errors import PacketError
 from headrace.srt.stream_id import decode_stream_id_words, encode_stream_id_words
@@ -158,13 +158,15 @@ def decode_handshake(body: bytes) -> Handshake:
     """
     if len(body) < HANDSHAKE_BYTES:
         raise PacketError("short_handshake", f"{len(body)} bytes")
-    handshake = Handshake(*_FIXED.unpack_from(body))
-    if handshake.handshake_type != HandshakeType.CONCLUSION or handshake.version < 5:
-        return handshake
-    return _decode_extensions(handshake, body[HANDSHAKE_BYTES:])
+    fields = _FIXED.unpack_from(body)
+    version, handshake_type = fields[0], fields[6]
+    has_blocks = handshake_type == HandshakeType.CONCLUSION and version >= 5
+    return Handshake(*fields, **_decode_extensions(body[HANDSHAKE_BYTES:]) if has_blocks else {})
 
 
-def _decode_extensions(handshake: Handshake, rest: bytes) -> Handshake:
+def _decode_extensions(rest: bytes) -> dict[str, Any]:
+    """Return what the blocks say by the names of `Handshake`; of two that say the same the last holds."""
+    found: dict[str, Any] = {}
     blocks = 0
     while len(rest) >= _BLOCK_HEADER.size:
         blocks += 1
@@ -174,26 +176,26 @@ def _decode_extensions(handshake: Handshake, rest: bytes) -> Handshake:
         end = _BLOCK_HEADER.size + 4 * words
         if end > len(rest):
             raise PacketError("extension_over_the_end", f"type {extension_type}, {words} words")
-        handshake = _decode_block(handshake, extension_type, rest[_BLOCK_HEADER.size : end])
+        found |= _decode_block(extension_type, rest[_BLOCK_HEADER.size : end])
         rest = rest[end:]
-    return handshake
+    return found
 
 
-def _decode_block(handshake: Handshake, extension_type: int, body: bytes) -> Handshake:
+def _decode_block(extension_type: int, body: bytes) -> dict[str, Any]:
     match extension_type:
         case ExtensionType.HSREQ | ExtensionType.HSRSP:
-            return replace(handshake, capabilities=_decode_capabilities(body))
+            return {"capabilities": _decode_capabilities(body)}
         case ExtensionType.KMREQ | ExtensionType.KMRSP:
-            return replace(handshake, key_material=body)
+            return {"key_material": body}
         case ExtensionType.STREAM_ID:
-            return replace(handshake, stream_id=decode_stream_id_words(body))
+            return {"stream_id": decode_stream_id_words(body)}
         case ExtensionType.CONGESTION:
-            return replace(handshake, congestion=decode_stream_id_words(body))
+            return {"congestion": decode_stream_id_words(body)}
         case ExtensionType.FILTER:
-            return replace(handshake, filter=decode_stream_id_words(body))
+            return {"filter": decode_stream_id_words(body)}
         case ExtensionType.GROUP:
-            return replace(handshake, group=body)
-    return handshake  # "unknown extensions are skipped" (by libsrt as well), so that newer peers can connect
+            return {"group": body}
+    return {}  # "unknown extensions are skipped" (by libsrt as well), so that newer peers can connect
 
 
 def _decode_capabilities(body: bytes) -> LiveCapabilities:

@@ -226,10 +226,19 @@ class Listener:
 
     def reject(self, request: ConnectionRequest, code: int) -> bytes:
         """Return the refusal of ``request`` with a `RejectReason` or a user-defined code."""
-        answer = replace(
-            request.handshake, extension_field=0, handshake_type=code, capabilities=None, stream_id=None
+        asked = request.handshake
+        answer = Handshake(
+            asked.version,
+            asked.encryption_field,
+            0,
+            asked.initial_seqno,
+            asked.mss_bytes,
+            asked.flow_window_packets,
+            code,
+            asked.socket_id,
+            asked.cookie,
+            asked.peer_address,
         )
-        answer = replace(answer, key_material=None, congestion=None)
         return _encode_answer(encode_handshake(answer, response=True), 0, answer.socket_id)
 
     def accept(

@@ -14,7 +14,7 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz check format bench performance soak samples clean
+.PHONY: help demo test test-long fuzz audit check format bench performance soak samples clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-long: .venv ## the long tests: streams between real programs, for many seco
 
 fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
 	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
+
+audit: .venv ## known holes in what Headrace stands on (asks PyPI for the packages of uv.lock)
+	@$(UV) export --frozen --quiet --no-dev --no-emit-project --output-file .audit.txt
+	@$(UV) tool run --quiet pip-audit --strict --require-hashes --disable-pip --requirement .audit.txt; code=$$?; rm -f .audit.txt; exit $$code
 
 check: .venv ## format, lint, types, floor plan
 	$(RUN) ruff format --check

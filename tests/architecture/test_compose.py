@@ -172,7 +172,10 @@ def test_a_container_has_no_rights_and_writes_nowhere_but_where_it_is_told(name:
     assert entry["security_opt"] == ["no-new-privileges:true"]
     assert entry["read_only"] is True
     assert not str(entry["user"]).startswith("0")
-    assert "privileged" not in entry
+    assert 0 < entry["pids_limit"] <= 512
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & set(entry)
+    assert entry.get("network_mode", "none") == "none"
+    assert not any("docker.sock" in str(volume) for volume in entry.get("volumes", []))
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -19,7 +19,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def documents(root: Path) -> list[Path]:
     """Return the documents that people read."""
-    top = [path for path in (root / "README.md", root / "CHANGELOG.md") if path.is_file()]
+    top = [path for path in (root / "README.md", root / "CHANGELOG.md", root / "SECURITY.md") if path.is_file()]
     return top + sorted((root / "docs").rglob("*.md"))
 
 

@@ -63,6 +63,7 @@ class _Play:
                 self._take(reader.take(reader.number(1)))
             case _:
                 self._here.send(b"x" * (1 + reader.number(1)), self._now_us)
+                self._here.poll_datagrams()
 
     def _data(self, step: int, word1: int, payload: bytes, *, timestamp_us: int = 0) -> bytes:
         seqno = (self._next_seqno + step) & 0x7FFF_FFFF
@@ -98,6 +99,7 @@ class _Play:
             self.handed_bytes += 64
         else:
             raise AssertionError("it wants to be called again and again at one time")
+        self._here.poll_datagrams()
         for item in self._here.poll_deliveries(self._now_us):
             assert item.packet_index > self._delivered
             self._delivered = item.packet_index

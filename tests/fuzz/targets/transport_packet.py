@@ -33,7 +33,7 @@ def run(data: bytes) -> int:
         newest_pts_90khz([data])
         oldest_dts_90khz([data])
     pacer = PcrPacer()
-    pieces = [*pacer.feed(data, 1_000), *pacer.feed(data, 40_000_000), *pacer.flush(2_000)]
+    pieces = [*pacer.feed(data, 1_000), *pacer.feed(data, 40_000_000), *pacer.flush(50_000_000)]
     assert sum(len(piece.data) for piece in pieces) <= 2 * len(data)
     assert sorted(piece.due_us for piece in pieces) == [piece.due_us for piece in pieces]
     return 6 * len(data)

@@ -62,11 +62,14 @@ def broker_lines(broker: Facts) -> list[str]:
         lines.append(f"lost for want of buffers: {told}")
     troubles = (
         ("dropped_subscribers", "dropped"),
+        ("ended_rights", "sent away"),
         ("refused_connections", "refused"),
+        ("hook_answers", "hook said"),
         ("ignored_packets", "ignored"),
     )
     for key, word in troubles:
-        if broker[key]:
+        # A broker of before does not say everything.
+        if broker.get(key):
             lines.append(f"{word}: " + ", ".join(f"{reason} {count}" for reason, count in broker[key].items()))
     return lines
 

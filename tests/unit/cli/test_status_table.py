@@ -81,6 +81,12 @@ def test_what_went_wrong_has_lines_of_its_own() -> None:
     assert lines[2:4] == ["dropped: timeout 2", "refused: 2409 1, 2400 3"]
 
 
+def test_who_lost_its_right_and_what_the_hook_said_have_lines_too() -> None:
+    broker = {**BROKER, "ended_rights": {"key_revoked": 1}, "hook_answers": {"allowed": 5, "2401": 1}}
+    lines = shown(broker=broker).splitlines()
+    assert lines[2:4] == ["sent away: key_revoked 1", "hook said: allowed 5, 2401 1"]
+
+
 @pytest.mark.parametrize(
     ("received", "to_be_sent", "said"),
     [

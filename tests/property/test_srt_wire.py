@@ -180,11 +180,11 @@ NAMES = st.from_regex(r"[A-Za-z0-9._~-]{1,20}", fullmatch=True)
 
 
 @given(
-    NAMES, st.sampled_from(["request", "publish", "bidirectional"]), st.none() | NAMES, st.none() | NAMES,
-    st.dictionaries(st.sampled_from(["k", "t", "h"]), NAMES),
+    NAMES, st.sampled_from(["request", "publish", "bidirectional"]), st.none() | NAMES, NAMES,
+    st.dictionaries(st.sampled_from(["g", "h", "standby"]), NAMES),
 )  # fmt: skip
 def test_access_requests(
-    resource: str, mode: str, user: str | None, session: str | None, extra: dict[str, str]
+    resource: str, mode: str, user: str | None, credential: str, extra: dict[str, str]
 ) -> None:
-    request = AccessRequest(resource, mode, user, session, extra)  # type: ignore[arg-type]
+    request = AccessRequest(resource, mode, user, extra=extra, credential=credential)  # type: ignore[arg-type]
     assert parse_stream_id(format_stream_id(request)) == request

@@ -131,7 +131,7 @@ def _postgres_engine(location: StateLocation) -> Engine:
     options: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "headrace",
-        "options": f"-c statement_timeout={1000 * CONNECT_SECONDS} -c lock_timeout={1000 * BUSY_SECONDS}",
+        "options": f"-c statement_timeout={1000 * CONNECT_SECONDS} -c lock_timeout={1000 * BUSY_SECONDS:.0f}",
     }
     return create_engine(
         make_url(location.url), pool_size=1, pool_pre_ping=True, connect_args=options, hide_parameters=True

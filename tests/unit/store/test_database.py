@@ -130,6 +130,29 @@ def test_a_database_that_is_not_there_is_named_without_its_password() -> None:
     assert "hunter2" not in said
 
 
+def test_a_connection_that_the_server_has_ended_is_made_anew(postgres: StateLocation) -> None:
+    one, other = Database(postgres), Database(postgres)
+    with one.reading() as connection:
+        number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with other.reading() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:number)"), {"number": number}).scalar_one()
+    with one.reading() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != number
+    one.close()
+    other.close()
+
+
+def test_who_waits_too_long_for_another_writer_is_told(
+    postgres: StateLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    one, other = Database(postgres), Database(postgres)
+    with one.writing(), pytest.raises(StateError, match=r"cannot use .*lock timeout"), other.writing():
+        pass
+    one.close()
+    other.close()
+
+
 def test_without_the_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     assert "install headrace[postgres]" in refused(parse_location("postgresql://ann@127.0.0.1:1/streams"))

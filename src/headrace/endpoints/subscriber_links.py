@@ -236,17 +236,18 @@ class SubscriberLinks:
         accepted = self._outlet.send_burst(channel, burst)
         if accepted < len(rows) * len(burst.slots):
             channel.subscribers.rotate(accepted // len(burst.slots))
-        self._table.rows["sent_packets"][rows] += len(burst.slots)
-        self._table.rows["sent_payload_bytes"][rows] += burst.lengths.sum()
+        entries = self._table.rows
+        entries["sent_packets"][rows] += len(burst.slots)
+        entries["sent_payload_bytes"][rows] += np.add.reduce(burst.lengths)
         self._loss_reports.budget.note_sent(len(rows) * len(burst.slots))
-        self._table.rows["sent_us"][rows] = now_us
+        entries["sent_us"][rows] = now_us
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
         rows = self._find(packets, now_us)
         kinds = packets.control_type
         is_ack = kinds == ControlType.ACK
-        if is_ack.all() and rows.min(initial=0) >= 0:
+        if np.count_nonzero(is_ack) == len(rows) and np.minimum.reduce(rows, initial=0) >= 0:
             self._handle_acks(packets.words, packets.lengths, rows, now_us)
             return
         known = rows >= 0
@@ -263,7 +264,7 @@ class SubscriberLinks:
 
     def _find(self, packets: PacketColumns, now_us: int) -> Rows:
         rows = self._table.find(packets.dst_socket_id, packets.addresses)
-        if rows.min(initial=0) >= 0:
+        if np.minimum.reduce(rows, initial=0) >= 0:
             self._table.rows["heard_us"][rows] = now_us
             return rows
         if self._moves.follow(packets, np.flatnonzero(rows < 0), now_us):
@@ -277,7 +278,7 @@ class SubscriberLinks:
         if not len(rows):
             return
         acks = decode_acks(words, lengths)
-        if not acks.is_valid.all():
+        if np.count_nonzero(acks.is_valid) < len(rows):
             self._ignored["malformed_ack"] += int(len(rows) - acks.is_valid.sum())
             rows, acks = rows[acks.is_valid], acks.select(acks.is_valid)
         due = settle_acks(self._table, rows, acks, now_us)

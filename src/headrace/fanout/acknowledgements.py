@@ -103,7 +103,7 @@ def settle_acks(table: SubscriberTable, rows: Rows, acks: AckColumns, now_us: in
     np.maximum.at(entries["acked_index"], rows, (next_index + ahead) * (ahead <= 0))
     np.add.at(entries["acks_packets"], rows, 1)
     # Nearly always all are full, and a slice makes no copies.
-    full = slice(None) if acks.is_full.all() else acks.is_full
+    full = slice(None) if np.count_nonzero(acks.is_full) == len(rows) else acks.is_full
     full_rows = rows[full]
     entries["rtt_us"][full_rows] = acks.rtt_us[full]
     entries["rtt_variance_us"][full_rows] = acks.rtt_variance_us[full]

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.base.datagram_batch import I64Array, U8Array, U32Array
 from headrace.base.seqno import SEQNO_MASK
-from headrace.fanout.subscriber_table import SubscriberColumns
+from headrace.fanout.subscriber_table import Rows, SubscriberColumns
 from headrace.srt.packet import (
     CONTROL_BIT,
     EMPTY_BODY,
@@ -59,19 +59,29 @@ def burst_headers(
 
 
 def single_headers(
-    *, indices: I64Array, message_words: I64Array, times_us: I64Array, columns: SubscriberColumns
+    *,
+    indices: I64Array,
+    message_words: I64Array,
+    times_us: I64Array,
+    columns: SubscriberColumns,
+    places: Rows | None = None,
 ) -> U8Array:
-    """Return a data header for packet ``i`` to subscriber ``i``; all of shape ``(n,)``, the result ``(n, 16)``."""
+    """Return a data header for each of ``n`` packets, each to one subscriber; shape ``(n, 16)``.
+
+    Args:
+        indices: Channel packet indices; shape ``(n,)``.
+        message_words: As of `burst_headers`; shape ``(n,)``.
+        times_us: Channel times; shape ``(n,)``.
+        columns: The subscribers.
+        places: Which of them each packet is for, of shape ``(n,)``; None for packet ``i`` to subscriber ``i``.
+    """
+    which = slice(None) if places is None else places
     words = np.empty((len(indices), 4), _WIRE_WORD)
-    words[:, 0] = (indices + columns.seqno_offset) & SEQNO_MASK
+    words[:, 0] = (indices + columns.seqno_offset[which]) & SEQNO_MASK
     words[:, 1] = message_words
-    words[:, 2] = _timestamps_us(times_us, columns.earliest_us, columns.epoch_us)
-    words[:, 3] = columns.peer_socket_id
+    words[:, 2] = (np.maximum(times_us, columns.earliest_us[which]) - columns.epoch_us[which]) & 0xFFFF_FFFF
+    words[:, 3] = columns.peer_socket_id[which]
     return words.view(np.uint8).reshape(len(indices), HEADER_BYTES)
-
-
-def _timestamps_us(times_us: I64Array, earliest_us: I64Array, epoch_us: I64Array) -> I64Array:
-    return (np.maximum(times_us, earliest_us) - epoch_us) & 0xFFFF_FFFF
 
 
 def control_packets(

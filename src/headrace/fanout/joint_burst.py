@@ -44,20 +44,21 @@ def make_joint_burst(parts: Sequence[Part]) -> JointBurst:
     """Return what brings all of ``parts``, at least one, to their subscribers."""
     stores: list[U8Array] = []
     packets: list[int] = []
-    of_packets: list[I64Array] = []
+    of_packets: list[tuple[I64Array, ...]] = []
     for part in parts:
         ring, slots, peers = part.ring, part.ring.slots(part.indices), len(part.columns.rows)
-        of_packets += [np.stack((part.indices, slots, ring.times_us[slots], ring.lengths[slots]))] * peers
+        of_packets += [(part.indices, slots, ring.times_us[slots], ring.lengths[slots])] * peers
         packets += [len(slots)] * peers
         stores += [ring.store] * peers
-    indices, slots, times_us, lengths = np.concatenate(of_packets, axis=1)
+    indices, slots, times_us, lengths = map(np.concatenate, zip(*of_packets, strict=True))
     counts = np.array(packets, np.int64)
     columns = SubscriberColumns(*map(np.concatenate, zip(*(part.columns for part in parts), strict=True)))
     headers = single_headers(
         indices=indices,
         message_words=message_words(indices),
         times_us=times_us,
-        columns=columns.select(np.repeat(np.arange(len(counts)), counts)),
+        columns=columns,
+        places=np.repeat(np.arange(len(counts)), counts),
     )
     payload_bytes = np.add.reduceat(lengths, np.cumsum(counts) - counts)
     runs = DatagramRuns(columns.address, counts, stores, headers, slots, lengths)

@@ -196,7 +196,7 @@ class SubscriberTable:
         # Nearly always all are the same, which is the quickest to see.
         if known.tobytes() != addresses.tobytes():
             same &= (known == addresses).all(axis=1)
-        return rows if same.all() else np.where(same, rows, -1)
+        return rows if np.count_nonzero(same) == len(same) else np.where(same, rows, -1)
 
     def find_on_host(self, socket_ids: U32Array, addresses: U8Array) -> Rows:
         """Return what `find` does, but for the port of the address, which may be any."""
@@ -208,7 +208,7 @@ class SubscriberTable:
     def _rows_of(self, socket_ids: U32Array) -> tuple[Rows, BoolArray]:
         """Return which row each socket id names, and whether it is that row's; both of shape ``(n,)``."""
         rows = (socket_ids & (MAX_SUBSCRIBERS - 1)).astype(np.intp)
-        if rows.max(initial=0) >= len(self.rows):
+        if np.maximum.reduce(rows, initial=0) >= len(self.rows):
             rows[rows >= len(self.rows)] = 0
         return rows, (self.rows["socket_id"][rows] == socket_ids) & (socket_ids != FREE)
 

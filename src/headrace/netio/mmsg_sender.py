@@ -14,6 +14,7 @@ from headrace.base.datagram_batch import DatagramBatch, I64Array, U8Array
 from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.netio import libc
+from headrace.netio.batch_table import BatchTable
 from headrace.netio.burst_table import PACKET_BYTES, BurstTable
 from headrace.netio.counters import SocketCounters
 from headrace.netio.errnos import NO_ROOM, SEGMENTS_REFUSED, SEGMENTS_UNSUPPORTED
@@ -40,6 +41,7 @@ class MmsgSender:
         self._send_messages = send_messages
         self._refusals_in_a_row = 0
         self._table: BurstTable | None = None
+        self._batch_table: BatchTable | None = None
         self._table_shape: tuple[bool, int, list[int]] = (segmenting, 0, [])
         self._messages: I64Array = np.zeros((0, libc.MESSAGE_WORDS), np.int64)
         self._packets: I64Array = np.zeros((0, 4), np.int64)
@@ -49,17 +51,13 @@ class MmsgSender:
     def send_batch(self, batch: DatagramBatch) -> int:
         """Send the first ``count`` rows; return how many datagrams the kernel accepted."""
         count = batch.count
-        self._reserve(count)
-        rows = self._rows[:count]
-        iovecs = self._packets.reshape(-1, 2)[:count]
-        np.add(rows * batch.data.strides[0], batch.data.ctypes.data, out=iovecs[:, 0])
-        iovecs[:, 1] = batch.lengths[:count]
-        messages = self._messages[:count]
-        messages[:, libc.NAME] = batch.addresses.ctypes.data + rows * SOCKADDR_BYTES
-        messages[:, libc.IOVECS] = self._packets.ctypes.data + rows * libc.IOVEC_BYTES
-        messages[:, libc.IOVEC_COUNT : libc.DONE_BYTES] = (1, 0, 0, 0)
+        if self._batch_table is None or self._batch_table.batch is not batch:
+            self._batch_table = BatchTable(batch)
+        messages = self._batch_table.messages[:count]
+        self._batch_table.lengths[:count] = batch.lengths[:count]
         sent_before = self._counters.datagrams_sent
-        self._transmit(messages, iovecs_per_datagram=1)
+        total = _Total(count, int(np.add.reduce(batch.lengths[:count])))
+        self._transmit(messages, iovecs_per_datagram=1, total=total)
         return self._counters.datagrams_sent - sent_before
 
     def send_each(
@@ -131,7 +129,7 @@ class MmsgSender:
         messages[:, libc.CONTROL_BYTES] = libc.UDP_SEGMENT_BYTES * segmented
         messages[:, libc.FLAGS] = 0
         sent_before = self._counters.datagrams_sent
-        self._transmit(messages, iovecs_per_datagram=2)
+        self._transmit(messages, iovecs_per_datagram=2, total=_Total(count, sum(datagram_bytes)))
         return self._counters.datagrams_sent - sent_before
 
     def _burst_table(self, peers: int, header_bytes: int, payload_bytes: list[int]) -> BurstTable:

@@ -16,7 +16,7 @@ def agree_on_keys(
     """Return the keys of the connection, None for one without encryption, or the code to refuse it with.
 
     A key length without key material is a caller that set one and no passphrase (libsrt 1.5.1): one without
-    encryption. Key material costs 0.7 ms of work, so ask who the caller is first.
+    encryption. Key material costs 1 ms of work, so ask who the caller is first.
 
     Args:
         conclusion: The caller's.

@@ -11,11 +11,12 @@ def publishing_lines(broker: str, channel_id: str, key: str, passphrase: str | N
         passphrase: Of the channel's encryption, None for a channel without.
     """
     secret = f"&passphrase={passphrase}&pbkeylen=32" if passphrase else ""
+    variables = f"STREAM_KEY={key}" + (f" PASSPHRASE={passphrase}" if passphrase else "")
     url = f"srt://{broker}?streamid={key}{secret}"
     return [
         "OBS       Settings > Stream > Service: Custom...",
         f"          Server:     {url}",
         "          Stream Key: (leave it empty)",
         f'FFmpeg    ffmpeg -re -i FILE -c copy -f mpegts "{url}&pkt_size=1316"',
-        f"headrace  STREAM_KEY={key} headrace produce {channel_id} --broker {broker}",
+        f"headrace  {variables} headrace produce {channel_id} --broker {broker}",
     ]

@@ -16,3 +16,4 @@ def test_the_key_alone_is_the_stream_id_and_finds_its_channel() -> None:
 def test_an_encrypted_channel_has_its_passphrase_in_the_address() -> None:
     lines = publishing_lines("192.0.2.10:8890", "live", KEY, "correct-horse")
     assert sum(f"?streamid={KEY}&passphrase=correct-horse&pbkeylen=32" in line for line in lines) == 2
+    assert f"STREAM_KEY={KEY} PASSPHRASE=correct-horse headrace produce live" in lines[4]

@@ -7,6 +7,7 @@ from headrace.bench.scenarios import (
     bitrates,
     channels,
     client_side,
+    encryption,
     fanout,
     flood,
     latency,
@@ -19,6 +20,7 @@ from headrace.bench.scenarios import (
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     fanout.SCENARIO,
     send_path.SCENARIO,
+    encryption.SCENARIO,
     channels.SCENARIO,
     latency.SCENARIO,
     memory.SCENARIO,

@@ -69,11 +69,14 @@ class Outlet:
 
     def _parts(self, burst: Burst) -> Iterator[tuple[int, Burst]]:
         """Yield the subscribers by how they are sealed, beginning with the first one's way: it is its turn."""
-        sealing = self._table.rows["sealing"][burst.columns.rows]
-        kinds, firsts = np.unique(sealing, return_index=True)
-        for place in np.argsort(firsts).tolist():
-            kind = kinds[place]
-            yield int(kind), burst if len(kinds) == 1 else burst.select(sealing == kind)
+        sealing = self._table.rows["sealing"][burst.columns.rows].tobytes()
+        # So many equal bytes are seen to be equal in less than a microsecond.
+        if sealing == sealing[:1] * len(sealing):
+            yield from ((kind, burst) for kind in sealing[:1])
+            return
+        kinds = np.frombuffer(sealing, np.uint8)
+        for kind in dict.fromkeys(sealing):
+            yield kind, burst.select(kinds == kind)
 
     def _send_clear(self, channel: Channel, burst: Burst) -> int:
         return self._outbox.send_burst(

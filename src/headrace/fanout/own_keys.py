@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from headrace.base.datagram_batch import I64Array, U8Array
-from headrace.fanout.sealing import SealingKey, seal
+from headrace.fanout.sealing import Scratch, SealingKey, seal
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.srt.session_keys import Parity
 
@@ -31,7 +31,7 @@ class Sealing(IntEnum):
 
 
 class SealedPackets(NamedTuple):
-    """Sealed payloads for packets whose headers say so.
+    """Sealed payloads for packets whose headers say so; to be used before anything else is sealed.
 
     Attributes:
         store: A payload a row, as long as it was, and perhaps more that means nothing.
@@ -54,11 +54,12 @@ class OwnKeys:
         table: Where the subscribers are rows.
     """
 
-    __slots__ = ("_keys", "_table")
+    __slots__ = ("_keys", "_scratch", "_table")
 
     def __init__(self, table: SubscriberTable) -> None:
         self._table = table
         self._keys: dict[int, SealingKey] = {}
+        self._scratch = Scratch()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -93,7 +94,7 @@ class OwnKeys:
         shape = words.shape[:2]
         seqnos = words[:, :, 0].astype(np.int64).reshape(-1)
         keys = [self._keys[row] for row in rows.tolist()]
-        sealed = seal(keys, [len(slots)] * len(keys), seqnos, store[slots], lengths)
+        sealed = seal(keys, [len(slots)] * len(keys), seqnos, store[slots], lengths, scratch=self._scratch)
         return SealedPackets(sealed, np.arange(len(seqnos)).reshape(shape))
 
     def seal_each(self, payloads: U8Array, headers: U8Array, rows: Rows, lengths: I64Array) -> SealedPackets:
@@ -110,5 +111,5 @@ class OwnKeys:
         begins = np.flatnonzero(np.diff(rows, prepend=-1))
         counts = np.diff(begins, append=len(rows)).tolist()
         keys = [self._keys[row] for row in rows[begins].tolist()]
-        store = seal(keys, counts, words[:, 0].astype(np.int64), payloads, lengths)
+        store = seal(keys, counts, words[:, 0].astype(np.int64), payloads, lengths, scratch=self._scratch)
         return SealedPackets(store, np.arange(len(rows)))

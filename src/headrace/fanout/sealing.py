@@ -18,6 +18,8 @@ from headrace.base.datagram_batch import MAX_DATAGRAM_BYTES, I64Array, U8Array
 
 BLOCK_BYTES: Final = 16
 SALT_BYTES: Final = 16
+MAX_SCRATCH_BYTES: Final = 2 << 20
+"""For 1,400 packets: more are not sealed with one call but where somebody catches up with a great many."""
 
 U64Array: TypeAlias = NDArray[np.uint64]
 
@@ -55,7 +57,31 @@ def block_count(lengths: I64Array) -> int:
     return (int(lengths.max(initial=0)) + BLOCK_BYTES - 1) // BLOCK_BYTES
 
 
-def key_streams(keys: Sequence[SealingKey], counts: Sequence[int], seqnos: I64Array, blocks: int) -> U64Array:
+class Scratch:
+    """Room for key streams that is used again and again: fresh memory costs as much as the sealing."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self) -> None:
+        self._store: U8Array = np.empty(0, np.uint8)
+
+    def take(self, size_bytes: int) -> U8Array:
+        """Return so many bytes; what was taken before is overwritten then."""
+        if size_bytes > MAX_SCRATCH_BYTES:
+            return np.empty(size_bytes, np.uint8)
+        if size_bytes > len(self._store):
+            self._store = np.empty(size_bytes, np.uint8)
+        return self._store[:size_bytes]
+
+
+def key_streams(
+    keys: Sequence[SealingKey],
+    counts: Sequence[int],
+    seqnos: I64Array,
+    blocks: int,
+    *,
+    scratch: Scratch | None = None,
+) -> U64Array:
     """Return the key streams of ``n`` packets, those of each key together.
 
     Args:
@@ -63,6 +89,7 @@ def key_streams(keys: Sequence[SealingKey], counts: Sequence[int], seqnos: I64Ar
         counts: Packets of each key.
         seqnos: Sequence numbers as on the wire, 31 bits; shape ``(n,)``.
         blocks: How long each stream is.
+        scratch: Where the result may lie, until it is used again; None gives it memory of its own.
 
     Returns:
         Bytes in the order of the wire, seen as words of 64 bits; shape ``(n, 2 * blocks)``.
@@ -70,7 +97,7 @@ def key_streams(keys: Sequence[SealingKey], counts: Sequence[int], seqnos: I64Ar
     salts = np.frombuffer(b"".join([key.salt for key in keys]), np.uint64).reshape(-1, _WORDS_A_BLOCK)
     salts = np.repeat(salts, counts, axis=0)
     # The cipher wants room for a block more than it is to write.
-    store = np.empty(len(seqnos) * blocks * BLOCK_BYTES + BLOCK_BYTES, np.uint8)
+    store = (scratch or Scratch()).take(len(seqnos) * blocks * BLOCK_BYTES + BLOCK_BYTES)
     words = store[:-BLOCK_BYTES].view(np.uint64).reshape(len(seqnos), blocks, _WORDS_A_BLOCK)
     words[:, :, 0] = salts[:, :1]
     first = (seqnos.view(np.uint64) << np.uint64(_COUNTER_BITS)).astype(">u8").view(np.uint64) ^ salts[:, 1]
@@ -89,7 +116,13 @@ def _encipher(keys: Sequence[SealingKey], counts: Sequence[int], store: memoryvi
 
 
 def seal(
-    keys: Sequence[SealingKey], counts: Sequence[int], seqnos: I64Array, payloads: U8Array, lengths: I64Array
+    keys: Sequence[SealingKey],
+    counts: Sequence[int],
+    seqnos: I64Array,
+    payloads: U8Array,
+    lengths: I64Array,
+    *,
+    scratch: Scratch | None = None,
 ) -> U8Array:
     """Return ``n`` payloads sealed, those of each key together.
 
@@ -100,12 +133,13 @@ def seal(
         payloads: Of all packets, or ``p`` that each key has alike; one a row, and as wide as whole blocks or
             wider; shape ``(n, w)`` or ``(p, w)``, the last axis contiguous.
         lengths: Bytes of each payload; what is past them means nothing, here and in the result; shape as long.
+        scratch: As of `key_streams`.
 
     Returns:
         Shape ``(n, 16 * blocks)``, C-contiguous.
     """
     blocks = block_count(lengths)
-    streams = key_streams(keys, counts, seqnos, blocks)
+    streams = key_streams(keys, counts, seqnos, blocks, scratch=scratch)
     words: NDArray[Any] = payloads[:, : blocks * BLOCK_BYTES].view(np.uint64)
     if len(words):
         by_key = streams.reshape(-1, *words.shape)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from headrace.fanout.sealing import SealingKey, block_count, seal
+from headrace.fanout.sealing import MAX_SCRATCH_BYTES, Scratch, SealingKey, block_count, seal
 
 KEY = bytes(range(16))
 SALT = bytes(range(100, 116))
@@ -46,3 +46,13 @@ def test_a_key_says_nothing_of_itself() -> None:
 def test_a_salt_of_another_length_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         SealingKey(KEY, b"salt")
+
+
+def test_scratch_memory_is_used_again_unless_it_would_be_too_much() -> None:
+    scratch = Scratch()
+    first = scratch.take(1000)
+    assert np.shares_memory(first, scratch.take(600))
+    assert len(scratch.take(2000)) == 2000
+    huge = scratch.take(MAX_SCRATCH_BYTES + 1)
+    assert len(huge) == MAX_SCRATCH_BYTES + 1
+    assert not np.shares_memory(huge, scratch.take(MAX_SCRATCH_BYTES + 1))

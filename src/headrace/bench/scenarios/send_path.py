@@ -61,7 +61,7 @@ class OwnSender:
         self._ring = Ring()
         for index in range(RING_PACKETS):
             self._ring.put(index, np.full(PAYLOAD_BYTES, index & 0xFF, np.uint8), 1_000 * index)
-        self._group = _subscribe(targets)
+        self._group = subscribe(SubscriberTable(), targets)
         self._bursts = list(np.arange(RING_PACKETS).reshape(-1, packets))
 
     @property
@@ -97,8 +97,8 @@ def flood_for(seconds: float, send: Callable[[], int]) -> Flood:
     return Flood(datagrams, time.perf_counter() - started, time.process_time() - ran)
 
 
-def _subscribe(targets: Targets) -> SubscriberGroup:
-    table = SubscriberTable()
+def subscribe(table: SubscriberTable, targets: Targets) -> SubscriberGroup:
+    """Return a row of the table for each target."""
     group = SubscriberGroup(table)
     for number in range(targets.addresses):
         socket_id = table.reserve(nonce=number)

@@ -128,7 +128,7 @@ class Handshake:
     cookie: int = 0
     peer_address: bytes = bytes(16)
     capabilities: LiveCapabilities | None = None
-    key_material: bytes | None = None
+    key_material: bytes | None = field(default=None, repr=False)
     stream_id: str | None = field(default=None, repr=False)
     congestion: str | None = None
     filter: str | None = None

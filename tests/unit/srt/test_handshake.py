@@ -164,3 +164,7 @@ def test_addresses_are_written_as_libsrt_writes_them() -> None:
     assert encode_peer_address(four).hex() == LOOPBACK
     six = sockaddr_host(encode_sockaddr("2001:db8::a1b2", 1))
     assert encode_peer_address(six).hex() == "b80d01200000000000000000b2a10000"
+
+
+def test_key_material_does_not_show_as_a_passphrase_can_be_guessed_from_it() -> None:
+    assert "key_material" not in repr(replace(CONCLUSION, key_material=words(7)))

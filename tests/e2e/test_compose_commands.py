@@ -16,8 +16,8 @@ from tests.support.ports import free_udp_port
 
 CHANNELS = ("1AAA99", "2BBB99", "3CCC99")
 KEYS_SECONDS = 60.0
-UP_SECONDS = 8.0
-WATCH_SECONDS = 12.0
+UP_SECONDS = 20.0
+WATCH_SECONDS = 30.0
 
 
 class Containers:

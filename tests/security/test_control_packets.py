@@ -3,6 +3,7 @@
 Source: Haivision/srt #3317 (CVE-2026-55869), #3319 (CVE-2026-55868), #3320, #3323, #3324.
 """
 
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -15,6 +16,7 @@ from tests.support.srt_datagrams import PARAMETERS, control, data, kind_of, word
 
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
+from headrace.fanout.resends import MAX_RESENDS_PER_REPORT_PACKETS
 from headrace.srt.connection import Connection
 from headrace.srt.key_material import MAX_KEY_MATERIAL_BYTES, encode_key_material, make_keys, wrap_keys
 from headrace.srt.packet import ControlType, decode_drop_request, decode_loss_report
@@ -167,3 +169,21 @@ def test_ranges_of_lost_packets_bring_no_more_than_what_was_sent_and_is_kept(bey
         assert len(resent) <= 8
         assert len(answers) - len(resent) <= 16
         assert lines < 20_000
+
+
+def test_a_report_that_names_everything_again_and_again_takes_neither_memory_nor_the_others_share() -> None:
+    world = World()
+    producer, subscriber = world.join("publish:A"), world.join("A")
+    world.send(producer, 300, interval_us=MS)
+    parameters = subscriber.connection.parameters
+    begin = (parameters.receive_seqno - 1000) & SEQNO_MASK
+    body = words(HIGH | begin, (begin + 0x3FFF_FFFF) & SEQNO_MASK) * 180
+    report = control(ControlType.NAK, body, to=parameters.peer_socket_id)
+    tracemalloc.start()
+    try:
+        answers = world.inject(report, address_of(world, subscriber))
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 < sum(kind_of(answer) is None for answer, _ in answers) <= MAX_RESENDS_PER_REPORT_PACKETS
+    assert most_bytes < 2_000_000

@@ -62,6 +62,7 @@ class _Play:
             case 4:
                 self._take(reader.take(reader.number(1)))
             case _:
+                self.handed_bytes += 64
                 self._here.send(b"x" * (1 + reader.number(1)), self._now_us)
                 self._here.poll_datagrams()
 

@@ -1,18 +1,19 @@
 """How long what subscribers send may wait: acknowledgements for tens of milliseconds, loss reports not.
 
 Both come through one socket, and nothing tells them apart before they are read. So while nobody reports a loss,
-what comes is read together with the producers' frames, which are a turn of the loop anyway. The first report of a
-quiet time waits for longer, those that follow it do not.
+what comes gathers for a small part of the latency, and is read with a producer's frame if one comes then, which is a
+turn of the loop anyway. The first report of a quiet time waits for longer, those that follow it do not.
 
 Source: ``docs/decisions/0022-fewer-turns.md``.
 """
 
 from typing import Final
 
-MOST_PATIENCE_US: Final = 45_000
-"""Longer than a frame of 24 a second."""
-LATENCY_SHARE: Final = 3
-"""A subscriber's first loss report waits for a third of its latency at most: a second one can follow in time."""
+MOST_PATIENCE_US: Final = 20_000
+"""Two of a receiver's ACK intervals. It stands in the round trip that receivers measure, too."""
+LATENCY_SHARE: Final = 6
+"""So much of its latency a subscriber's first loss report waits at most. The rest is the network's: at 120 ms what
+was lost still comes in time where the round trip is 100 ms."""
 ALERT_US: Final = 2_000_000
 """So long after a loss report others are likely, and after a handshake packets that it is answered with."""
 

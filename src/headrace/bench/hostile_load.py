@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from headrace.bench.hostile_datagrams import Pool, Targets, make_pool
-from headrace.bench.load import LoadCounts
+from headrace.bench.load import Load, LoadCounts, run_loads
 from headrace.bench.loopback_port import LoadError, LoopbackPort
 from headrace.netio.clock import now_us
 from headrace.srt.handshake import SRT_MAGIC, Handshake, HandshakeType, decode_handshake, encode_handshake
@@ -17,7 +17,9 @@ PEERS: Final = 20_000
 """Addresses that it sends from."""
 ANSWERED_PEERS: Final = 64
 """Of these it shows its address at first, so that its cookies are good."""
-COOKIE_SECONDS: Final = 5.0
+COOKIE_SECONDS: Final = 30.0
+CALL_AGAIN_US: Final = 500_000
+"""Who has got no cookie by then calls again."""
 MOST_AT_ONCE: Final = 512
 """After it was held up itself it sends no more than this at a time."""
 
@@ -30,6 +32,7 @@ class HostileLoad:
         datagrams_per_second: While it is started.
         producer_ids: The broker's socket ids of live producers.
         subscriber_ids: And of live subscribers.
+        beside: Other loads, which are kept alive until it has its cookies.
 
     Attributes:
         sent_datagrams: So far.
@@ -47,6 +50,7 @@ class HostileLoad:
         *,
         producer_ids: Sequence[int],
         subscriber_ids: Sequence[int],
+        beside: Sequence[Load] = (),
     ) -> None:
         self._port = LoopbackPort(broker_port, PEERS, tells_numbers=True)
         self._per_second = datagrams_per_second
@@ -55,21 +59,24 @@ class HostileLoad:
         self._due_datagrams = 0
         self.sent_datagrams = self.sent_bytes = self.answered_bytes = 0
         try:
-            cookies = self._collect_cookies()
+            cookies = self._collect_cookies(beside)
         except BaseException:
             self.close()
             raise
         self._pool: Pool = make_pool(POOL_DATAGRAMS, Targets(producer_ids, subscriber_ids, cookies, PEERS))
 
-    def _collect_cookies(self) -> dict[int, int]:
+    def _collect_cookies(self, beside: Sequence[Load]) -> dict[int, int]:
         body = encode_handshake(Handshake(4, 0, 2, 0, 1500, 8192, HandshakeType.INDUCTION, 1))
         call = encode_control(ControlType.HANDSHAKE, timestamp_us=0, dst_socket_id=0, body=body)
-        numbers = np.arange(ANSWERED_PEERS)
         calls = np.tile(np.frombuffer(call, np.uint8), (ANSWERED_PEERS, 1))
-        self._port.send(numbers, calls, np.full(ANSWERED_PEERS, len(call)))
         cookies: dict[int, int] = {}
-        end_us = now_us() + int(1e6 * COOKIE_SECONDS)
+        call_us = now_us()
+        end_us = call_us + int(1e6 * COOKIE_SECONDS)
         while len(cookies) < ANSWERED_PEERS:
+            if now_us() >= call_us:
+                call_us += CALL_AGAIN_US
+                self._port.send(np.arange(ANSWERED_PEERS), calls, np.full(ANSWERED_PEERS, len(call)))
+            run_loads(beside, 0.001)
             received = self._port.receive()
             if received is not None:
                 for row, number in enumerate(received.numbers.tolist()):

@@ -97,6 +97,7 @@ def measure_flood_once(
             datagrams_per_second,
             producer_ids=load.producers.peer_socket_ids.tolist(),
             subscriber_ids=load.subscribers.peer_socket_ids.tolist(),
+            beside=[load],
         )
         with closing(hostile) as flood:
             both = _Both(load, flood)

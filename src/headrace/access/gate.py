@@ -3,7 +3,7 @@
 Source: ``docs/decisions/0019-who-may-do-what.md``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from headrace.access.ask import Ask, Verb
@@ -54,10 +54,12 @@ class Denial:
     Attributes:
         code: On the wire.
         why: For people; shows nothing of a key or token.
+        is_guess: What came may have been guessed: it is nothing that was ever given out.
     """
 
     code: int
     why: str
+    is_guess: bool = field(default=True, compare=False)
 
 
 class Gate:
@@ -89,7 +91,7 @@ class Gate:
             return self._grant(Verb.PUBLISH, channel_id, UNAUTHORIZED, key_id=key_id)
         if entry is not None:
             if channel_id != entry.channel_id:
-                return Denial(FORBIDDEN, "the stream key is for another channel")
+                return Denial(FORBIDDEN, "the stream key is for another channel", is_guess=False)
             return self._grant(Verb.PUBLISH, entry.channel_id, UNAUTHORIZED, key_id=entry.key_id)
         if ask.credential is None:
             return Denial(UNAUTHORIZED, "publishing needs a stream key, and none came")
@@ -118,20 +120,20 @@ class Gate:
 
         claims = check_token(token, self.directory.token_keys, unix_s)
         if isinstance(claims, TokenFault):
-            return Denial(UNAUTHORIZED, claims.why)
+            return Denial(UNAUTHORIZED, claims.why, is_guess=not claims.is_signed)
         if ask.verb is not claims.verb:
-            return Denial(FORBIDDEN, f"the token is not for {_DOING[ask.verb]}")
+            return Denial(FORBIDDEN, f"the token is not for {_DOING[ask.verb]}", is_guess=False)
         channel_id = ask.channel_id
         if channel_id is None and len(claims.channel_ids) > 1:
             return Denial(BAD_REQUEST, "the token is for several channels, and the stream id names none")
         if channel_id is None:
             channel_id = claims.channel_ids[0]
         if channel_id not in claims.channel_ids:
-            return Denial(FORBIDDEN, "the token is for another channel")
+            return Denial(FORBIDDEN, "the token is for another channel", is_guess=False)
         unknown = NOT_FOUND if ask.verb is Verb.REQUEST else UNAUTHORIZED
         granted = self._grant(ask.verb, channel_id, unknown)
         if isinstance(granted, Denial):
-            return granted
+            return replace(granted, is_guess=False)
         return replace(
             granted, token_key=claims.key, token_id=claims.token_id, expires_unix_s=claims.expires_unix_s
         )

@@ -9,7 +9,7 @@ Source: RFC 7519 (claims), RFC 8725 (what goes wrong), mediamtx #5566 (a token t
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -60,9 +60,15 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True)
 class TokenFault:
-    """Why a token is worth nothing; the text shows nothing of it."""
+    """Why a token is worth nothing.
+
+    Attributes:
+        why: Shows nothing of it.
+        is_signed: It was made by who has the key, so that nobody has guessed it.
+    """
 
     why: str
+    is_signed: bool = field(default=False, compare=False)
 
 
 class _FaultError(Exception):
@@ -81,9 +87,12 @@ def check_token(token: str, keys: Sequence[TokenKey], unix_s: int) -> TokenClaim
         return TokenFault("this is no token")
     try:
         payload, key = _verify(token, keys)
-        return _claims(_parse(payload), key, unix_s)
     except _FaultError as fault:
         return TokenFault(str(fault))
+    try:
+        return _claims(_parse(payload), key, unix_s)
+    except _FaultError as fault:
+        return TokenFault(str(fault), is_signed=True)
 
 
 def _verify(token: str, keys: Sequence[TokenKey]) -> tuple[bytes, TokenKey]:

@@ -107,9 +107,11 @@ class Admissions:
         return Admitted(wanted, grant, question)
 
     def _decide(self, gate: Gate, ask: Ask, address: bytes, now_us: int) -> Grant | Denial:
-        if ask.verb is Verb.REQUEST and ask.credential is None:
-            # It shows nothing that could be wrong, and who watches what is public waits for nobody's mistakes.
-            return gate.ask(ask, self._unix_s())
+        if ask.verb is Verb.REQUEST:
+            # Who watches what is public waits for nobody's mistakes, and has not shown to be right either.
+            answer = gate.ask(replace(ask, credential=None), self._unix_s())
+            if ask.credential is None or isinstance(answer, Grant):
+                return answer
         thing = f"{ask.verb} {ask.channel_id} {ask.credential}".encode()
         wait_us = self._failed.wait_us(address, thing, now_us)
         if wait_us:
@@ -119,7 +121,7 @@ class Admissions:
         if not isinstance(answer, Denial):
             self._failed.note_success(address, thing)
         elif answer.code in _FAILURES:
-            self._failed.note_failure(address, thing, now_us)
+            self._failed.note_failure(address, thing, now_us, is_guess=answer.is_guess)
         return answer
 
     def _unix_s(self) -> int:

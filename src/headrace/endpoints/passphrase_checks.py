@@ -5,8 +5,7 @@ A passphrase is chosen by people and so can be guessed, other than a stream key;
 Source: ``docs/decisions/0020-limits.md``.
 """
 
-from headrace.access.channel_rule import ChannelRule
-from headrace.access.gate import Denial
+from headrace.access.gate import Denial, Grant
 from headrace.endpoints.admissions import told_to_wait
 from headrace.hub.failed_attempts import FailedAttempts
 from headrace.srt.key_agreement import agree_on_keys
@@ -28,9 +27,14 @@ class PassphraseChecks:
         self._failed = FailedAttempts()
         self.told_to_wait = 0
 
-    def agree(self, request: ConnectionRequest, rule: ChannelRule, now_us: int) -> SessionKeys | Denial | None:
-        """Return the keys of the connection, None for one without encryption, or the refusal."""
-        address, thing = request.address, rule.channel_id.encode()
+    def agree(self, request: ConnectionRequest, grant: Grant, now_us: int) -> SessionKeys | Denial | None:
+        """Return the keys of the connection, None for one without encryption, or the refusal.
+
+        What waits is a host with what lets it in: an encoder that has it wrong does not hold up who watches, nor
+        one viewer's token another's.
+        """
+        address, rule = request.address, grant.rule
+        thing = f"{grant.verb} {rule.channel_id} {grant.key_id} {grant.token_id}".encode()
         is_tried = request.handshake.key_material is not None and rule.passphrase is not None
         wait_us = self._failed.wait_us(address, thing, now_us) if is_tried else 0
         if wait_us:

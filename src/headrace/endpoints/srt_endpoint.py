@@ -254,7 +254,7 @@ class SrtEndpoint:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
-        keys = self._passphrases.agree(request, admitted.grant.rule, now_us)
+        keys = self._passphrases.agree(request, admitted.grant, now_us)
         if isinstance(keys, Denial):
             return self._refuse(request, RejectReason(keys.code), keys.why, now_us)
         if admitted.grant.verb is Verb.REQUEST:

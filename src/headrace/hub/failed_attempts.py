@@ -92,12 +92,12 @@ class FailedAttempts:
         of_host_us = 0 if key in self._proven else self._hosts.wait_us(host, now_us)
         return max(self._things.wait_us(key, now_us), of_host_us)
 
-    def note_failure(self, address: bytes, thing: bytes, now_us: int) -> None:
-        """Note that ``thing`` was looked at, and was wrong."""
+    def note_failure(self, address: bytes, thing: bytes, now_us: int, *, is_guess: bool = True) -> None:
+        """Note that ``thing`` was looked at, and was wrong; what is no guess does not count against its host."""
         host = _host(address)
         key = _digest(host, thing)
         self._proven.pop(key, None)
-        if self._things.note(key, now_us):
+        if self._things.note(key, now_us) and is_guess:
             self._hosts.note(host, now_us)
 
     def note_success(self, address: bytes, thing: bytes) -> None:

@@ -109,6 +109,16 @@ def test_a_private_channel_is_watched_with_nothing_else(credential: str | None, 
     assert code(watch(OPEN, "secret", credential)) == expected
 
 
+@pytest.mark.parametrize(
+    ("credential", "expected"),
+    [("hunter2", True), (token()[:-9] + "AAAAAAAAA", True), (token(seconds=0), False), (token("cam1"), False)],
+)
+def test_what_was_given_out_once_is_no_guess(credential: str, *, expected: bool) -> None:
+    denial = watch(CLOSED, "secret", credential)
+    assert isinstance(denial, Denial)
+    assert denial.is_guess is expected
+
+
 def test_a_token_may_let_somebody_publish() -> None:
     granted = publish(CLOSED, "cam1", token("cam1", Verb.PUBLISH))
     assert granted == Grant(Verb.PUBLISH, PUBLIC, None, TOKEN_KEY, "t1", NOW_S + 60)

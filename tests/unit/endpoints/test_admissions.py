@@ -173,3 +173,22 @@ def test_the_word_to_wait_says_how_long_and_shows_no_key() -> None:
         ask_from(admissions, "10.0.0.2", WRONG_KEY)
     request = replace(request_of(WRONG_KEY), address=encode_sockaddr("10.0.0.2", 1))
     assert admissions.ask(request, 0) == Denial(2402, "too many failed attempts from this address: wait 1 s")
+
+
+def test_a_crowd_whose_tokens_have_expired_does_not_hold_up_who_has_a_new_one_behind_the_same_address() -> None:
+    admissions = Admissions(closed_directory(), WallClock())
+    for viewer in range(200):
+        assert ask_from(admissions, "10.0.0.1", f"request:private:{token(seconds=-1 - viewer)}") == 2401
+    for viewer in range(20):
+        assert ask_from(admissions, "10.0.0.1", f"request:cam2:{token(seconds=60 + viewer)}") == 0
+        assert ask_from(admissions, "10.0.0.1", f"publish:cam2:{token(seconds=60 + viewer)}") == 2403
+    assert ask_from(admissions, "10.0.0.1", f"request:private:{token(seconds=7200)}") == 0
+
+
+def test_what_is_public_is_watched_whatever_is_shown_and_heals_nobody_who_guesses() -> None:
+    admissions = Admissions(closed_directory())
+    codes = [0]
+    for number in range(FREE_THINGS + 2):
+        codes.append(ask_from(admissions, "10.0.0.1", f"publish:cam1:guess{number:04}"))
+        assert ask_from(admissions, "10.0.0.1", f"request:cam1:whatever{number}") == 0
+    assert codes[-1] == 2402

@@ -6,8 +6,9 @@ import pytest
 from tests.support.libsrt_captures import CAPTURES, PASSPHRASE
 from tests.support.srt_datagrams import THERE
 
+from headrace.access.ask import Verb
 from headrace.access.channel_rule import ChannelRule
-from headrace.access.gate import Denial
+from headrace.access.gate import Denial, Grant
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.passphrase_checks import PassphraseChecks
 from headrace.hub.failed_attempts import FREE_FAILURES, MAX_WAIT_US
@@ -23,11 +24,17 @@ ASKED = Handshake(
 
 
 def code(
-    checks: PassphraseChecks, rule: ChannelRule, now_us: int = 0, address: bytes = THERE, *, is_clear: bool = False
+    checks: PassphraseChecks,
+    rule: ChannelRule | Grant,
+    now_us: int = 0,
+    address: bytes = THERE,
+    *,
+    is_clear: bool = False,
 ) -> int:
     """Return the code of the refusal, 0 where there is none."""
     asked = replace(ASKED, key_material=None) if is_clear else ASKED
-    answer = checks.agree(ConnectionRequest(address, 0, asked), rule, now_us)
+    grant = Grant(Verb.REQUEST, rule) if isinstance(rule, ChannelRule) else rule
+    answer = checks.agree(ConnectionRequest(address, 0, asked), grant, now_us)
     return answer.code if isinstance(answer, Denial) else 0
 
 
@@ -40,7 +47,7 @@ def guessed(times: int) -> PassphraseChecks:
 
 def test_the_right_passphrase_makes_keys_and_a_wrong_one_is_refused_with_its_code() -> None:
     checks = PassphraseChecks()
-    assert isinstance(checks.agree(ConnectionRequest(THERE, 0, ASKED), RIGHT, 0), SessionKeys)
+    assert isinstance(checks.agree(ConnectionRequest(THERE, 0, ASKED), Grant(Verb.REQUEST, RIGHT), 0), SessionKeys)
     assert code(checks, SECRET) == 1010
     assert code(checks, SECRET, is_clear=True) == 1011
     assert code(checks, PUBLIC) == 1011
@@ -71,3 +78,13 @@ def test_who_has_it_right_after_the_wait_heals_its_host() -> None:
     assert code(checks, RIGHT, 999_999) == 2402
     assert code(checks, RIGHT, 1_000_000) == 0
     assert code(checks, SECRET, 1_000_000) == 1010
+
+
+def test_an_encoder_in_a_loop_holds_up_neither_who_watches_nor_who_has_another_key_or_token() -> None:
+    checks = PassphraseChecks()
+    encoder = Grant(Verb.PUBLISH, SECRET, key_id=1)
+    codes = [code(checks, encoder) for _ in range(FREE_FAILURES + 2)]
+    assert codes[-1] == 2402
+    assert code(checks, Grant(Verb.PUBLISH, RIGHT, key_id=2)) == 0
+    assert code(checks, Grant(Verb.REQUEST, RIGHT)) == 0
+    assert code(checks, Grant(Verb.REQUEST, RIGHT, token_id="viewer 7")) == 0

@@ -68,6 +68,15 @@ def test_one_thing_that_fails_for_ever_does_not_count_against_its_host() -> None
     assert failed(10_000).wait_us(HERE, b"other", 0) == 0
 
 
+def test_what_nobody_can_have_guessed_waits_alone() -> None:
+    attempts = FailedAttempts()
+    for number in range(200):
+        for _ in range(FREE_FAILURES + 1):
+            attempts.note_failure(HERE, b"expired %d" % number, 0, is_guess=False)
+    assert attempts.wait_us(HERE, b"expired 7", 0) == FIRST_WAIT_US
+    assert attempts.wait_us(HERE, b"new", 0) == 0
+
+
 def test_success_heals() -> None:
     attempts = failed(100)
     for number in range(100):

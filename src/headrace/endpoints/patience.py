@@ -1,8 +1,8 @@
 """How long what subscribers send may wait: acknowledgements for tens of milliseconds, loss reports not.
 
 Both come through one socket, and nothing tells them apart before they are read. So while nobody reports a loss,
-what comes gathers for a small part of the latency, and is read with a producer's frame if one comes then, which is a
-turn of the loop anyway. The first report of a quiet time waits for longer, those that follow it do not.
+what comes gathers for a small part of the latency, and is read with a producer's frame if one comes then, which is
+a turn of the loop anyway. The first report of a quiet time waits for longer, those that follow it do not.
 
 Source: ``docs/decisions/0022-fewer-turns.md``.
 """

@@ -94,7 +94,7 @@ def test_what_one_changed_byte_makes_is_dropped_or_the_same_keys(keys: SessionKe
     assert {found.even, found.odd} == {keys.even, keys.odd}
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=150) | st.binary(max_size=120).map(lambda rest: b"\x12\x20\x29" + rest))
 def test_any_bytes_are_key_material_within_bounds_or_dropped(body: bytes) -> None:
     try:
@@ -106,6 +106,7 @@ def test_any_bytes_are_key_material_within_bounds_or_dropped(body: bytes) -> Non
     assert len(material.wrapped) == 8 + material.key_length_bytes * (material.has_even + material.has_odd)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), st.booleans(), st.integers(0, 3))
 def test_a_message_word_keeps_its_fields_apart(number: int, retransmitted: bool, parity: int) -> None:
     word = message_word(number, retransmitted=retransmitted, key_parity=parity)

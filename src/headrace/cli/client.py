@@ -25,6 +25,7 @@ from headrace.cli.options import (
     PassphraseOption,
     parse_broker,
 )
+from headrace.cli.refusal_hints import watch_hint
 from headrace.cli.shell import Shell
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.client import ChannelFigures, Client
@@ -189,7 +190,9 @@ async def run_script(
             failures = {channel_id: subscriber.failure(channel_id) for channel_id in channel_ids}
             figures = {channel_id: await subscriber.unsubscribe(channel_id) for channel_id in channel_ids}
             _print_figures(figures, failures, as_json=as_json)
-    refused = [f"{channel_id}: {failure}" for channel_id, failure in failures.items() if failure is not None]
+    refused = [
+        f"{one}: {failure}{watch_hint(failure)}" for one, failure in failures.items() if failure is not None
+    ]
     if refused:
         raise ClientError("; ".join(refused))
 

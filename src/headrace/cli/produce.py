@@ -23,6 +23,7 @@ from headrace.cli.options import (
     parse_broker,
 )
 from headrace.cli.produce_progress import ProduceProgress
+from headrace.cli.refusal_hints import PASSPHRASE_HINT
 from headrace.cli.sources import SourceChoice, open_stream
 from headrace.cli.timed_events import TimedEvents
 from headrace.client.publisher import Publisher
@@ -183,7 +184,7 @@ def _hint(code: int, *, has_key: bool) -> str:
         case RejectReason.UNAUTHORIZED:
             return ": give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one"
         case RejectReason.BAD_SECRET | RejectReason.UNSECURE:
-            return ": the channel's passphrase goes into --passphrase-file FILE or PASSPHRASE"
+            return PASSPHRASE_HINT
         case RejectReason.FORBIDDEN:
             return ": the key is another channel's"
     return ""

@@ -19,6 +19,7 @@ from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import figures_line, print_figures
 from headrace.cli.piped_lines import piped_lines
 from headrace.cli.rates import Rates
+from headrace.cli.refusal_hints import watch_hint
 from headrace.cli.shell_history import open_history
 from headrace.cli.state_changes import StateChanges
 from headrace.client.client import Client
@@ -145,7 +146,7 @@ class Shell:
             if (failure := self._client.failure(channel_id)) is not None:
                 await self._client.unsubscribe(channel_id)
                 self._forget(channel_id)
-                self._print(f"{channel_id}: the subscription has ended: {failure}")
+                self._print(f"{channel_id}: the subscription has ended: {failure}{watch_hint(failure)}")
             elif (line := self._changes.look(channel_id, received.state)) is not None:
                 self._print(line)
 

@@ -140,7 +140,10 @@ def no_channel(channel_id: str) -> StateError:
 
 def _check_is_free(connection: Connection, channel_id: str) -> None:
     if _exists(connection, channel_id):
-        raise StateError(f"there is a channel {channel_id} already")
+        raise StateError(
+            f"there is a channel {channel_id} already: choose another id, "
+            f"or 'headrace channels set {channel_id}' changes it"
+        )
 
 
 def _exists(connection: Connection, channel_id: str) -> bool:

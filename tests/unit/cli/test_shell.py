@@ -128,7 +128,10 @@ def test_a_refused_subscription_says_so_and_can_be_tried_again() -> None:
     session = Session()
     session.type("subscribe A B")
     session.client.failures["A"] = ConnectionRejectedError(2403)
-    assert session.look() == ["A: the subscription has ended: refused (2403): this is not allowed"]
+    assert session.look() == [
+        "A: the subscription has ended: refused (2403): this is not allowed: "
+        "the token is for something else, or the broker's hook said no"
+    ]
     assert session.client.channel_ids == ["B"]
     assert session.look() == []
     assert session.type("subscribe A") == ["subscribed to A"]

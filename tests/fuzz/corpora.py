@@ -23,6 +23,7 @@ def read_corpus(name: str) -> list[bytes]:
 
 def write_corpus(path: Path, inputs: Iterable[bytes]) -> None:
     """Write a corpus, shortest input first."""
+    path.parent.mkdir(exist_ok=True)
     ordered = sorted(set(inputs), key=lambda one: (len(one), one))
     path.write_text("".join(f"{one.hex()}\n" for one in ordered if one), encoding="ascii")
 

@@ -9,10 +9,11 @@ from random import Random
 
 import pytest
 from tests.fuzz import __main__ as command
-from tests.fuzz import run_target
+from tests.fuzz import keep, run_target
 from tests.fuzz.campaign import Outcome, run_all, table
 from tests.fuzz.corpora import format_vector, read_vector, write_corpus
 from tests.fuzz.steps import TooManyLinesError, check_lines, count_lines
+from tests.fuzz.target import load_target
 from tests.fuzz.wrong import make_wrong, pick_byte, pick_word
 
 from headrace.base.seqno import seqno_distance
@@ -101,3 +102,14 @@ def test_corpora_and_vectors_are_text_and_come_back(tmp_path: Path) -> None:
     data = bytes(range(256))
     (tmp_path / "y.hex").write_text(format_vector(data, "all bytes"))
     assert read_vector(tmp_path / "y.hex") == data
+
+
+def test_of_what_was_learnt_the_shortest_that_are_no_seeds_are_kept(tmp_path: Path) -> None:
+    learnt = tmp_path / "corpus" / "packet"
+    learnt.mkdir(parents=True)
+    for number, data in enumerate([b"\1\2\3", b"\4", load_target("packet").seeds()[0], bytes(300)]):
+        (learnt / str(number)).write_bytes(data)
+    keep.main(["--most", "2", "packet"], tmp_path, tmp_path / "kept")
+    kept = (tmp_path / "kept" / "packet.hex").read_text().splitlines()
+    assert len(kept) == 2
+    assert all(len(line) <= 6 for line in kept)

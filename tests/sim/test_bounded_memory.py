@@ -70,6 +70,7 @@ def names(count: int) -> Iterator[str]:
 
 def try_names(crowd: Crowd, first: int, count: int) -> None:
     for caller, stream_id in enumerate(names(count), first):
+        crowd.world.run(MS)  # no more than are answered in a second
         answers = crowd.conclude(caller, stream_id)
         assert len(answers) == 1
         if not stream_id.startswith(("#", ".")):

@@ -22,8 +22,9 @@ MAX_WANTED_PACKETS: Final = 8_192
 longer than three milliseconds."""
 MIN_RESEND_INTERVAL_US: Final = 10_000
 """Whatever round trip a subscriber claims: no receiver repeats a loss report sooner than after 20 ms."""
-OWN_DELAY_US: Final = 10_000
-"""A broker adds so much to a round trip at worst: reports gather for 5 ms, and sending to a thousand takes 5."""
+OWN_DELAY_US: Final = 25_000
+"""A broker adds so much to a round trip at worst: a first report gathers for 20 ms, and sending to a thousand
+takes 5."""
 MAX_DROP_REQUESTS_PER_REPORT: Final = 16
 """One report can name 364 single packets; an answer is not to be many times as large as what asked for it."""
 MAX_REMEMBERED_PACKETS: Final = 1024

@@ -57,7 +57,7 @@ _EXPLANATIONS: Final = {
     RejectReason.CRYPTO: "the listener does not do this cipher",
     RejectReason.BAD_REQUEST: "the stream id is malformed",
     RejectReason.UNAUTHORIZED: "the listener does not know who you are",
-    RejectReason.OVERLOAD: "the listener is full",
+    RejectReason.OVERLOAD: "the listener is full, or lets nobody in for now: try again later",
     RejectReason.FORBIDDEN: "this is not allowed",
     RejectReason.NOT_FOUND: "there is no such channel",
     RejectReason.BAD_MODE: "the mode in the stream id is neither publish nor request",

@@ -13,6 +13,7 @@ from tests.support.broker_world import BROKER, MS, SECOND, World
 from tests.support.srt_datagrams import kind_of
 
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.tail_probes import MAX_TAIL_PROBES
 
 PRODUCER = encode_sockaddr("10.3.0.1", 5000)
 SUBSCRIBERS = 200
@@ -54,9 +55,12 @@ def test_what_is_recovered_goes_out_once_to_all_however_often_they_ask(seed: int
     assert naks_packets.sum() > 2 * SUBSCRIBERS
     for subscriber in subscribers:
         assert subscriber.payloads == sent
-        came = [datagram for _, datagram in subscriber.datagrams if kind_of(datagram) is None]
-        assert Counter(datagram[:4] for datagram in came).most_common(1)[0][1] == 1
+        came = Counter(datagram[:4] for _, datagram in subscriber.datagrams if kind_of(datagram) is None)
         assert len(came) == len(sent)
+        # In the silence at the end the last one is sent again to those whose acknowledgements are on their way.
+        *others, last = came.values()
+        assert set(others) == {1}
+        assert last <= 1 + MAX_TAIL_PROBES
     calls = Counter(world.port.outbox.calls)
-    assert calls["send_each"] == 0
+    assert calls["send_each"] <= MAX_TAIL_PROBES
     assert calls["send_burst"] <= len(sent)

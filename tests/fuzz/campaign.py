@@ -19,7 +19,7 @@ from tests.fuzz.target import load_target
 FOLDER: Final = Path(__file__).parents[2] / ".fuzz"
 SIDE_BY_SIDE: Final = 2
 PROGRESS_SECONDS: Final = 10.0
-START_SECONDS: Final = 120.0
+START_SECONDS: Final = 600.0
 """What starting and stopping may take on a busy machine, beside the time for fuzzing."""
 RSS_LIMIT_MEGABYTES: Final = 1024
 HANG_SECONDS: Final = 60

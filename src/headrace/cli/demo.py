@@ -28,6 +28,7 @@ from headrace.service.broker import DEFAULT_PORT
 DEFAULT_SECONDS: Final = 20.0
 UP_SECONDS: Final = 15.0
 """Three Python programs start and open their sources: 2 s on a fast machine, more where it is busy."""
+LOOK_SECONDS: Final = 0.05
 REPORT_SECONDS: Final = 5.0
 GOODBYE_SECONDS: Final = 3.0
 """The broker notes a subscriber that says goodbye within a round trip."""
@@ -122,6 +123,7 @@ async def _run(
 
 
 async def _wait_for_broker(processes: Processes, broker: BrokerAddress) -> None:
+    """Wait until it lets callers in: it answers, and has read who they may be."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + UP_SECONDS
     while True:
@@ -132,7 +134,14 @@ async def _wait_for_broker(processes: Processes, broker: BrokerAddress) -> None:
             if loop.time() > deadline:
                 raise
         else:
-            return
+            break
+    while "state read" not in _broker_log(processes) and loop.time() < deadline:
+        processes.check()
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _broker_log(processes: Processes) -> str:
+    return processes.log_path("broker").read_text(errors="replace")
 
 
 async def _show_shell(
@@ -222,4 +231,4 @@ async def _wait_for_goodbye(processes: Processes, channel_id: str) -> None:
 
 
 def _subscribers(processes: Processes, channel_id: str) -> SubscriberCounts:
-    return count_subscribers(processes.log_path("broker").read_text(errors="replace"), channel_id)
+    return count_subscribers(_broker_log(processes), channel_id)

@@ -29,8 +29,10 @@ FIRST_ASK_US: Final = 1_000
 """The answer to the handshake goes first: what overtakes it is thrown away."""
 FIRST_REPEAT_US: Final = 40_000
 MAX_REPEAT_US: Final = 1_000_000
-PATIENCE_US: Final = 300_000
-"""Real receivers answer within a round trip and 15 ms. Who has not answered by then starts with its own key."""
+PATIENCE_US: Final = 1_000_000
+"""Real receivers answer within a round trip and 15 ms; a second question, where keys change meanwhile, comes some
+time after the first. Who has not answered by then starts with its own key. It may have taken ours all the same, so
+that is to be rare."""
 MAX_REMINDERS: Final = 6
 """It is told that one again, in case that it has taken ours and the answer was lost: over two seconds."""
 BOUND_VERSIONS: Final = range(0x0001_0500, 0x0001_0503)

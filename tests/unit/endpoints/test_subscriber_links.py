@@ -15,7 +15,7 @@ from headrace.endpoints.patience import ALERT_US, LATENCY_SHARE
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US, SWEEP_SLACK_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
-from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_RESENDS_PER_REPORT_PACKETS
+from headrace.fanout.resends import MAX_REPORT_WORDS_PER_SWEEP, MAX_RESENDS_PER_REPORT_PACKETS, OWN_DELAY_US
 from headrace.fanout.ring import FIRST_CAPACITY_PACKETS
 from headrace.srt.connection import KEEPALIVE_US
 from headrace.srt.packet import ControlType
@@ -102,7 +102,7 @@ def test_what_came_late_is_not_sent_twice_for_a_report_that_was_on_its_way() -> 
     release(world, producer, kept)
     report = words(add_seqno(subscriber.first_seqno, 1))
     assert subscriber.say(ControlType.NAK, report) == []
-    world.run(31 * MS)
+    world.run(OWN_DELAY_US + 21 * MS)
     assert subscriber.say(ControlType.NAK, report) == []
     world.run(1 * MS)
     assert len(subscriber.say(ControlType.NAK, report)) == 1

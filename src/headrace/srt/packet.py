@@ -226,9 +226,10 @@ def encode_loss_report(ranges: list[tuple[int, int]]) -> bytes:
     """Return the body of a NAK for the first of ``ranges`` that fit into one datagram."""
     words: list[int] = []
     for first, last in ranges:
-        if len(words) + 2 > MAX_LOSS_REPORT_WORDS:
+        named = [first] if first == last else [first | CONTROL_BIT, last]
+        if len(words) + len(named) > MAX_LOSS_REPORT_WORDS:
             break
-        words += [first] if first == last else [first | CONTROL_BIT, last]
+        words += named
     return struct.pack(f">{len(words)}I", *words)
 
 

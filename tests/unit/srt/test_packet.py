@@ -188,3 +188,8 @@ def test_a_user_defined_control_packet_has_a_subtype() -> None:
     datagram = encode_control(ControlType.USER_DEFINED, timestamp_us=0, dst_socket_id=1, subtype=3)
     assert datagram[:4].hex() == "ffff0003"
     assert (decode_header(datagram).control_type, decode_header(datagram).control_subtype) == (0x7FFF, 3)
+
+
+def test_a_loss_report_is_filled_to_its_last_word() -> None:
+    singles = [(number, number) for number in range(0, 2 * MAX_LOSS_REPORT_WORDS + 2, 2)]
+    assert decode_loss_report(encode_loss_report(singles)) == singles[:MAX_LOSS_REPORT_WORDS]

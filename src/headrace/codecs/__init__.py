@@ -1,0 +1,1 @@
+"""What the bitstreams of video and sound say of themselves: units, sizes, rates. Pure."""

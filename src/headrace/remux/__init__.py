@@ -1,0 +1,1 @@
+"""Between transport streams, access units and RTP. Pure."""

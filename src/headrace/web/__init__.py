@@ -1,0 +1,1 @@
+"""The HTTP side: the page, WHIP and WHEP, chat, the API and metrics."""

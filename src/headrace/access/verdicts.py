@@ -3,15 +3,21 @@
 A caller whose question is out gets no answer. It repeats itself after 250 ms, and what was said by then decides.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Final
 
 from headrace.access.gate import OVERLOAD
 from headrace.access.hook import DENIAL_CODES, HookQuestion, HookVerdict, denied
+from headrace.base.hosts import host_number
+from headrace.base.sockaddr import encode_sockaddr
 
 MAX_PENDING: Final = 256
 """Questions that are out. A service that takes 100 ms for each, eight at a time, answers the last after 3 s, and
 callers wait no longer."""
+MAX_PENDING_PER_HOST: Final = 32
+"""Of these those about callers of one host, so that it takes eight to fill the queue. The next caller waits, as
+one does whose question is out, until one of them has been answered: the same service answers 240 within the time
+that callers wait, so a school behind one address comes in all the same."""
 MAX_KEPT: Final = 4096
 """Verdicts, the oldest of which are forgotten: 2 MiB."""
 PENDING_LIFETIME_US: Final = 10_000_000
@@ -29,16 +35,17 @@ class Verdicts:
         kept_us: How long a verdict holds for others that ask the same, at least `MIN_KEPT_US`.
     """
 
-    __slots__ = ("_kept", "_kept_us", "_new", "_pending")
+    __slots__ = ("_kept", "_kept_us", "_new", "_pending", "_pending_of_hosts")
 
     def __init__(self, kept_us: int) -> None:
         self._kept_us = max(kept_us, MIN_KEPT_US)
         self._kept: OrderedDict[HookQuestion, tuple[int, HookVerdict]] = OrderedDict()
         self._pending: OrderedDict[HookQuestion, int] = OrderedDict()
+        self._pending_of_hosts: Counter[int] = Counter()
         self._new: list[HookQuestion] = []
 
     def ask(self, question: HookQuestion, now_us: int) -> HookVerdict | None:
-        """Return what was said to ``question``, or None while it is out."""
+        """Return what was said to ``question``, or None while it is out or has to wait."""
         until_us, verdict = self._kept.get(question, (now_us, None))
         if verdict is not None and now_us < until_us:
             return verdict
@@ -46,13 +53,28 @@ class Verdicts:
         if question not in self._pending:
             if len(self._pending) >= MAX_PENDING:
                 return denied(OVERLOAD, "the hook has too many questions to answer")
+            if self._pending_of_hosts[_host(question)] >= MAX_PENDING_PER_HOST:
+                return None
             self._pending[question] = now_us
+            self._pending_of_hosts[_host(question)] += 1
             self._new.append(question)
         return None
 
     def _drop_lost(self, now_us: int) -> None:
-        while self._pending and now_us - next(iter(self._pending.values())) >= PENDING_LIFETIME_US:
-            self._pending.popitem(last=False)
+        while self._pending:
+            question, asked_us = next(iter(self._pending.items()))
+            if now_us - asked_us < PENDING_LIFETIME_US:
+                return
+            self._drop(question)
+
+    def _drop(self, question: HookQuestion) -> None:
+        """Note that a question is not out any more."""
+        if self._pending.pop(question, None) is None:
+            return
+        host = _host(question)
+        self._pending_of_hosts[host] -= 1
+        if not self._pending_of_hosts[host]:
+            del self._pending_of_hosts[host]
 
     def poll_questions(self) -> list[HookQuestion]:
         """Return what the service is to be asked, once."""
@@ -61,9 +83,13 @@ class Verdicts:
 
     def handle_verdict(self, question: HookQuestion, verdict: HookVerdict, now_us: int) -> None:
         """Keep what was said."""
-        self._pending.pop(question, None)
+        self._drop(question)
         said = verdict.denial is None or verdict.denial.code in DENIAL_CODES - {OVERLOAD}
         self._kept.pop(question, None)
         self._kept[question] = now_us + (self._kept_us if said else FAILURE_KEPT_US), verdict
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
+
+
+def _host(question: HookQuestion) -> int:
+    return host_number(encode_sockaddr(question.host, 0))

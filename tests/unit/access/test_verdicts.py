@@ -9,6 +9,7 @@ from headrace.access.verdicts import (
     FAILURE_KEPT_US,
     MAX_KEPT,
     MAX_PENDING,
+    MAX_PENDING_PER_HOST,
     MIN_KEPT_US,
     PENDING_LIFETIME_US,
     Verdicts,
@@ -69,6 +70,48 @@ def test_more_questions_than_can_be_out_are_refused_until_one_is_answered() -> N
     verdicts.handle_verdict(question(0), YES, 0)
     assert verdicts.ask(question(MAX_PENDING), 0) is None
     assert len(verdicts.poll_questions()) == MAX_PENDING + 1
+
+
+def of_host(host: str, number: int) -> HookQuestion:
+    return HookQuestion(Verb.REQUEST, f"cam{number}", host)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "same_host", "other_host"),
+    [
+        (["203.0.113.7"], "203.0.113.7", "203.0.113.8"),
+        (["2001:db8::1", "2001:db8::2"], "2001:db8::ffff", "2001:db8:0:1::1"),
+    ],
+)
+def test_one_host_has_its_share_of_the_questions_and_no_more(
+    hosts: list[str], same_host: str, other_host: str
+) -> None:
+    verdicts = Verdicts(KEPT_US)
+    asked = [of_host(hosts[number % len(hosts)], number) for number in range(MAX_PENDING_PER_HOST)]
+    assert [verdicts.ask(one, 0) for one in asked] == [None] * MAX_PENDING_PER_HOST
+    one_more = of_host(same_host, MAX_PENDING_PER_HOST)
+    assert verdicts.ask(one_more, 0) is None
+    assert verdicts.poll_questions() == asked
+    other = of_host(other_host, 0)
+    verdicts.ask(other, 0)
+    assert verdicts.poll_questions() == [other]
+    for _ in range(2):
+        verdicts.handle_verdict(asked[0], YES, 0)
+    for one in one_more, of_host(same_host, MAX_PENDING_PER_HOST + 1):
+        verdicts.ask(one, 0)
+    assert verdicts.poll_questions() == [one_more]
+
+
+def test_a_host_has_its_share_again_when_its_questions_got_lost() -> None:
+    verdicts = Verdicts(KEPT_US)
+    for number in range(MAX_PENDING_PER_HOST):
+        verdicts.ask(of_host("203.0.113.7", number), 0)
+    verdicts.poll_questions()
+    one_more = of_host("203.0.113.7", MAX_PENDING_PER_HOST)
+    verdicts.ask(one_more, PENDING_LIFETIME_US - 1)
+    assert verdicts.poll_questions() == []
+    verdicts.ask(one_more, PENDING_LIFETIME_US)
+    assert verdicts.poll_questions() == [one_more]
 
 
 def test_a_question_that_got_lost_is_asked_again() -> None:

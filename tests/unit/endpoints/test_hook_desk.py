@@ -8,7 +8,8 @@ from headrace.access.ask import Verb
 from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.access.gate import Denial
 from headrace.access.hook import HookQuestion, HookVerdict
-from headrace.access.verdicts import MAX_PENDING
+from headrace.access.verdicts import MAX_PENDING, MAX_PENDING_PER_HOST
+from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.hook_desk import HookDesk
 from headrace.srt.caller import ConnectTimeoutError
 from headrace.srt.rejection import ConnectionRejectedError
@@ -145,3 +146,25 @@ def test_callers_beyond_what_can_be_asked_are_told_to_come_again() -> None:
     caller = world.call("cam1")
     world.run(SECOND)
     assert code(caller) == 2402
+
+
+def test_a_crowd_behind_one_address_comes_in_by_and_by_and_holds_nobody_else_up() -> None:
+    world, service = hooked_world()
+    crowd = [
+        world.call(f"cam{number}", encode_sockaddr("10.9.0.1", 7000 + number))
+        for number in range(MAX_PENDING_PER_HOST + 1)
+    ]
+    world.run(500 * MS)
+    assert len(service.questions) == MAX_PENDING_PER_HOST
+    other = world.call("cam1")
+    world.run(500 * MS)
+    assert len(service.questions) == MAX_PENDING_PER_HOST + 1
+    answered = 0
+    while answered < len(service.questions):
+        answered += 1
+        world.endpoint.handle_verdict(service.questions[answered - 1], HookVerdict(), world.now_us)
+        world.run(10 * MS)
+        if answered == MAX_PENDING_PER_HOST:
+            world.run(300 * MS)
+    world.run(500 * MS)
+    assert all(one.caller.connection is not None for one in (*crowd, other))

@@ -31,6 +31,24 @@ def test_json_for_machines_is_one_object_a_line_with_its_traceback(capsys: pytes
     assert "ValueError: broken" in entry["exception"]
 
 
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_a_traceback_shows_where_and_not_with_which_values(
+    capsys: pytest.CaptureFixture[str], *, json_lines: bool
+) -> None:
+    configure_logs(json=json_lines)
+
+    def meet_a_bug(passphrase: str) -> None:
+        raise ValueError(len(passphrase))
+
+    try:
+        meet_a_bug("".join(("correct ", "horse")))
+    except ValueError as error:
+        structlog.get_logger().error("a bug", exc_info=error)
+    err = capsys.readouterr().err
+    assert "in meet_a_bug" in err
+    assert "correct horse" not in err
+
+
 def test_what_the_client_library_logs_looks_like_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("warning")
     logging.getLogger("headrace.client.publisher").warning("not connected to %s", "there")

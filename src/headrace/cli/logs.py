@@ -6,7 +6,7 @@ import select
 import sys
 from typing import Final, Literal, TypeAlias
 
-import structlog
+from headrace.cli.plain_structlog import structlog
 
 PIECE_CHARACTERS: Final = 1024
 """At most 4096 bytes, which a pipe that is ready takes as a whole (POSIX's PIPE_BUF on Linux)."""

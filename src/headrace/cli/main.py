@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from dotenv import load_dotenv
 
 from headrace.base.errors import HeadraceError
+from headrace.base.version import VERSION
 from headrace.cli.command_table import CommandTable
 from headrace.cli.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 
@@ -29,10 +29,7 @@ class DotenvError(HeadraceError):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        # It takes 40 ms to import, and nothing else needs it.
-        from importlib import metadata  # noqa: PLC0415
-
-        print(metadata.version("headrace"))  # noqa: T201 - this is the command's output
+        print(VERSION)  # noqa: T201 - this is the command's output
         raise typer.Exit
 
 
@@ -76,6 +73,11 @@ def _open_missing_streams() -> None:
 
 def _load_dotenv(path: Path) -> None:
     """Take names from ``.env`` in the current folder: the environment wins over it, and flags win over both."""
+    if not os.access(path, os.F_OK):
+        return
+    # It takes a tenth of what --help may, and most folders have no such file.
+    from dotenv import load_dotenv  # noqa: PLC0415
+
     try:
         load_dotenv(path)
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
-import structlog
 import typer
 
 from headrace.base.errors import HeadraceError
@@ -17,6 +16,7 @@ from headrace.cli.hostport import format_host_port, parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
 from headrace.cli.paste_lines import publishing_lines
+from headrace.cli.plain_structlog import structlog
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.admission_hook import DEFAULT_CACHE_SECONDS, DEFAULT_TIMEOUT_SECONDS, HookConfig
 from headrace.service.broker import (

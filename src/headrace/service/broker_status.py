@@ -6,11 +6,11 @@ Source: ``docs/reference/statistics.md``, "a running broker".
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import metadata
 from itertools import groupby
 from typing import Final
 
 from headrace.base.sockaddr import format_sockaddr
+from headrace.base.version import VERSION
 from headrace.endpoints.channel_watch import ChannelWatches
 from headrace.endpoints.rate_meter import RateMeter
 from headrace.endpoints.snapshot import Facts, Piece, snapshot_pieces
@@ -38,7 +38,6 @@ class BrokerStatus:
         self._watches = ChannelWatches()
         self._received, self._sent = RateMeter(), RateMeter()
         self._started_us = now_us()
-        self._version = metadata.version("headrace")
 
     def observe(self) -> Iterator[None]:
         """Look at rates and channels: once a second, giving way where it yields."""
@@ -68,7 +67,7 @@ class BrokerStatus:
         """Return what is said of the broker as a whole."""
         endpoint, channels = self._endpoint, self._endpoint.hub.channels.values()
         return {
-            "headrace_version": self._version,
+            "headrace_version": VERSION,
             "unix_ms": unix_time_us() // 1000,
             "uptime_seconds": round((now_us() - self._started_us) / 1e6, 1),
             "listen": format_sockaddr(self._socket.local_address),

@@ -1,14 +1,13 @@
 """Where the state is: a folder with a SQLite file, or a Postgres database by URL.
 
-This module imports no SQLAlchemy, so that a command can look at a location before it waits for that.
+This module imports no SQLAlchemy, so that a command can look at a location before it waits for that, and
+platformdirs only where the location is not given.
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-from platformdirs import user_state_path
 
 from headrace.store.errors import StateError
 
@@ -47,6 +46,9 @@ def parse_location(text: str) -> StateLocation:
         StateError: It is the URL of something else.
     """
     if not text:
+        # Imported here: a broker listens before it asks where its state is.
+        from platformdirs import user_state_path  # noqa: PLC0415
+
         return StateLocation(user_state_path("headrace", appauthor=False))
     if not _URL.match(text):
         return StateLocation(Path(text).expanduser())

@@ -40,7 +40,7 @@ def test_help_and_a_wrong_command_import_nothing_heavy() -> None:
         "import sys\n"
         "from headrace.cli.main import app\n"
         "app(['--help'], standalone_mode=False)\n"
-        "heavy = {'pydantic', 'importlib.metadata'} & set(sys.modules)\n"
+        "heavy = {'pydantic', 'importlib.metadata', 'dotenv'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "try: app(['bogus'], standalone_mode=False)\n"
         "except Exception: pass\n"

@@ -30,9 +30,9 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** A number in at most four characters: `9.4k`. */
+/** A number in at most five characters: `12.5k`. */
 export function short(number) {
-  if (number < 10_000) return String(number);
+  if (number < 10_000) return number.toLocaleString("en");
   return number < 1_000_000 ? `${(number / 1000).toFixed(number < 100_000 ? 1 : 0)}k` : `${(number / 1e6).toFixed(1)}M`;
 }
 

@@ -2,14 +2,14 @@
 
 import { api, inPath } from "./api.js";
 import { Chat } from "./chat.js";
-import { byId, copyText, pasteBlock, setLabel, setText, toast } from "./dom.js";
+import { byId, copyText, setLabel, setText, toast } from "./dom.js";
 import { FiguresPanel } from "./figures_panel.js";
 import { clock, count, duration } from "./format.js";
+import { watchingBlocks } from "./paste_lines.js";
 import { PlayerBar } from "./player_bar.js";
 import { WhepPlayer } from "./whep_player.js";
 
 const ASK_EACH_MS = 3000;
-const SRT_PORT = 8890;
 const TOKEN_KEY = "headrace-viewer-token:";
 
 const channelId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -114,14 +114,7 @@ function toggleWide() {
 }
 
 function showElsewhere() {
-  const host = location.hostname; // An IPv6 address has its brackets here.
-  const srt = `srt://${host}:${channel?.srt_port ?? SRT_PORT}?streamid=${channelId}`;
-  byId("elsewhere-lines").replaceChildren(
-    pasteBlock(`headrace client --host ${host} ${channelId} --play`, "the line for headrace"),
-    pasteBlock(`ffplay -fflags nobuffer "${srt}"`, "the line for ffplay"),
-    pasteBlock(`vlc "${srt}"`, "the line for VLC"),
-    pasteBlock(new URL(`/whep/${inPath(channelId)}`, location.href).href, "the WHEP address"),
-  );
+  byId("elsewhere-lines").replaceChildren(...watchingBlocks({ srtPort: channel?.srt_port, channelId }));
   byId("elsewhere-dialog").showModal();
 }
 

@@ -1,6 +1,7 @@
 """``headrace demo`` as a newcomer runs it, and what it leaves behind: nothing, however it ends."""
 
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.support.processes import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 PROCESSES = Path("/proc")
+LONGEST_SECONDS = 100
+"""On a machine that has hardly any time for it: the demo waits 30 s for each of three things."""
 needs_proc = pytest.mark.skipif(not (PROCESSES / "self" / "environ").exists(), reason="there is no /proc")
 
 
@@ -47,22 +50,35 @@ def rows(table: str) -> dict[str, list[str]]:
     return found
 
 
+def half_time_frames(said: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the frames that the demo has counted for each channel it held: half way, and at the end."""
+    first, second = said.split("unsubscribed from 3CCC99\n")
+    counts = [
+        {channel: int(frames) for channel, frames in re.findall(r"(\w+) (\d+) frames", lines)}
+        for lines in (first, second[: second.index("what arrived")])
+    ]
+    return counts[0], counts[1]
+
+
 @needs_proc
 def test_the_demo_shows_three_channels_without_loss_and_leaves_nothing_running(tmp_path: Path) -> None:
     # Options that are meant for what a person types must not change what the demo starts.
     meddling = {"LOG_LEVEL": "error", "DELAY": "60", "FILE": "none.mp4", "RATE": "1", "TMPDIR": str(tmp_path)}
     with start_demo(tmp_path, "--seconds", "4", environment=meddling) as demo:
-        assert demo.wait(50) == 0, demo.log
+        assert demo.wait(LONGEST_SECONDS) == 0, demo.log
         assert demo.log == ""
         assert started_by(demo) == []
     table = rows(demo.said)
     assert sorted(table) == ["1AAA99", "2BBB99", "3CCC99"]
     for frames, errors, _, packets, lost, _, dropped, *_ in table.values():
-        assert int(frames) >= 10
-        assert int(packets) >= 100
+        assert int(packets) > int(frames) > 0
         assert (errors, lost, dropped) == ("0", "0", "0")
-    assert "unsubscribed from 3CCC99" in demo.said
-    assert int(table["3CCC99"][0]) < int(table["2BBB99"][0])
+    # One that comes up later may have fewer frames in the end than one that is left: each is measured by itself.
+    half_way, at_end = half_time_frames(demo.said)
+    assert sorted(half_way) == ["1AAA99", "2BBB99", "3CCC99"]
+    assert sorted(at_end) == ["1AAA99", "2BBB99"]
+    for channel, frames_at_end in at_end.items():
+        assert 0 < half_way[channel] < frames_at_end <= int(table[channel][0])
     assert list(tmp_path.glob("headrace-demo-*")) == []
 
 
@@ -74,7 +90,7 @@ def test_the_demo_fails_where_a_channel_gives_no_video(tmp_path: Path) -> None:
     with Headrace(
         tmp_path, "demo", "--seconds", "4", "--samples", str(samples), "--port", str(free_udp_port())
     ) as demo:
-        assert demo.wait(50) == 1
+        assert demo.wait(LONGEST_SECONDS) == 1
         assert started_by(demo) == []
     [line] = demo.log.splitlines()
     assert line.startswith("headrace: producer 2BBB99 ended with code 1: ")
@@ -92,7 +108,7 @@ def test_whatever_ends_the_demo_ends_what_it_started(
     number: signal.Signals, code: int, processes: int, tmp_path: Path
 ) -> None:
     with start_demo(tmp_path, "--seconds", "60", environment={"TMPDIR": str(tmp_path)}) as demo:
-        wait_until(lambda: len(started_by(demo)) >= processes, f"{processes} processes", seconds=30)
+        wait_until(lambda: len(started_by(demo)) >= processes, f"{processes} processes", seconds=LONGEST_SECONDS)
         demo.process.send_signal(number)
         assert demo.wait(15) == code
         if number == signal.SIGKILL:
@@ -106,9 +122,9 @@ def test_whatever_ends_the_demo_ends_what_it_started(
 @needs_proc
 def test_a_producer_that_is_killed_ends_the_demo_with_an_error(tmp_path: Path) -> None:
     with start_demo(tmp_path, "--seconds", "60") as demo:
-        wait_until(lambda: len(started_by(demo)) == 4, "all processes", seconds=30)
+        wait_until(lambda: len(started_by(demo)) == 4, "all processes", seconds=LONGEST_SECONDS)
         victim = next(pid for pid in started_by(demo) if b"2BBB99" in (PROCESSES / f"{pid}/cmdline").read_bytes())
         os.kill(victim, signal.SIGKILL)
-        assert demo.wait(30) == 1
+        assert demo.wait(LONGEST_SECONDS) == 1
         assert demo.log == "headrace: producer 2BBB99 was ended by SIGKILL\n"
         assert started_by(demo) == []

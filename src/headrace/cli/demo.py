@@ -26,8 +26,9 @@ from headrace.netio.udp_socket import UdpSocket
 from headrace.service.broker import DEFAULT_PORT
 
 DEFAULT_SECONDS: Final = 20.0
-UP_SECONDS: Final = 15.0
-"""Three Python programs start and open their sources: 2 s on a fast machine, more where it is busy."""
+UP_SECONDS: Final = 30.0
+"""For the broker to answer, to know who may call, and for the first pictures: 2 s each at most on a fast machine,
+and 15 s were not enough on one with a tenth of a core left. What ends is noticed at once."""
 LOOK_SECONDS: Final = 0.05
 REPORT_SECONDS: Final = 5.0
 GOODBYE_SECONDS: Final = 3.0
@@ -135,8 +136,11 @@ async def _wait_for_broker(processes: Processes, broker: BrokerAddress) -> None:
                 raise
         else:
             break
-    while "state read" not in _broker_log(processes) and loop.time() < deadline:
+    deadline = loop.time() + UP_SECONDS
+    while "state read" not in _broker_log(processes):
         processes.check()
+        if loop.time() > deadline:
+            raise DemoError(f"the broker has not read its state within {UP_SECONDS:.0f} s")
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -86,10 +86,23 @@ class Admissions:
         if wanted.mode == "bidirectional":
             return Denial(int(RejectReason.BAD_MODE), "mode is publish or request")
         ask = Ask(Verb(wanted.mode), channel_id, wanted.credential)
-        answer = self._decide(self._gate, ask, request.address, now_us)
+        return self.decide(ask, wanted, request.address, now_us)
+
+    def decide(self, ask: Ask, wanted: AccessRequest, address: bytes, now_us: int) -> Admitted | Denial | None:
+        """Return whether what somebody asks for is granted; None while that is not known.
+
+        Args:
+            ask: What it asks for.
+            wanted: The same as a stream id would say it.
+            address: Where it comes from, 28 bytes.
+            now_us: The time.
+        """
+        if self._gate is None:
+            return None
+        answer = self._decide(self._gate, ask, address, now_us)
         if isinstance(answer, Denial) or self.desk is None:
             return answer if isinstance(answer, Denial) else Admitted(wanted, answer)
-        return self._ask_service(Admitted(wanted, answer), self.desk, request.address, now_us)
+        return self._ask_service(Admitted(wanted, answer), self.desk, address, now_us)
 
     def _ask_service(
         self, admitted: Admitted, desk: HookDesk, address: bytes, now_us: int
@@ -127,12 +140,13 @@ class Admissions:
     def _unix_s(self) -> int:
         return self._unix_time_us() // 1_000_000
 
-    def enter(self, socket_id: int, admitted: Admitted, now_us: int) -> None:
-        """Remember what a new connection holds, if that can end other than with its channel's rule."""
+    def enter(self, socket_id: int, admitted: Admitted, now_us: int, *, is_held: bool = False) -> None:
+        """Remember what a new connection holds: always, or if that can end other than with its channel's rule."""
         grant = admitted.grant
         if self.desk is not None and admitted.question is not None:
             self.desk.enter(socket_id, admitted.question, now_us)
-        if grant.verb is Verb.PUBLISH or grant.token_key is not None or grant.expires_unix_s is not None:
+        can_end = grant.verb is Verb.PUBLISH or grant.token_key is not None or grant.expires_unix_s is not None
+        if is_held or can_end:
             self._held[socket_id] = grant
         if grant.expires_unix_s is not None and self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US

@@ -1,4 +1,4 @@
-"""Shows a slate in every channel that has subscribers and whose producer has gone.
+"""Shows a slate in every channel that is watched and whose producer has gone.
 
 Source: ``docs/operate/broker.md``, "a slate".
 """
@@ -56,7 +56,7 @@ class SlateShows:
         """Play on; return channels with the indices of packets that are new in their rings."""
         fresh = []
         for channel, player in list(self._players.items()):
-            if channel.producer is not None or not channel.subscribers:
+            if channel.producer is not None or not channel.is_watched:
                 del self._players[channel]
             elif player.poll_timer() <= now_us:
                 fresh.append((channel, channel.stream.append(player.poll(now_us), now_us)))
@@ -82,9 +82,7 @@ class SlateShows:
 
 
 def _is_deserted(channel: Channel, now_us: int) -> bool:
-    return (
-        channel.producer is None and bool(channel.subscribers) and now_us - channel.forwarded_us >= SLATE_DELAY_US
-    )
+    return channel.producer is None and channel.is_watched and now_us - channel.forwarded_us >= SLATE_DELAY_US
 
 
 def _kinds(tables: Tables | None) -> set[int]:

@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from headrace.access.ask import Verb
+from headrace.access.ask import Ask, Verb
 from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.access.gate import Denial
 from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.endpoints.admissions import Admissions, Admitted
+from headrace.endpoints.channel_taps import ChannelTaps, OpenTap, TapSink
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.handshake_gate import HandshakeGate
 from headrace.endpoints.hook_desk import Hook, HookDesk
@@ -28,6 +29,7 @@ from headrace.endpoints.producer_links import PRODUCER_ID_BIT, Lines, ProducerLi
 from headrace.endpoints.refusal_log import RefusalLog
 from headrace.endpoints.slate_shows import SlateShows
 from headrace.endpoints.subscriber_links import SubscriberLinks
+from headrace.endpoints.visitors import VISITOR_ID_BIT, Visitors
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
 from headrace.fanout.shared_seal import SharedSeal
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
@@ -71,6 +73,7 @@ class SrtEndpoint:
         table: The subscribers.
         ignored_packets: What was dropped, by reason.
         events: What happened.
+        visitors: Who is inside without an SRT connection.
     """
 
     def __init__(
@@ -101,6 +104,8 @@ class SrtEndpoint:
         )
         self._passphrases = PassphraseChecks()
         self._crowd = Crowd(limits.connections, limits.connections_per_host)
+        self.visitors = Visitors(self._admissions, self._crowd, limits.subscribers_per_channel)
+        self._taps = ChannelTaps(self.hub)
         self._queue = DatagramQueue(outbox)
         self._producers = ProducerLinks(self.hub, self._queue, self.ignored_packets, self.events)
         self._producers.limit_bits_per_second = limits.producer_bits_per_second
@@ -126,7 +131,7 @@ class SrtEndpoint:
     def limits_reached(self) -> dict[str, int]:
         """How often somebody was turned away or sent away, by the limit that was reached."""
         return {
-            **self._limits_reached,
+            **(self._limits_reached + self.visitors.limits_reached),
             "producer_bitrate": self._producers.overruns,
             "failed_attempts": self._admissions.told_to_wait + self._passphrases.told_to_wait,
         }
@@ -184,11 +189,55 @@ class SrtEndpoint:
         if self._admissions.desk is not None:
             self._admissions.desk.handle_verdict(question, verdict, now_us)
 
+    def ask(self, ask: Ask, address: bytes, now_us: int) -> Admitted | Denial | None:
+        """Return whether somebody may do what it asks for by other means than SRT.
+
+        Args:
+            ask: What it asks for.
+            address: Where it comes from, 28 bytes: a host that has failed often is told to wait.
+            now_us: The time.
+
+        Returns:
+            None while that is not known, as another service is being asked: ask again after a quarter of a second.
+        """
+        wanted = AccessRequest(ask.channel_id or "", ask.verb.value, credential=ask.credential)
+        return self._admissions.decide(ask, wanted, address, now_us)
+
+    def admit_viewer(self, admitted: Admitted, address: bytes, now_us: int) -> int | Denial:
+        """Let in who watches by other means than SRT.
+
+        Returns:
+            Its number among the `visitors`, or why there is no room.
+        """
+        channel = self.hub.channels.get(admitted.grant.channel_id)
+        subscribers = 0 if channel is None else len(channel.subscribers)
+        return self.visitors.enter(admitted, address, subscribers, now_us)
+
+    def open_tap(self, channel_id: str, sink: TapSink, now_us: int) -> OpenTap | None:
+        """Have ``sink`` called, in the thread that calls this machine, with a channel's packets in order.
+
+        They begin with the newest keyframe. The channel is there until `close_tap`, with a producer or without.
+
+        Returns:
+            None if there are too many channels.
+        """
+        channel = self.hub.open_channel(channel_id)
+        if channel is None:
+            self._limits_reached["channels"] += 1
+            return None
+        return self._taps.open(channel, sink, now_us)
+
+    def close_tap(self, tap: OpenTap) -> None:
+        """End what `open_tap` has begun; what has ended is passed over."""
+        self._taps.close(tap)
+
     def _send_away(self, reasons: Mapping[int, str], now_us: int) -> None:
         """End connections, our socket ids with the reasons, subscribers' some at a time."""
         for socket_id, reason in reasons.items():
             self._admissions.ended[reason] += 1
-            if socket_id & PRODUCER_ID_BIT:
+            if socket_id & VISITOR_ID_BIT:
+                self.visitors.end(socket_id, reason)
+            elif socket_id & PRODUCER_ID_BIT:
                 self._producers.end(socket_id, reason, now_us)
             else:
                 self._subscribers.end(socket_id, reason)
@@ -206,6 +255,7 @@ class SrtEndpoint:
             mine = packets if everything else packets.take(np.flatnonzero(of_subscribers))
             self._subscribers.handle_packets(mine, now_us)
         self._subscribers.sweep_if_due(now_us)
+        self._taps.forward(now_us)
         self._finish(now_us)
 
     def _handle_others(self, packets: PacketColumns, rows: Rows, now_us: int) -> None:
@@ -272,7 +322,8 @@ class SrtEndpoint:
         channel = self.hub.open_channel(admitted.grant.channel_id)
         if channel is None:
             return self._refuse_beyond("channels", request, now_us)
-        if len(channel.subscribers) >= self._limits.subscribers_per_channel:
+        watching = len(channel.subscribers) + self.visitors.watching(channel.channel_id)
+        if watching >= self._limits.subscribers_per_channel:
             return self._refuse_beyond("subscribers_of_channel", request, now_us)
         least_ms = self._budget_ms(channel)
         first_seqno = self._subscribers.shared_seqno(
@@ -340,12 +391,20 @@ class SrtEndpoint:
         self._subscribers.handle_timer(now_us)
         self._refusals.handle_timer(now_us)
         self._send_away(self._admissions.handle_timer(now_us), now_us)
+        self._taps.forward(now_us)
         self._finish(now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
         due_us: int | None = None
-        for part in (self._producers, self._subscribers, self._refusals, self._slates, self._admissions):
+        for part in (
+            self._producers,
+            self._subscribers,
+            self._refusals,
+            self._slates,
+            self._admissions,
+            self._taps,
+        ):
             part_us = part.poll_timer()
             if part_us is not None and (due_us is None or part_us < due_us):
                 due_us = part_us

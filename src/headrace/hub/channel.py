@@ -27,6 +27,7 @@ class Channel:
         forwarded_index: One past the newest packet sent on.
         keyframe_starts: Subscribers that started with a keyframe.
         live_starts: Subscribers that had to start with the next packet: no producer, no keyframe within the limit.
+        taps: How many others read it, for those who watch by other means than SRT.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Channel:
         "stream",
         "subscribers",
         "succession",
+        "taps",
     )
 
     def __init__(self, channel_id: str, table: SubscriberTable, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
@@ -51,6 +53,12 @@ class Channel:
         self.forwarded_index = 0
         self.keyframe_starts = 0
         self.live_starts = 0
+        self.taps = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody gets its packets."""
+        return bool(self.subscribers) or self.taps > 0
 
     @property
     def lineup(self) -> Lineup:

@@ -23,7 +23,7 @@ class Admission(Enum):
 
 
 class Hub:
-    """The channels by id. A channel exists while it has a producer or a subscriber.
+    """The channels by id. A channel exists while it has a producer, a subscriber or a tap.
 
     Args:
         table: The broker's subscribers.
@@ -97,5 +97,5 @@ class Hub:
         """Forget the channel if nobody is left in it."""
         # One that was replaced may end after its channel, when another one has the id.
         is_known = self.channels.get(channel.channel_id) is channel
-        if is_known and not channel.lineup and not channel.subscribers:
+        if is_known and not channel.lineup and not channel.is_watched:
             del self.channels[channel.channel_id]

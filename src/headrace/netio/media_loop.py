@@ -43,7 +43,8 @@ T = TypeVar("T")
 class MediaLoop:
     """Reads a common socket and those of single peers, and calls the machine's timer when it is due.
 
-    The machine is only ever called in the loop's thread; who wants something of it from elsewhere uses `call`.
+    The machine is only ever called in the loop's thread; who wants something of it from elsewhere uses `call`, or
+    `call_soon` where nobody waits for it.
 
     Args:
         socket: The common one, read by this loop alone.
@@ -55,6 +56,7 @@ class MediaLoop:
             it is read in the next turn that something else begins.
         is_coalescing: Whether packets of single peers wait for others too; without, each costs a turn of its own.
         batch_capacity: Datagrams handed over at a time.
+        name: Of the thread.
         on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
             but for an error of the common socket, which ends it.
     """
@@ -68,6 +70,7 @@ class MediaLoop:
         patience_us: Callable[[int], int] | None = None,
         is_coalescing: bool = True,
         batch_capacity: int = BATCH_PACKETS,
+        name: str = "media",
         on_error: Callable[[Exception], None],
     ) -> None:
         self._socket = socket
@@ -76,10 +79,12 @@ class MediaLoop:
         self._gather_us = gather_us
         self._patience_us = patience_us
         self._is_coalescing = is_coalescing
+        self._name = name
         self._report = on_error
         self._thread: Thread | None = None
         self._is_stopping = self._is_closed = False
-        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._calls: deque[tuple[Callable[[], Any], Future[Any] | None]] = deque()
+        self._has_rung = False
         self._lines: set[UdpSocket] = set()
         self._due_us: int | None = None
         self._gathered_us: int | None = None
@@ -103,7 +108,7 @@ class MediaLoop:
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
         self._due_us = self._poll_timer()
-        self._thread = Thread(target=self._run, name="media", daemon=True)
+        self._thread = Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -117,7 +122,8 @@ class MediaLoop:
         self._bell.close()
         self._button.close()
         for _, future in self._calls:
-            future.cancel()
+            if future is not None:
+                future.cancel()
 
     def add(self, socket: UdpSocket) -> None:
         """Read ``socket`` too, as soon as something arrives.
@@ -150,10 +156,23 @@ class MediaLoop:
         self._ring()
         return await wrap_future(future)
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have the loop call ``function`` between two turns, and wait for nothing; from any thread.
+
+        What it raises is reported as an error of the machine's. A loop that does not run passes it over.
+        """
+        if self._thread is None or self._is_stopping:
+            return
+        self._calls.append((function, None))
+        self._ring()
+
     def _ring(self) -> None:
-        # A bell that has been rung often enough to fill its socket is heard all the same.
-        with contextlib.suppress(BlockingIOError):
-            self._button.send(b"!")
+        # A bell that is still ringing need not be rung again: it is silenced before the calls are looked at.
+        if not self._has_rung:
+            self._has_rung = True
+            # One that is being closed is heard by nobody.
+            with contextlib.suppress(OSError):
+                self._button.send(b"!")
 
     def _run(self) -> None:
         while not self._is_stopping:
@@ -185,6 +204,7 @@ class MediaLoop:
         ready = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
+                self._has_rung = False
                 self._bell.recv(4096)
             else:
                 ready.append(key.data)
@@ -258,12 +278,21 @@ class MediaLoop:
     def _answer_calls(self) -> None:
         for _ in range(len(self._calls)):  # one that follows an answer waits for the next turn
             function, future = self._calls.popleft()
+            if future is None:
+                self._call_for_nobody(function)
+                continue
             if not future.set_running_or_notify_cancel():
                 continue
             try:
                 future.set_result(function())
             except BaseException as error:  # noqa: BLE001 - it is the caller's
                 future.set_exception(error)
+
+    def _call_for_nobody(self, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001 - a bug in the machine must not end the others' streams
+            self._tell(error)
 
     def _handle_batch(self) -> None:
         try:

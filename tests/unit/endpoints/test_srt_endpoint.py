@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 import structlog
 import structlog.testing
+from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
+from tests.support.access import closed_directory, token
 from tests.support.broker_world import BROKER, MS, SECOND, World
 from tests.support.srt_datagrams import control, data, kind_of, of_kind, words
 
+from headrace.access.ask import Ask, Verb
+from headrace.access.gate import Denial
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints import producer_links
+from headrace.endpoints.admissions import Admitted
+from headrace.endpoints.channel_taps import OpenTap
 from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.endpoints.srt_endpoint import MIN_SUBSCRIBER_MSS_BYTES
 from headrace.fanout import subscriber_table
@@ -626,3 +632,73 @@ def test_every_refusal_is_in_the_log_with_its_code_and_reason(
 def test_a_subscriber_whose_mss_holds_seven_transport_packets_is_served() -> None:
     answered, _ = conclude(World(), mss_bytes=MIN_SUBSCRIBER_MSS_BYTES)
     assert answered == HandshakeType.CONCLUSION
+
+
+def opened_tap(world: World, channel_id: str = "A") -> tuple[list[bytes], OpenTap]:
+    got: list[bytes] = []
+    tap = world.endpoint.open_tap(channel_id, lambda payloads, _: got.extend(payloads), world.now_us)
+    assert tap is not None
+    return got, tap
+
+
+def test_a_tap_gets_what_the_producer_sends_in_order_whatever_the_network_does_to_it() -> None:
+    world = World(
+        link=SimLink(latency_us=20 * MS, jitter_us=5 * MS, loss=0.05, reordering=0.05, reorder_us=8 * MS)
+    )
+    got, tap = opened_tap(world)
+    producer = world.join(PUBLISH, peer_latency_ms=500)
+    sent = world.send(producer, 300)
+    world.run(SECOND)
+    assert got == sent
+    world.endpoint.close_tap(tap)
+    world.send(producer, 5)
+    assert got == sent
+
+
+def test_a_tap_gives_up_what_is_missing_even_if_nothing_comes_any_more() -> None:
+    world = World()
+    got, _ = opened_tap(world)
+    producer = world.join(PUBLISH)
+    first = world.send(producer, 3)
+    producer.drops = lambda datagram: kind_of(datagram) is None and datagram[-8:] == b"00000003"
+    sent = first + world.send(producer, 3)
+    world.run(SECOND)
+    assert got == sent[:3] + sent[4:]
+
+
+def test_a_channel_that_only_a_tap_wants_is_there_until_it_is_closed() -> None:
+    world = World(limits=Limits(channels=1))
+    _, tap = opened_tap(world)
+    assert world.endpoint.open_tap("B", lambda _, __: None, world.now_us) is None
+    assert world.endpoint.limits_reached["channels"] == 1
+    world.endpoint.close_tap(tap)
+    assert world.endpoint.hub.channels == {}
+
+
+def test_who_watches_by_other_means_is_asked_for_the_same_and_goes_when_its_token_does() -> None:
+    world = World(directory=closed_directory())
+    ended: list[tuple[int, str]] = []
+    world.endpoint.visitors.on_ended = lambda visitor_id, reason: ended.append((visitor_id, reason))
+    refused = world.endpoint.ask(Ask(Verb.REQUEST, "private"), STRANGER, world.now_us)
+    assert isinstance(refused, Denial)
+    assert refused.code == RejectReason.UNAUTHORIZED
+    admitted = world.endpoint.ask(Ask(Verb.REQUEST, "private", token(seconds=5)), STRANGER, world.now_us)
+    assert isinstance(admitted, Admitted)
+    visitor_id = world.endpoint.admit_viewer(admitted, STRANGER, world.now_us)
+    assert isinstance(visitor_id, int)
+    world.run(3 * SECOND)
+    assert ended == []
+    world.run(4 * SECOND)
+    assert ended == [(visitor_id, "token_expired")]
+    assert world.endpoint.ended_rights == {"token_expired": 1}
+
+
+def test_subscribers_and_those_who_watch_by_other_means_share_a_channel_s_room() -> None:
+    world = World(limits=Limits(subscribers_per_channel=2))
+    admitted = world.endpoint.ask(Ask(Verb.REQUEST, "A"), STRANGER, world.now_us)
+    assert isinstance(admitted, Admitted)
+    assert isinstance(world.endpoint.admit_viewer(admitted, STRANGER, world.now_us), int)
+    world.join("A")
+    assert refusal_of(world, "A") == RejectReason.OVERLOAD
+    assert isinstance(world.endpoint.admit_viewer(admitted, STRANGER, world.now_us), Denial)
+    assert world.endpoint.limits_reached["subscribers_of_channel"] == 2

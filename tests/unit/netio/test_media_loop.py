@@ -346,6 +346,24 @@ def test_a_call_runs_in_the_loop_s_thread_and_returns_or_raises_what_it_does() -
         asyncio.run(scenario(s.loop))
 
 
+def test_what_is_called_soon_runs_in_the_loop_s_thread_in_order_and_a_failure_is_reported() -> None:
+    with scene() as made:
+        ran: list[tuple[int, str]] = []
+        for number in range(1000):
+            made.loop.call_soon(partial(lambda it: ran.append((it, threading.current_thread().name)), number))
+        made.loop.call_soon(lambda: 1 // 0)
+        until(lambda: bool(made.errors))
+        assert ran == [(number, "media") for number in range(1000)]
+        assert isinstance(made.errors[0], ZeroDivisionError)
+
+
+def test_what_is_called_soon_of_a_loop_that_does_not_run_is_passed_over() -> None:
+    with scene(is_started=False) as made:
+        made.loop.call_soon(lambda: made.errors.append(ValueError()))
+    made.loop.call_soon(lambda: made.errors.append(ValueError()))
+    assert made.errors == []
+
+
 def test_a_call_that_a_stopping_loop_does_not_come_to_is_cancelled() -> None:
     async def scenario(s: Scene) -> None:
         entered, may_go = threading.Event(), threading.Event()

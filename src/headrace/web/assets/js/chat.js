@@ -1,16 +1,14 @@
 // The chat beside a player. What others wrote goes in as text, never as markup.
 
 import { Backoff } from "./backoff.js";
+import { lineElement } from "./chat_line.js";
 import { byId, element, setText } from "./dom.js";
-import { timeOfDay } from "./format.js";
 
 const KEPT_LINES = 200;
 const NEAR_BOTTOM_PX = 48;
-const COLOURS = 8;
 const NAME_KEY = "headrace-name";
 /** Who listens is told how much was said, not each word: not more often than this. */
 const SUMMARY_EACH_MS = 10_000;
-const ROLES = { producer: "Producer", operator: "Operator" };
 
 export class Chat {
   #socket = null;
@@ -173,24 +171,6 @@ export class Chat {
     if (this.#unheard > 0) byId("chat-heard").textContent = `${this.#unheard} new chat ${this.#unheard === 1 ? "message" : "messages"}`;
     this.#unheard = 0;
   }
-}
-
-/** Make one line; `name` and `text` are anything. */
-export function lineElement({ id, unix_ms: unixMs, name, text, role }) {
-  return element(
-    "li",
-    { "data-id": id },
-    element("time", { datetime: new Date(unixMs).toISOString() }, timeOfDay(unixMs)),
-    ROLES[role] ? element("span", { class: `badge chat-role ${role === "operator" ? "badge-gauge" : "badge-live"}` }, ROLES[role]) : null,
-    element("span", { class: `chat-name name-${colourOf(name)}` }, name),
-    element("span", { class: "chat-words" }, text),
-  );
-}
-
-function colourOf(name) {
-  let sum = 0;
-  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 65_521;
-  return sum % COLOURS;
 }
 
 function storedName() {

@@ -38,7 +38,8 @@ export function short(number) {
 
 /** Bits a second as Mbit/s. */
 export function mbps(bps, digits = 2) {
-  return bps === null || bps === undefined ? "–" : (bps / 1e6).toFixed(digits);
+  if (bps === null || bps === undefined) return "–";
+  return (bps / 1e6).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** Milliseconds with their unit; `–` for what is not known. */
@@ -60,4 +61,11 @@ export function timeOfDay(unixMs) {
 /** Bytes in MB. */
 export function megabytes(bytes) {
   return bytes === null || bytes === undefined ? "–" : `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
+}
+
+/** What a server says, as a sentence. */
+export function sentence(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return "";
+  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }

@@ -4,7 +4,7 @@ import { api, inPath } from "./api.js";
 import { Chat } from "./chat.js";
 import { byId, copyText, setLabel, setText, toast } from "./dom.js";
 import { FiguresPanel } from "./figures_panel.js";
-import { clock, count, duration } from "./format.js";
+import { clock, count, duration, sentence } from "./format.js";
 import { watchingBlocks } from "./paste_lines.js";
 import { PlayerBar } from "./player_bar.js";
 import { WhepPlayer } from "./whep_player.js";
@@ -61,12 +61,6 @@ function showState({ state, message, retryMs }) {
   setText(byId("delay-state"), state === "playing" ? "Live" : "Off");
   if (state === "playing") byId("held").hidden = true;
   bar.showPlaying(player.isWanted);
-}
-
-function sentence(text) {
-  const trimmed = text.trim();
-  if (!trimmed) return "";
-  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
 }
 
 async function askForChannel() {

@@ -196,10 +196,11 @@ def test_a_shared_key_changes_under_loss_and_who_comes_later_shares_it_too(seed:
 
 
 @pytest.mark.parametrize("lost", ["announcements", "answers"])
-def test_who_does_not_answer_gets_its_own_key_whether_it_has_taken_the_other_one_or_not(lost: str) -> None:
+def test_who_does_not_answer_is_sent_nothing_and_let_go_and_has_its_own_key_when_it_calls_again(lost: str) -> None:
     world = world_of(SECRET)
     producer = world.join_with(asking("publish:A"))
-    deaf = world.call_with(asking("A"))
+    viewer = encode_sockaddr("10.4.0.1", 6000)
+    deaf = world.call_with(asking("A"), viewer)
     if lost == "answers":
         deaf.drops = is_key_message
     else:
@@ -210,14 +211,17 @@ def test_who_does_not_answer_gets_its_own_key_whether_it_has_taken_the_other_one
                 hear(datagram, address, now_us)
 
         deaf.handle_datagram = hear_no_keys  # type: ignore[method-assign]
-    world.run(200 * MS)
-    assert deaf.connection.close_reason is None
-    early = world.send(producer, 20, interval_us=2 * MS)
-    assert not deaf.payloads
-    sent = early + world.send(producer, 400, interval_us=5 * MS)
+    world.send(producer, 600, interval_us=6 * MS)
+    assert deaf.connection.close_reason == "peer_shutdown"
+    assert not sealed_payloads(deaf)
+    assert world.endpoint.dropped_subscribers == {"key_unanswered": 1}
+    again = world.join_with(asking("A"), viewer)
+    again.drops = is_key_message
+    sent = world.send(producer, 400, interval_us=5 * MS)
     world.run(SECOND)
-    assert deaf.payloads == sent
-    assert parities(deaf) == [1]
+    assert again.payloads == sent
+    assert parities(again) == [1]
+    assert not world.endpoint.shared_seals
 
 
 def test_who_shares_and_never_answers_to_the_next_key_is_let_go() -> None:
@@ -226,7 +230,7 @@ def test_who_shares_and_never_answers_to_the_next_key_is_let_go() -> None:
     good, deaf = world.join_with(asking("A")), world.join_with(asking("A"))
     world.run(200 * MS)
     deaf.drops = is_key_message
-    sent = [payload for _ in range(70) for payload in world.send(producer, 5, interval_us=4 * MS)]
+    sent = [payload for _ in range(70) for payload in world.send(producer, 5, interval_us=20 * MS)]
     world.run(SECOND)
     assert good.payloads == sent
     assert deaf.connection.close_reason == "peer_shutdown"

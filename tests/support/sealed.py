@@ -2,7 +2,8 @@
 
 import struct
 
-from headrace.srt.packet import HEADER_BYTES
+from headrace.srt.key_exchange import OpeningKeys
+from headrace.srt.packet import HEADER_BYTES, Control
 from headrace.srt.packet_cipher import PacketCipher
 from headrace.srt.session_keys import Parity, SessionKeys
 
@@ -30,3 +31,16 @@ def opened(datagram: bytes, keys: SessionKeys) -> bytes:
     assert key is not None
     (seqno,) = struct.unpack_from(">I", datagram)
     return PacketCipher(key, keys.salt).apply(seqno, payload)
+
+
+class LastMessageCounts(OpeningKeys):
+    """Takes keys as libsrt does: every message but a repetition of the last one, however late it comes.
+
+    Source: libsrt 1.5.5, ``HaiCrypt_Rx_Process``: only what equals the cached message is passed over.
+    """
+
+    def handle_request(self, body: bytes, now_us: int) -> Control:
+        if body not in list(self._seen)[-1:]:
+            self._seen.clear()
+        self._unwrapped_us = None
+        return super().handle_request(body, now_us)

@@ -327,7 +327,7 @@ class SrtEndpoint:
             return self._refuse_beyond("subscribers_of_channel", request, now_us)
         least_ms = self._budget_ms(channel)
         first_seqno = self._subscribers.shared_seqno(
-            channel, admitted.grant.rule.passphrase, keys, request.capabilities.srt_version, now_us
+            channel, admitted.grant.rule.passphrase, keys, request, now_us
         )
         answer, parameters = self._listener.accept(
             request, socket_id, now_us, peer_latency_ms=least_ms, keys=keys, send_seqno=first_seqno

@@ -37,6 +37,7 @@ from headrace.hub.hub import Hub
 from headrace.netio.outbox import DatagramQueue, Outbox
 from headrace.srt.connection import KEEPALIVE_US, ConnectionParameters
 from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KMRSP, KeyRefresh
+from headrace.srt.listener import ConnectionRequest
 from headrace.srt.packet import ControlType
 from headrace.srt.session_keys import SessionKeys
 
@@ -110,11 +111,18 @@ class SubscriberLinks:
         return self._outlet.shared
 
     def shared_seqno(
-        self, channel: Channel, passphrase: str | None, keys: SessionKeys | None, version: int, now_us: int
+        self,
+        channel: Channel,
+        passphrase: str | None,
+        keys: SessionKeys | None,
+        request: ConnectionRequest,
+        now_us: int,
     ) -> int | None:
         """Return with which sequence number to answer a caller that is to share a key; see `SharedKeys`."""
-        start_index = channel.ring.start_index(now_us)
-        return self._shared_keys.first_seqno(channel, passphrase, keys, version, start_index)
+        version = request.capabilities.srt_version
+        if keys is None or passphrase is None or not self._shared_keys.may_share(version, request.address, now_us):
+            return None
+        return self._shared_keys.first_seqno(channel, passphrase, keys, channel.ring.start_index(now_us))
 
     def add(
         self,
@@ -135,10 +143,10 @@ class SubscriberLinks:
         channel.succession.allow_latency(parameters.send_latency_us)
         self._channels[row] = channel
         self._keys.add(row, parameters)
-        if shares and parameters.keys is not None:
+        if shares:
             channel.ring.lend(start_index, now_us)
             channel.subscribers.add_behind(row)
-            self._shared_keys.ask(row, channel, parameters.keys, now_us)
+            self._shared_keys.ask(row, channel, now_us)
         else:
             self._begin(row, channel, now_us)
         self.patience.include(parameters.send_latency_us)
@@ -324,8 +332,8 @@ class SubscriberLinks:
 
     def handle_timer(self, now_us: int) -> None:
         """Send what is due of the backlog, and look the table over if that is due."""
-        for settled in self._shared_keys.handle_timer(now_us):
-            self._begin(settled.row, settled.channel, now_us)
+        for row in self._shared_keys.handle_timer(now_us):
+            self.end(int(self._table.rows["socket_id"][row]), "key_unanswered")
         self._send_pieces(now_us)
         self.sweep_if_due(now_us)
 

@@ -2,24 +2,28 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 from tests.support.fanout_tables import address, payload, subscribe
 from tests.support.outbox import CollectingOutbox
+from tests.support.sealed import parity_of
 
-from headrace.endpoints.shared_keys import PATIENCE_US, SharedKeys
+from headrace.endpoints.shared_keys import LINGER_US, NEWS_PATIENCE_US, PATIENCE_US, SharedKeys
 from headrace.fanout.own_keys import Sealing
 from headrace.fanout.shared_seal import SharedSeal
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.netio.outbox import DatagramQueue
 from headrace.srt.key_exchange import KMREQ, KeyRefresh
-from headrace.srt.key_material import decode_key_material, encode_key_material, make_keys, unwrap_keys, wrap_keys
+from headrace.srt.key_material import decode_key_material, make_keys, unwrap_keys
 from headrace.srt.packet import HEADER_BYTES, decode_header
-from headrace.srt.session_keys import KeySource, SessionKeys
+from headrace.srt.session_keys import KeySource, Parity, SessionKeys
 
 PASSPHRASE = "a long passphrase"
 NEW_VERSION, OLD_VERSION = 0x0001_0503, 0x0001_0404
+OFTEN = KeyRefresh(period_packets=100, announce_packets=40)
 MS = 1000
+SECOND = 1_000_000
 
 
 def own_keys(key_bytes: int = 16) -> SessionKeys:
@@ -39,17 +43,35 @@ class Scene:
         self.seals: dict[Channel, SharedSeal] = {}
         self.keys = SharedKeys(self.table, self.seals, self.queue, Random(1).randbytes, refresh or KeyRefresh())
 
-    def first_seqno(
-        self, version: int = NEW_VERSION, keys: SessionKeys | None = None, passphrase: str = PASSPHRASE
-    ) -> int | None:
-        return self.keys.first_seqno(self.channel, passphrase, keys or own_keys(), version, 10)
+    def first_seqno(self, keys: SessionKeys | None = None, passphrase: str = PASSPHRASE) -> int | None:
+        return self.keys.first_seqno(self.channel, passphrase, keys or own_keys(), 10)
 
     def join(self, number: int, now_us: int = 0) -> int:
         seqno = self.first_seqno()
         assert seqno is not None
         row = subscribe(self.table, number, next_index=10, send_seqno=seqno)
-        self.keys.ask(row, self.channel, own_keys(), now_us)
+        self.keys.ask(row, self.channel, now_us)
         return row
+
+    def sharing(self, *numbers: int) -> list[int]:
+        """Return the rows of subscribers that have come and answered."""
+        rows = [self.join(number) for number in numbers]
+        (body,) = set(self.told(MS).values())
+        assert all(self.keys.handle_answer(row, body) for row in rows)
+        return rows
+
+    def seal_to(self, packets: int, now_us: int) -> list[int]:
+        """Have so many packets been sealed; return who is to be let go."""
+        self.seals[self.channel].sealed_packets = packets
+        return self.keys.handle_sweep(now_us)
+
+    def is_next_key_waited_for(self) -> bool:
+        """Return whether packets are still sealed with the first key."""
+        seal = self.seals[self.channel]
+        seal.unseal(Parity.EVEN)
+        headers = np.zeros((1, HEADER_BYTES), np.uint8)
+        seal.seal(headers, self.channel.ring.slots(np.array([0])))
+        return parity_of(headers.tobytes()) is Parity.EVEN
 
     def told(self, now_us: int) -> dict[bytes, bytes]:
         """Return what each is told now, by address."""
@@ -65,15 +87,15 @@ class Scene:
 
 @pytest.mark.parametrize("version", [0x0001_0500, 0x0001_0501, 0x0001_0502])
 def test_versions_that_take_no_sequence_number_but_their_own_never_share(version: int) -> None:
-    scene = Scene()
-    assert scene.first_seqno(version) is None
-    assert not scene.seals
+    keys = Scene().keys
+    assert not keys.may_share(version, address(1), 0)
+    assert keys.may_share(OLD_VERSION, address(1), 0)
+    assert keys.may_share(NEW_VERSION, address(1), 0)
 
 
-def test_who_has_no_keys_or_others_than_the_channel_does_not_share() -> None:
+def test_who_has_other_keys_than_the_channel_does_not_share() -> None:
     scene = Scene()
-    assert scene.keys.first_seqno(scene.channel, PASSPHRASE, None, NEW_VERSION, 10) is None
-    first = scene.first_seqno(OLD_VERSION)
+    first = scene.first_seqno()
     assert first is not None
     assert scene.first_seqno() == first
     assert scene.first_seqno(keys=own_keys(32)) is None
@@ -98,45 +120,90 @@ def test_all_are_told_the_same_two_keys_and_again_until_they_answer() -> None:
     assert scene.told(41 * MS) == {address(2): body}
 
 
-def test_who_does_not_answer_is_told_of_its_own_key_and_then_left_in_peace() -> None:
+def test_who_never_answers_is_held_until_it_is_given_up_and_is_not_asked_when_it_calls_again() -> None:
     scene = Scene()
     row = scene.join(1)
-    scene.told(MS)
-    own_body = encode_key_material(wrap_keys(own_keys()))
-    (settled,) = scene.keys.handle_timer(PATIENCE_US)
-    assert (settled.row, scene.keys.held) == (row, set())
-    assert list(scene.sent().values())[-1] == own_body
-    reminders = 0
-    for now_us in range(PATIENCE_US, 20 * PATIENCE_US, 10 * MS):
-        reminders += len(scene.told(now_us))
-    assert reminders == 5
+    assert scene.keys.handle_timer(PATIENCE_US - 1) == []
+    (body,) = scene.sent().values()
+    assert scene.keys.handle_timer(PATIENCE_US) == [row]
+    assert scene.keys.held == {row}
+    assert not scene.keys.handle_answer(row, body)
     assert scene.keys.poll_timer() is None
+    assert not scene.keys.may_share(NEW_VERSION, address(1), PATIENCE_US)
+    scene.keys.forget(row, scene.channel)
+    assert not scene.keys.held
+    assert not scene.seals
 
 
 def test_the_next_key_is_announced_alone_and_taken_when_all_have_answered() -> None:
-    scene = Scene(KeyRefresh(period_packets=100, announce_packets=40))
+    scene = Scene(OFTEN)
     row = scene.join(1)
     (body,) = scene.told(MS).values()
     scene.keys.handle_answer(row, body)
-    seal = scene.seals[scene.channel]
-    seal.sealed_packets = 59
-    assert scene.keys.handle_sweep(50 * MS) == []
-    assert scene.told(60 * MS) == {}
-    seal.sealed_packets = 60
-    scene.keys.handle_sweep(100 * MS)
-    (news,) = scene.told(100 * MS).values()
+    scene.seal_to(59, SECOND)
+    assert scene.told(SECOND) == {}
+    scene.seal_to(60, 4 * SECOND)
+    (news,) = scene.told(4 * SECOND).values()
     material = decode_key_material(news)
     assert (material.has_even, material.has_odd) == (False, True)
-    seal.sealed_packets = 120
-    assert scene.keys.handle_sweep(150 * MS) == []
+    scene.seal_to(120, 5 * SECOND)
+    assert scene.is_next_key_waited_for()
     assert scene.keys.handle_answer(row, news)
-    scene.keys.handle_sweep(200 * MS)
-    seal.sealed_packets = 220
-    scene.keys.handle_sweep(250 * MS)
-    (next_news,) = scene.told(250 * MS).values()
+    scene.seal_to(120, 6 * SECOND)
+    assert not scene.is_next_key_waited_for()
+    scene.seal_to(220, 9 * SECOND)
+    (next_news,) = scene.told(9 * SECOND).values()
     assert decode_key_material(next_news).has_even
-    seal.sealed_packets = 260
-    assert scene.keys.handle_sweep(300 * MS) == [row]
+
+
+def test_who_does_not_confirm_the_next_key_is_let_go_before_that_is_taken() -> None:
+    scene = Scene(OFTEN)
+    rows = scene.sharing(1, 2)
+    scene.seal_to(60, 4 * SECOND)
+    news = scene.told(4 * SECOND)[address(1)]
+    assert scene.keys.handle_answer(rows[0], news)
+    late_us = 4 * SECOND + NEWS_PATIENCE_US
+    assert scene.seal_to(139, late_us) == []
+    assert scene.seal_to(140, late_us - 1) == []
+    assert scene.seal_to(140, late_us) == [rows[1]]
+    assert scene.is_next_key_waited_for()
+    scene.keys.forget(rows[1], scene.channel)
+    assert scene.seal_to(140, late_us) == []
+    assert not scene.is_next_key_waited_for()
+
+
+def test_who_was_told_the_keys_so_far_is_told_the_next_one_when_nothing_of_that_is_on_the_way() -> None:
+    scene = Scene(OFTEN)
+    (old,) = scene.sharing(1)
+    now_us = 10 * SECOND
+    row = scene.join(2, now_us)
+    now_us += MS
+    body = scene.told(now_us)[address(2)]
+    scene.seal_to(60, now_us)
+    news = scene.told(now_us)[address(1)]
+    assert scene.keys.handle_answer(old, news)
+    assert scene.keys.handle_answer(row, body)
+    scene.seal_to(100, now_us)
+    assert scene.is_next_key_waited_for()
+    assert scene.told(now_us + LINGER_US - 1) == {}
+    assert scene.told(now_us + LINGER_US) == {address(2): news}
+    assert scene.keys.handle_answer(row, news)
+    scene.seal_to(100, now_us)
+    assert not scene.is_next_key_waited_for()
+
+
+def test_who_comes_when_the_next_key_is_announced_is_told_that_too_and_keeps_nobody_waiting() -> None:
+    scene = Scene(OFTEN)
+    (old,) = scene.sharing(1)
+    scene.seal_to(60, 10 * SECOND)
+    scene.keys.handle_answer(old, scene.told(10 * SECOND)[address(1)])
+    row = scene.join(2, 10 * SECOND)
+    body = scene.told(10 * SECOND + MS)[address(2)]
+    scene.seal_to(100, 11 * SECOND)
+    assert not scene.is_next_key_waited_for()
+    assert scene.keys.handle_answer(row, body)
+    assert scene.keys.poll_timer() is not None
+    assert scene.told(20 * SECOND) == {}
 
 
 def test_with_the_last_one_the_key_is_forgotten_and_the_next_one_gets_another() -> None:

@@ -37,6 +37,7 @@ class PesPacket:
         dts_90khz: Decoding time modulo 2**33, if given.
         payload: What follows the PES header.
         random_access: The packet it starts in has the random access indicator.
+        follows_loss: Something of its stream between the one before and this one is missing.
     """
 
     pid: int
@@ -45,6 +46,7 @@ class PesPacket:
     dts_90khz: int | None
     payload: bytes
     random_access: bool
+    follows_loss: bool = False
 
 
 class _Assembly:
@@ -53,21 +55,38 @@ class _Assembly:
     It is one array: a list of payloads would grow with those that are empty or a byte short.
     """
 
-    __slots__ = ("data", "is_begun", "random_access", "stream_type", "wanted_bytes")
+    __slots__ = (
+        "data",
+        "ended_at_stuffing",
+        "ends_at_stuffing",
+        "follows_loss",
+        "is_begun",
+        "random_access",
+        "stream_type",
+        "wanted_bytes",
+    )
 
-    def __init__(self, stream_type: int) -> None:
+    def __init__(self, stream_type: int, *, ends_at_stuffing: bool) -> None:
         self.stream_type = stream_type
+        self.ends_at_stuffing = ends_at_stuffing
+        self.follows_loss = False
         self.clear()
 
     def clear(self) -> None:
         self.data = bytearray()
         self.is_begun = False
+        self.ended_at_stuffing = False
         self.wanted_bytes = 0
         self.random_access = False
 
 
 class Demuxer:
     """Takes a transport stream, gives PES packets. Never raises on what it is fed.
+
+    Args:
+        ends_at_stuffing: A PES packet without a length ends with a transport packet that is stuffed, and does not
+            wait for the next one: only what ends needs stuffing (2.4.3.5). A stream in which one goes on
+            nevertheless is not believed again.
 
     Attributes:
         drops: How often something was thrown away, by reason.
@@ -78,6 +97,7 @@ class Demuxer:
         "_assemblies",
         "_buffered_bytes",
         "_counters",
+        "_ends_at_stuffing",
         "_finder",
         "_pmt_pids",
         "_sections",
@@ -85,7 +105,8 @@ class Demuxer:
         "programs",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_at_stuffing: bool = False) -> None:
+        self._ends_at_stuffing = ends_at_stuffing
         self._finder = PacketFinder()
         self._counters: dict[int, int] = {}
         self._pmt_pids: dict[int, int] = {}
@@ -116,6 +137,11 @@ class Demuxer:
         for packet in self._finder.feed(data):
             self._handle_packet(packet, found)
         return found
+
+    def handle_loss(self) -> None:
+        """Throw away what is not whole, as something is missing before what comes next."""
+        for pid in (*self._sections, *self._assemblies):
+            self._damage(pid)
 
     def flush(self) -> list[PesPacket]:
         """Return what ends with the stream: PES packets of no given length."""
@@ -165,7 +191,11 @@ class Demuxer:
         if pid in self._sections:
             self._sections[pid].reset()
         assembly = self._assemblies.get(pid)
-        if assembly is not None and assembly.is_begun:
+        if assembly is None:
+            return
+        assembly.ended_at_stuffing = False
+        assembly.follows_loss = True
+        if assembly.is_begun:
             self.drops[reason] += 1
             self._clear(assembly)
 
@@ -217,7 +247,8 @@ class Demuxer:
             del self._assemblies[gone]
         for stream_pid, stream_type in types.items():
             if stream_pid not in self._sections and stream_pid != NULL_PID:
-                self._assemblies.setdefault(stream_pid, _Assembly(stream_type))
+                assembly = _Assembly(stream_type, ends_at_stuffing=self._ends_at_stuffing)
+                self._assemblies.setdefault(stream_pid, assembly)
 
     def _handle_pes_packet(self, packet: TsPacket, found: list[PesPacket]) -> None:
         assembly = self._assemblies[packet.pid]
@@ -229,14 +260,24 @@ class Demuxer:
             assembly.random_access = packet.random_access
             assembly.wanted_bytes = _announced_bytes(packet.payload)
         elif not assembly.is_begun:
+            if assembly.ended_at_stuffing:
+                assembly.ends_at_stuffing = assembly.ended_at_stuffing = False
+                self.drops["stuffing_within_pes"] += 1
             raise PacketError("no_pes_start")
         assembly.data += packet.payload
         self._buffered_bytes += len(packet.payload)
         if len(assembly.data) > MAX_PES_BYTES or self._buffered_bytes > MAX_BUFFERED_BYTES:
             self._clear(assembly)
+            assembly.follows_loss = True
             raise PacketError("pes_too_long")
-        if assembly.wanted_bytes and len(assembly.data) >= assembly.wanted_bytes:
+        if assembly.wanted_bytes:
+            is_whole = len(assembly.data) >= assembly.wanted_bytes
+        else:
+            is_whole = packet.is_stuffed and assembly.ends_at_stuffing
+        if is_whole:
+            ended_at_stuffing = not assembly.wanted_bytes
             self._finish(packet.pid, found)
+            assembly.ended_at_stuffing = ended_at_stuffing
 
     def _finish(self, pid: int, found: list[PesPacket]) -> None:
         assembly = self._assemblies[pid]
@@ -245,6 +286,7 @@ class Demuxer:
         data, random_access = bytes(assembly.data), assembly.random_access
         wanted_bytes = _announced_bytes(data)
         self._clear(assembly)
+        follows_loss, assembly.follows_loss = assembly.follows_loss, True
         if len(data) < wanted_bytes:
             self.drops["short_pes"] += 1
             return
@@ -253,10 +295,19 @@ class Demuxer:
         except PacketError as error:
             self.drops[error.reason] += 1
             return
+        assembly.follows_loss = False
         end = wanted_bytes or len(data)
         payload = data[header.payload_offset : end]
         found.append(
-            PesPacket(pid, assembly.stream_type, header.pts_90khz, header.dts_90khz, payload, random_access)
+            PesPacket(
+                pid,
+                assembly.stream_type,
+                header.pts_90khz,
+                header.dts_90khz,
+                payload,
+                random_access,
+                follows_loss,
+            )
         )
 
 

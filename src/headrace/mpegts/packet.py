@@ -12,6 +12,7 @@ TS_PACKET_BYTES: Final = 188
 SYNC_BYTE: Final = 0x47
 PAT_PID: Final = 0x0000
 NULL_PID: Final = 0x1FFF
+STUFFING_BYTE: Final = 0xFF
 
 MAX_PAYLOAD_BYTES: Final = TS_PACKET_BYTES - 4
 MAX_PACKETS_PER_DATAGRAM: Final = 7
@@ -56,6 +57,7 @@ class TsPacket:
         random_access: Decoding can start with the elementary stream bytes that begin here.
         pcr_27mhz: Program clock reference, modulo 2**33 * 300, if present.
         payload: What follows the adaptation field.
+        is_stuffed: The adaptation field is longer than what it holds.
     """
 
     pid: int
@@ -68,6 +70,7 @@ class TsPacket:
     random_access: bool
     pcr_27mhz: int | None
     payload: bytes
+    is_stuffed: bool = False
 
 
 def packet_pid(packet: bytes) -> int:
@@ -104,7 +107,19 @@ def decode_packet(packet: bytes) -> TsPacket:
         random_access=random_access,
         pcr_27mhz=pcr_27mhz,
         payload=packet[offset:] if control & 1 else b"",
+        is_stuffed=control == 3 and _is_stuffed(packet),
     )
+
+
+def _is_stuffed(packet: bytes) -> bool:
+    """Return whether the adaptation field ends with stuffing bytes (2.4.3.5)."""
+    length_bytes = packet[4]
+    if not length_bytes:
+        return True
+    flags = packet[5]
+    if flags & 3:  # private data and extensions have lengths of their own
+        return packet[4 + length_bytes] == STUFFING_BYTE
+    return length_bytes > 1 + (6 if flags & 0x10 else 0) + (6 if flags & 0x08 else 0) + (1 if flags & 0x04 else 0)
 
 
 def _decode_adaptation_field(packet: bytes) -> tuple[bool, bool, int | None]:

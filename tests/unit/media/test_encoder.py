@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.pictures import picture
 
-from headrace.media.encoder import AudioEncoder, EncoderSettings, VideoEncoder, adts_header, encoded_size
+from headrace.media.encoder import AudioEncoder, EncoderSettings, VideoEncoder, encoded_size
 from headrace.media.errors import MediaError
 from headrace.media.pcm import pcm_frame
 from headrace.media.source import SourceInfo
@@ -95,7 +95,3 @@ def test_sound_comes_as_aac_that_a_decoder_takes() -> None:
         (48_000, "stereo", 1024)
     }
     assert np.abs(frames[4].to_ndarray()).max() > 0.5
-
-
-def test_the_header_before_a_frame_has_the_bytes_of_the_standard() -> None:
-    assert adts_header(93).hex() == "fff14c800c9ffc"

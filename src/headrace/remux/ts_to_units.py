@@ -1,0 +1,165 @@
+"""From a channel's transport stream to pictures and frames of sound, each as soon as its last packet is there.
+
+Source: ISO/IEC 13818-1, 2.4.3.7; "OpusTS" (wiki.xiph.org); "Carriage of AV1 in MPEG-2 TS" (AOM, 2023).
+"""
+
+from collections import Counter
+from typing import Final
+
+from headrace.base.errors import PacketError
+from headrace.codecs.aac import AdtsHeader, split_adts
+from headrace.codecs.annex_b import split_annex_b
+from headrace.codecs.h264 import SpsFacts, is_keyframe
+from headrace.codecs.opus import SAMPLE_RATE_HZ as OPUS_SAMPLE_RATE_HZ
+from headrace.codecs.opus import packet_samples, split_control_headers
+from headrace.mpegts.demuxer import Demuxer, PesPacket
+from headrace.mpegts.pes import unwrap_pts_90khz
+from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, ElementaryStream
+from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.parameter_sets import H264ParameterSets
+from headrace.remux.reordering import ReorderingWatch
+
+OPUS_FORMAT: Final = b"Opus"
+
+_CODECS: Final = {StreamType.H264: Codec.H264, StreamType.AAC_ADTS: Codec.AAC}
+_PRIVATE_CODECS: Final = {OPUS_FORMAT: Codec.OPUS}
+CLOCK_HZ: Final = 90_000
+
+
+def stream_codec(stream: ElementaryStream) -> Codec | None:
+    """Return how a stream of a program is encoded, or None if browsers have no use for it."""
+    if stream.stream_type != StreamType.PRIVATE_DATA:
+        return _CODECS.get(StreamType(stream.stream_type)) if stream.stream_type in _CODECS else None
+    for descriptor in stream.descriptors:
+        if descriptor.tag == REGISTRATION_DESCRIPTOR and descriptor.content[:4] in _PRIVATE_CODECS:
+            return _PRIVATE_CODECS[descriptor.content[:4]]
+    return None
+
+
+class TsToUnits:
+    """Takes a transport stream in payloads, gives access units. Never raises on what it is fed.
+
+    Of each codec the first stream is taken, and of several videos the first.
+
+    Attributes:
+        codecs: What is taken, by PID, in the order of the program map.
+        unknown_video_type: ``stream_type`` of a video that cannot be taken, if there is one and no other.
+        adts: Header of the newest AAC frame.
+    """
+
+    __slots__ = (
+        "_demuxer",
+        "_near_90khz",
+        "_next_sound_90khz",
+        "_parameter_sets",
+        "_programs",
+        "_reordering",
+        "adts",
+        "codecs",
+        "drops",
+        "unknown_video_type",
+    )
+
+    def __init__(self) -> None:
+        self._demuxer = Demuxer(ends_at_stuffing=True)
+        self._programs: object = None
+        self._near_90khz: int | None = None
+        self._next_sound_90khz: dict[int, int] = {}
+        self._parameter_sets = H264ParameterSets()
+        self._reordering = ReorderingWatch()
+        self.codecs: dict[int, Codec] = {}
+        self.unknown_video_type: int | None = None
+        self.adts: AdtsHeader | None = None
+        self.drops: Counter[str] = self._demuxer.drops
+
+    @property
+    def has_reordering(self) -> bool:
+        """Whether pictures are shown in another order than they are decoded: the stream has B-frames."""
+        return self._reordering.is_seen
+
+    @property
+    def sps_facts(self) -> SpsFacts | None:
+        """What the newest sequence parameter set of H.264 says."""
+        return self._parameter_sets.sps_facts
+
+    def feed(self, payload: bytes) -> list[AccessUnit]:
+        """Return the pictures and frames of sound that are now whole."""
+        units: list[AccessUnit] = []
+        for pes in self._demuxer.feed(payload):
+            if self._programs is not self._demuxer.programs:
+                self._take_programs()
+            codec = self.codecs.get(pes.pid)
+            if codec is not None:
+                try:
+                    units += self._split(codec, pes)
+                except PacketError as error:
+                    self.drops[error.reason] += 1
+        return units
+
+    def handle_gap(self) -> None:
+        """Throw away what is not whole: payloads before the next one are missing."""
+        self._demuxer.handle_loss()
+
+    def _take_programs(self) -> None:
+        self._programs = self._demuxer.programs
+        codecs: dict[int, Codec] = {}
+        unknown: list[int] = []
+        for stream in self._demuxer.streams:
+            codec = stream_codec(stream)
+            if codec is None and stream.stream_type in VIDEO_STREAM_TYPES:
+                unknown.append(stream.stream_type)
+            has_video = any(known.is_video for known in codecs.values())
+            if codec is not None and codec not in codecs.values() and not (codec.is_video and has_video):
+                codecs[stream.pid] = codec
+        if codecs != self.codecs:
+            self.codecs = codecs
+            self._parameter_sets, self._reordering = H264ParameterSets(), ReorderingWatch()
+            self._next_sound_90khz.clear()
+        has_video = any(codec.is_video for codec in codecs.values())
+        self.unknown_video_type = unknown[0] if unknown and not has_video else None
+
+    def _split(self, codec: Codec, pes: PesPacket) -> list[AccessUnit]:
+        if codec == Codec.H264:
+            return self._take_picture(pes)
+        if codec == Codec.AAC:
+            frames = split_adts(pes.payload)
+            self.adts = frames[-1][0] if frames else self.adts
+            sounds = [(frame, header.samples, header.sample_rate_hz) for header, frame in frames]
+        else:
+            packets = split_control_headers(pes.payload)
+            sounds = [(packet, packet_samples(packet), OPUS_SAMPLE_RATE_HZ) for packet in packets]
+        return self._take_sounds(codec, pes, sounds)
+
+    def _take_picture(self, pes: PesPacket) -> list[AccessUnit]:
+        nals = split_annex_b(pes.payload)
+        if not nals or pes.pts_90khz is None:
+            raise PacketError("picture_without_units" if not nals else "picture_without_time")
+        pts_90khz = self._unwrap(pes.pts_90khz)
+        dts_90khz = unwrap_pts_90khz(pes.pts_90khz if pes.dts_90khz is None else pes.dts_90khz, pts_90khz)
+        is_key = is_keyframe(nals)
+        self._reordering.handle_picture(pts_90khz, is_discontinuous=pes.follows_loss)
+        nals = self._parameter_sets.complete(nals, is_keyframe=is_key)
+        return [AccessUnit(Codec.H264, pts_90khz, dts_90khz, nals, is_key, pes.follows_loss)]
+
+    def _take_sounds(self, codec: Codec, pes: PesPacket, sounds: list[tuple[bytes, int, int]]) -> list[AccessUnit]:
+        """Return frames of sound, given each with its samples and their rate, one after the other in time."""
+        if pes.pts_90khz is not None:
+            time_90khz = self._unwrap(pes.pts_90khz)
+        elif pes.pid in self._next_sound_90khz:
+            time_90khz = self._next_sound_90khz[pes.pid]
+        else:
+            raise PacketError("sound_without_time")
+        units: list[AccessUnit] = []
+        samples_before = 0
+        for number, (frame, samples, rate_hz) in enumerate(sounds):
+            at_90khz = time_90khz + samples_before * CLOCK_HZ // rate_hz
+            units.append(AccessUnit(codec, at_90khz, at_90khz, [frame], True, pes.follows_loss and not number))
+            samples_before += samples
+            self._next_sound_90khz[pes.pid] = time_90khz + samples_before * CLOCK_HZ // rate_hz
+        return units
+
+    def _unwrap(self, pts_90khz: int) -> int:
+        """Return a time on the one clock of all streams; the first one is taken as it is."""
+        self._near_90khz = unwrap_pts_90khz(pts_90khz, pts_90khz if self._near_90khz is None else self._near_90khz)
+        return self._near_90khz

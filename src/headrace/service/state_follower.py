@@ -12,9 +12,10 @@ from headrace.access.directory import Directory
 from headrace.access.stream_keys import make_stream_key
 from headrace.base.stream_key import KEY_RANDOM_BYTES
 from headrace.netio.entropy import random_bytes
-from headrace.store.location import parse_location
+from headrace.store.location import StateLocation, parse_location
 
 if TYPE_CHECKING:
+    from headrace.store.state_reader import StateReader
     from headrace.store.state_store import StateStore
 
 FIRST_CHANNEL_ID: Final = "live"
@@ -51,7 +52,7 @@ class StateFollower:
     def __init__(self, choice: StateChoice, use: Callable[[Directory], Awaitable[None]]) -> None:
         self._choice = choice
         self._use = use
-        self._store: StateStore | None = None
+        self._store: StateReader | StateStore | None = None
         self._is_lost = False
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
@@ -108,23 +109,32 @@ class StateFollower:
         self._is_lost = False
 
     def _open(self) -> Directory:
-        # Imported here, in a thread: SQLAlchemy takes longer to load than the broker to start.
+        # Imported here, in a thread: the broker listens before it looks at its state.
+        from headrace.store.state_reader import StateReader  # noqa: PLC0415
+
+        location = parse_location(self._choice.place)
+        self._store = StateReader.of(location) or self._begin(location)
+        return self._read(self._store)
+
+    def _begin(self, location: StateLocation) -> "StateStore":
+        """Open a state that needs more than reading: a new one gets its first channel and key."""
+        # Imported here: SQLAlchemy takes longer to load than the broker to start.
         from headrace.store.state_store import StateStore  # noqa: PLC0415
 
-        self._store = StateStore(parse_location(self._choice.place))
+        store = self._store = StateStore(location)
         on_first_key = self._choice.on_first_key
         if on_first_key is not None and not self._choice.is_open:
             key = make_stream_key(random_bytes(KEY_RANDOM_BYTES))
-            if self._store.begin(ChannelRule(FIRST_CHANNEL_ID), key, "made at the first start"):
+            if store.begin(ChannelRule(FIRST_CHANNEL_ID), key, "made at the first start"):
                 on_first_key(FIRST_CHANNEL_ID, key)
-        return self._read(self._store)
+        return store
 
     def _read_newer(self, revision: int) -> Directory | None:
         """Return the directory if it is another one than that of ``revision``; a backup may be an older one."""
         assert self._store is not None
         return None if self._store.revision() == revision else self._read(self._store)
 
-    def _read(self, store: "StateStore") -> Directory:
+    def _read(self, store: "StateReader | StateStore") -> Directory:
         directory = store.directory(is_open=self._choice.is_open)
         if directory.token_keys:
             # It takes 150 ms, and the first token that comes is looked at where packets wait.

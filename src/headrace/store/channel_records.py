@@ -105,11 +105,6 @@ class ChannelRecords:
             connection.execute(delete(CHANNELS).where(CHANNELS.c.channel_id == channel_id))
 
 
-def read_rules(connection: Connection) -> list[ChannelRule]:
-    """Return what is set for each channel."""
-    return [_record(row).rule for row in connection.execute(_channels())]
-
-
 def add_channel(connection: Connection, rule: ChannelRule) -> None:
     """Add a channel in a transaction that writes.
 

@@ -11,12 +11,12 @@ from sqlalchemy.pool import NullPool
 
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation
-from headrace.store.migrations import SCHEMA_VERSION, migrate, read_version
-from headrace.store.state_file import is_writable, prepare_file
+from headrace.store.migrations import migrate, read_version
+from headrace.store.schema import SCHEMA_VERSION
+from headrace.store.state_file import BUSY_SECONDS, is_writable, prepare_file
 from headrace.store.tables import STATE
+from headrace.store.wording import broken, explain
 
-BUSY_SECONDS: Final = 2
-"""Longer than any write of ours; who holds the lock for longer is a program that has stopped."""
 CONNECT_SECONDS: Final = 5
 _WRITES: Final = "headrace_writes"
 
@@ -68,7 +68,7 @@ class Database:
                 raise
             except ValueError as error:
                 # A row that none of us wrote.
-                raise StateError(_broken(self._where, str(error))) from None
+                raise StateError(broken(self._where, str(error))) from None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -91,7 +91,8 @@ class Database:
             with self._engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
                 yield connection
         except SQLAlchemyError as error:
-            raise StateError(_explain(self._where, error)) from None
+            original = error.orig if isinstance(error, DBAPIError) else None
+            raise StateError(explain(self._where, original or error)) from None
 
     def close(self) -> None:
         """Close its connections."""
@@ -148,26 +149,4 @@ def _check_pages(connection: Connection, where: str) -> None:
     if connection.dialect.name != "sqlite":
         return
     if (said := connection.execute(text("PRAGMA quick_check(1)")).scalar()) != "ok":
-        raise StateError(_broken(where, str(said)))
-
-
-def _broken(where: str, reason: str) -> str:
-    return (
-        f"{where} is broken ({reason}): put a backup in its place, or move it away to begin anew; "
-        "nothing was changed"
-    )
-
-
-def _explain(where: str, error: SQLAlchemyError) -> str:
-    """Say in one line what is wrong and what to do."""
-    original = error.orig if isinstance(error, DBAPIError) else None
-    # Postgres has values of the row in the lines after the first.
-    reason = next(iter(str(original or error).splitlines()), "")
-    match getattr(original, "sqlite_errorname", "").split("_"):
-        case ["SQLITE", "BUSY" | "LOCKED", *_]:
-            return f"{where} is locked by another program: end that, or try again"
-        case ["SQLITE", "CORRUPT" | "NOTADB", *_]:
-            return _broken(where, reason)
-        case ["SQLITE", "FULL", *_]:
-            return f"cannot write {where}: {reason}: make room on its disk"
-    return f"cannot use {where}: {reason}"
+        raise StateError(broken(where, str(said)))

@@ -6,7 +6,6 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from headrace.access.directory import KeyEntry
 from headrace.access.stream_keys import hash_stream_key
 from headrace.store.channel_records import check_channel_exists
 from headrace.store.database import Database
@@ -120,13 +119,6 @@ def add_key(connection: Connection, channel_id: str, key: str, label: str) -> in
         created_unix_s=int(time.time()),
     )
     return int(connection.execute(added.returning(STREAM_KEYS.c.key_id)).scalar_one())
-
-
-def read_keys(connection: Connection) -> list[KeyEntry]:
-    """Return the keys that open something."""
-    wanted = select(STREAM_KEYS.c.key_id, STREAM_KEYS.c.channel_id, STREAM_KEYS.c.digest_hex)
-    rows = connection.execute(wanted.where(STREAM_KEYS.c.revoked_unix_s.is_(None)))
-    return [KeyEntry(key_id, channel_id, bytes.fromhex(digest_hex)) for key_id, channel_id, digest_hex in rows]
 
 
 def _revoke(connection: Connection, which: ColumnElement[bool]) -> int:

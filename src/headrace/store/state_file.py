@@ -12,6 +12,8 @@ from headrace.store.errors import StateError
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+BUSY_SECONDS: Final = 2
+"""Longer than any write of ours; who holds the lock for longer is a program that has stopped."""
 HINT: Final = "mend that, or name another folder with --state DIR"
 
 

@@ -11,11 +11,12 @@ from typing import Self
 
 from headrace.access.channel_rule import ChannelRule
 from headrace.access.directory import Directory
-from headrace.store.channel_records import ChannelRecords, add_channel, read_rules
+from headrace.store.channel_records import ChannelRecords, add_channel
 from headrace.store.database import Database, read_revision
-from headrace.store.key_records import KeyRecords, add_key, read_keys
+from headrace.store.directory_rows import read_directory
+from headrace.store.key_records import KeyRecords, add_key
 from headrace.store.location import StateLocation
-from headrace.store.token_key_records import TokenKeyRecords, read_token_keys
+from headrace.store.token_key_records import TokenKeyRecords
 
 
 class StateStore:
@@ -58,13 +59,7 @@ class StateStore:
             StateError: It cannot be read.
         """
         with self._database.reading() as connection:
-            return Directory.of(
-                read_revision(connection),
-                read_rules(connection),
-                read_keys(connection),
-                read_token_keys(connection),
-                is_open=is_open,
-            )
+            return read_directory(connection.exec_driver_sql, is_open=is_open)
 
     def begin(self, rule: ChannelRule, key: str, label: str) -> bool:
         """Add a first channel and its key if nothing was ever written; return whether that was so.

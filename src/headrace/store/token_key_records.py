@@ -114,11 +114,6 @@ class TokenKeyRecords:
                 raise StateError(f"there is no issuer {issuer}: 'headrace tokens issuers' shows those there are")
 
 
-def read_token_keys(connection: Connection) -> list[TokenKey]:
-    """Return what tokens may be signed with."""
-    return [record.token_key for record in _records(connection)]
-
-
 def _own(connection: Connection) -> TokenKey | None:
     mine = [
         record.token_key

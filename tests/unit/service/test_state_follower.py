@@ -1,6 +1,8 @@
 """The follower of a state, with a real one in a temporary folder."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +71,35 @@ def test_what_is_written_while_it_runs_is_handed_over(tmp_path: Path, store: Sta
     asyncio.run(run())
 
 
+def test_a_state_that_was_written_before_is_followed_without_sqlalchemy(tmp_path: Path, store: StateStore) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from headrace.service import state_follower\n"
+        "async def run():\n"
+        "    async def use(directory):\n"
+        "        print(directory.revision, *directory.channels, file=sys.stderr)\n"
+        "        if directory.revision == 2: changed.set()\n"
+        "    changed = asyncio.Event()\n"
+        f"    follower = state_follower.StateFollower(state_follower.StateChoice({str(tmp_path)!r}), use)\n"
+        "    follower.start()\n"
+        "    await follower.ready()\n"
+        "    await asyncio.wait_for(changed.wait(), 60)\n"
+        "    await follower.stop()\n"
+        "asyncio.run(run())\n"
+        "assert 'sqlalchemy' not in sys.modules\n"
+    )
+    store.channels.add(ChannelRule("a"))
+    # Its log goes to standard output.
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as follower:
+        assert follower.stderr is not None
+        assert follower.stderr.readline() == "1 a\n"
+        store.channels.add(ChannelRule("b"))
+        _, rest = follower.communicate(timeout=60)
+    assert (rest, follower.returncode) == ("2 a b\n", 0)
+
+
 def test_an_open_broker_reads_the_rules_too_and_makes_no_key(tmp_path: Path, store: StateStore) -> None:
     async def run() -> None:
         async with Followed(StateChoice(str(tmp_path), True, told.append)) as followed:  # type: ignore[arg-type]
@@ -109,7 +140,10 @@ def test_a_state_that_cannot_be_used_is_told_to_who_waits(tmp_path: Path) -> Non
     asyncio.run(run())
 
 
-def test_a_state_that_is_lost_is_told_once_and_the_last_directory_holds(tmp_path: Path, store: StateStore) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_state_that_is_lost_is_told_once_and_the_last_directory_holds(
+    tmp_path: Path, store: StateStore, *, is_kept: bool
+) -> None:
     async def run() -> None:
         async with Followed(StateChoice(str(tmp_path))) as followed:
             await followed.follower.ready()
@@ -123,6 +157,8 @@ def test_a_state_that_is_lost_is_told_once_and_the_last_directory_holds(tmp_path
             store.channels.add(ChannelRule("a"))
             await followed.wait(lambda: len(followed.directories) == 2)
 
+    if is_kept:
+        store.channels.add(ChannelRule("kept"))
     file = tmp_path / "headrace.db"
     with structlog.testing.capture_logs() as lines:
         asyncio.run(run())

@@ -7,7 +7,8 @@ from headrace.store import migrations
 from headrace.store.database import Database
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation, parse_location
-from headrace.store.migrations import SCHEMA_VERSION, read_version
+from headrace.store.migrations import read_version
+from headrace.store.schema import MIGRATIONS, SCHEMA_VERSION
 from headrace.store.tables import METADATA, STATE
 
 
@@ -28,7 +29,7 @@ def test_a_state_of_an_older_version_gets_the_steps_that_it_lacks(
 ) -> None:
     Database(location).close()
     step = ("ALTER TABLE headrace_channels ADD COLUMN wish VARCHAR(8)",)
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, step))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, step))
     monkeypatch.setattr(migrations, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     monkeypatch.setattr("headrace.store.database.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     for _ in range(2):
@@ -45,7 +46,7 @@ def test_a_step_that_fails_leaves_the_state_as_it_was(
     Database(location).close()
     steps = ("CREATE TABLE headrace_half (x INTEGER)", "ALTER TABLE headrace_nowhere ADD COLUMN x INTEGER")
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, steps))
+        patch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, steps))
         patch.setattr("headrace.store.database.SCHEMA_VERSION", SCHEMA_VERSION + 1)
         with pytest.raises(StateError, match="headrace_nowhere"):
             Database(location)

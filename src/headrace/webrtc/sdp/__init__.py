@@ -1,0 +1,1 @@
+"""Session descriptions, as browsers, OBS and FFmpeg write them for WHIP and WHEP."""

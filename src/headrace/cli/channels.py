@@ -12,7 +12,8 @@ import typer
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
-from headrace.cli.command_table import SUMMARIES, make_app
+from headrace.cli.command_table import make_app
+from headrace.cli.help_page import SUMMARIES
 from headrace.cli.state import (
     JsonOption,
     StateOption,

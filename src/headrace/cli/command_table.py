@@ -1,40 +1,27 @@
 """The commands by name. A command's module is imported when it is used, and not before.
 
-So ``headrace --help`` and a wrong command answer at once, and ``headrace check`` does not wait for a video
-decoder. This is the one place that knows of it: a command's own module imports what it needs at its top.
+So a command's help and a wrong command answer at once, and ``headrace check`` does not wait for a video decoder.
+This is the one place that knows of it: a command's own module imports what it needs at its top.
 
-Help is plain text: laying it out with Rich takes as long again as everything else that ``headrace --help`` does.
+Help is plain text: laying it out with Rich takes as long again as everything else that showing it does.
 
-Source: measured: of 0.7 s for ``headrace --help``, 0.55 s went into NumPy, PyAV, prompt_toolkit and structlog; of
-the other 0.22 s of CPU time 0.11 s into Rich.
+Source: measured: of 0.7 s for help, 0.55 s went into NumPy, PyAV, prompt_toolkit and structlog; of the other
+0.22 s of CPU time 0.11 s into Rich.
 """
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as build_command
 
 from headrace.cli.exit_codes import EXIT_USAGE
+from headrace.cli.help_page import HELP_FLAGS, SUMMARIES
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
-
-SUMMARIES: Final = {
-    "serve": "Run the broker until SIGINT or SIGTERM.",
-    "produce": "Encode (H.264 and AAC) and send one channel, in real time, reconnecting by itself.",
-    "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
-    "channels": "Add, show, change and remove channels: who may watch them, and their encryption.",
-    "keys": "Make, list and revoke the keys that producers publish with.",
-    "tokens": "Make tokens to watch private channels with, and say whose tokens are taken.",
-    "demo": "Show everything on this machine: a broker, three producers, and a client's shell.",
-    "status": "Show what a broker of this machine is doing: channels, producers, subscribers, losses, events.",
-    "bench": "Measure what Headrace costs on this machine, with baselines: leave the machine alone meanwhile.",
-    "check": "Exit with 0 if a broker answers, with 1 if none does.",
-}
-"""What ``headrace --help`` says of each command: the first line of its docstring."""
 
 
 def load_command(name: str) -> Callable[..., None] | typer.Typer:
@@ -52,7 +39,7 @@ def make_app(name: str, summary: str | None = None) -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": [*HELP_FLAGS]},
     )
 
 

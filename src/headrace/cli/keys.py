@@ -11,7 +11,8 @@ from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.base.stream_key import KEY_RANDOM_BYTES
 from headrace.cli.channels import ChannelArgument
-from headrace.cli.command_table import SUMMARIES, make_app
+from headrace.cli.command_table import make_app
+from headrace.cli.help_page import SUMMARIES
 from headrace.cli.key_files import KeyFile, read_key_file
 from headrace.cli.options import DEFAULT_BROKER, BrokerOption, parse_broker
 from headrace.cli.paste_lines import publishing_lines

@@ -11,15 +11,16 @@ from headrace.base.errors import HeadraceError
 from headrace.base.version import VERSION
 from headrace.cli.command_table import CommandTable
 from headrace.cli.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
+from headrace.cli.help_page import HELP_FLAGS, PURPOSE, VERSION_HELP
 
 app = typer.Typer(
     name="headrace",
     cls=CommandTable,
-    help="Live video streaming over SRT: producers, a broker and clients.",
+    help=PURPOSE,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": [*HELP_FLAGS]},
 )
 
 
@@ -37,7 +38,7 @@ def _show_version(wanted: bool) -> None:
 def headrace(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+        bool, typer.Option("--version", help=VERSION_HELP, is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""

@@ -12,8 +12,9 @@ from headrace.access.jwks import JwksError, read_jwks
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import HeadraceError
 from headrace.cli.channels import ChannelArgument
-from headrace.cli.command_table import SUMMARIES, make_app
+from headrace.cli.command_table import make_app
 from headrace.cli.durations import parse_duration
+from headrace.cli.help_page import SUMMARIES
 from headrace.cli.state import (
     JsonOption,
     StateOption,

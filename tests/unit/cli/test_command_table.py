@@ -5,7 +5,8 @@ import sys
 import pytest
 import typer
 
-from headrace.cli.command_table import SUMMARIES, load_command
+from headrace.cli.command_table import load_command
+from headrace.cli.help_page import SUMMARIES
 from headrace.cli.main import app
 
 

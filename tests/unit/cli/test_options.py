@@ -7,7 +7,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from headrace.base.errors import HeadraceError
-from headrace.cli.command_table import SUMMARIES, load_command
+from headrace.cli.command_table import load_command
+from headrace.cli.help_page import SUMMARIES
 from headrace.cli.hostport import AddressError
 from headrace.cli.main import app
 from headrace.cli.options import ENVIRONMENT_NAMES, parse_broker

@@ -32,7 +32,7 @@ def run_example(name: str, *arguments: str) -> list[str]:
 def broker_port() -> Iterator[int]:
     """Run ``headrace serve`` and return its port."""
     port = free_udp_port()
-    command = [sys.executable, "-m", "headrace", "serve", "--listen", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "headrace", "serve", "--listen", f"127.0.0.1:{port}", "--http", "off"]
     command += ["--open", "--state", "off"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as broker:
         assert broker.stderr is not None

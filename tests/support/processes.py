@@ -153,7 +153,7 @@ class BrokerProgram(Program):
         self.host = f"[{host}]" if ":" in host else host
         headrace = str(Path(sys.executable).with_name("headrace"))
         command = [headrace, "serve", "--listen", f"{self.host}:{self.port}", "--latency", str(latency_ms)]
-        command += ["--open", "--state", "off", *options]
+        command += ["--open", "--state", "off", "--http", "off", *options]
         super().__init__(command, folder, "broker", environment={"HEADRACE_NETIO": netio})
         self.wait_for("listening", seconds=30)
 

@@ -125,5 +125,5 @@ class BrokerProcess(MeasuredProcess):
 
     def __init__(self, port: int, log: Path, *options: str, core: int | None = None) -> None:
         command = [sys.executable, "-m", "headrace", "serve", "--listen", f"127.0.0.1:{port}", "--control", "off"]
-        command += ["--open", "--state", "off"]
+        command += ["--open", "--state", "off", "--http", "off"]
         super().__init__([*command, *options], log, core)

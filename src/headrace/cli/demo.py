@@ -109,7 +109,9 @@ async def _run(
     console.print(f"starting a broker at {broker} and {len(channels)} producers", highlight=False)
     state = processes.folder / "state"
     keys = await asyncio.to_thread(make_demo_state, state, [channel.channel_id for channel in channels])
-    processes.start("broker", ["serve", "--listen", str(broker), "--state", str(state), "--log-json"])
+    processes.start(
+        "broker", ["serve", "--listen", str(broker), "--state", str(state), "--http", "off", "--log-json"]
+    )
     await _wait_for_broker(processes, broker)
     for channel in channels:
         processes.start(

@@ -29,9 +29,12 @@ from headrace.service.broker import (
 from headrace.service.control_service import CONTROL_AUTO
 from headrace.service.state_follower import StateChoice
 from headrace.service.token_key_file import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenKeyFile
+from headrace.web.http_config import DEFAULT_HTTP_PORT, LOOPBACK_PROXIES, HttpConfig
 
 LOOPBACK: Final = "127.0.0.1"
 STATE_OFF: Final = "off"
+HTTP_OFF: Final = "off"
+DEFAULT_HTTP: Final = f"{LOOPBACK}:{DEFAULT_HTTP_PORT}"
 
 _log = structlog.get_logger()
 
@@ -218,6 +221,22 @@ def serve(
             help="How long its answer holds for the same question.",
         ),
     ] = DEFAULT_CACHE_SECONDS,
+    http: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="HTTP",
+            help="Where pages, API, WHIP and WHEP are served (TCP); no host: on all addresses; off: nowhere.",
+        ),
+    ] = DEFAULT_HTTP,
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST[,HOST]",
+            envvar="TRUSTED_PROXIES",
+            help="Reverse proxies: addresses or networks whose X-Forwarded-For is believed.",
+        ),
+    ] = ",".join(LOOPBACK_PROXIES),
     coalescing: Annotated[
         bool,
         typer.Option(
@@ -253,6 +272,7 @@ def serve(
         token_keys=None if token_keys is None else TokenKeyFile(token_keys, token_issuer, token_audience),
         hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
         coalescing=coalescing,
+        http=_http_config(http, trusted_proxies),
     )
     if state == STATE_OFF and not is_open:
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")
@@ -264,6 +284,14 @@ def serve(
         raise ListenError(_explain(listen, error)) from None
     except ValueError as error:
         raise ListenError(str(error)) from None
+
+
+def _http_config(http: str, trusted_proxies: str) -> HttpConfig | None:
+    if http == HTTP_OFF:
+        return None
+    host, port = parse_host_port(http, default_port=DEFAULT_HTTP_PORT)
+    proxies = tuple(proxy.strip() for proxy in trusted_proxies.split(",") if proxy.strip())
+    return HttpConfig(host or None, port, trusted_proxies=proxies)
 
 
 def _explain(listen: str, error: OSError) -> str:

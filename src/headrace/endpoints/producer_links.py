@@ -94,6 +94,9 @@ class ProducerLinks:
         self.overruns = 0
         self.keys = ProducerKeys(ignored)
 
+    def __contains__(self, socket_id: int) -> bool:
+        return socket_id in self._links
+
     def __len__(self) -> int:
         return len(self._links)
 

@@ -116,6 +116,7 @@ def producer_facts(producer: Producer, ring: Ring, received_bps: int | None, now
     connection = producer.connection
     received = connection.statistics.receiver
     return {
+        "socket_id": f"{connection.parameters.socket_id:08x}",
         "address": format_sockaddr(producer.address),
         "claim": producer.claim.name.lower(),
         "connected_seconds": _seconds(now_us - connection.parameters.established_us),

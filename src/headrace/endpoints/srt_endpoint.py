@@ -242,6 +242,14 @@ class SrtEndpoint:
             else:
                 self._subscribers.end(socket_id, reason)
 
+    def kick(self, socket_id: int, now_us: int) -> bool:
+        """Send away a producer or subscriber because somebody who may wants that; return whether there was one."""
+        if socket_id not in self._producers and self.table.row_of(socket_id) is None:
+            return False
+        self._send_away({socket_id: "kicked"}, now_us)
+        self._finish(now_us)
+        return True
+
     def handle_batch(self, batch: DatagramBatch, now_us: int) -> None:
         """Take received datagrams, sending on at once what is new. Malformed ones are dropped and counted."""
         packets = PacketColumns.of(batch)

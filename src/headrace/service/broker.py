@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import socket
 from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -30,9 +31,14 @@ from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.service.state_follower import StateChoice, StateFollower
+from headrace.service.status_desk import StatusDesk
 from headrace.service.token_key_file import TokenKeyFile
 from headrace.service.token_key_follower import TokenKeyFollower
+from headrace.service.web_desk import WebDesk
+from headrace.service.web_service import WebService
 from headrace.srt.listener import ListenerOptions
+from headrace.web.http_config import HttpConfig
+from headrace.web.listening_socket import HttpListenError, listen_on
 
 DEFAULT_PORT: Final = 8890
 DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_AGE_US / 1e6
@@ -68,6 +74,7 @@ class BrokerConfig:
         hook: Which other service is asked about everybody who comes; None for none.
         state: Where channels and keys are; None lets anybody publish and watch.
         token_keys: A file of keys that tokens may be signed with, besides those of the state; None for none.
+        http: Where it serves HTTP; None for nowhere.
     """
 
     host: str | None = None
@@ -85,6 +92,7 @@ class BrokerConfig:
     hook: HookConfig | None = None
     state: StateChoice | None = None
     token_keys: TokenKeyFile | None = None
+    http: HttpConfig | None = None
 
 
 class Broker:
@@ -96,6 +104,7 @@ class Broker:
     Raises:
         OSError: On entry, if the address cannot be listened on.
         TokenKeyFileError: On entry, if the file of token keys cannot be used.
+        HttpListenError: On entry, if HTTP cannot be served where it is to be.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
@@ -104,7 +113,10 @@ class Broker:
         self._hook: AdmissionHook | None = None
         self._follower = None if config.state is None else StateFollower(config.state, self.use_directory)
         self._directory: Directory | None = None
+        # With the keys of the file of token keys.
+        self._whole_directory = OPEN_DIRECTORY if self._follower is None else None
         self._token_keys: TokenKeyFollower | None = None
+        self._web: WebService | None = None
 
     async def __aenter__(self) -> Self:
         if self._config.token_keys is not None:
@@ -112,6 +124,7 @@ class Broker:
             await self._token_keys.start()
         capabilities = self._config.capabilities or probe_capabilities()
         self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
+        self._tcp = None if self._config.http is None else self._listen_for_http(self._config.http)
         options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
         self._endpoint = SrtEndpoint(
             options,
@@ -150,11 +163,28 @@ class Broker:
             )
         if self._follower is not None:
             self._follower.start()
-        self._control = ControlService(self._endpoint, self._socket, self._loop, self._config.control)
+        self._desk = StatusDesk(self._endpoint, self._socket, self._loop)
+        self._control = ControlService(self._desk, self.port, self._config.control)
         await self._control.start()
+        self._start_web()
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
         return self
+
+    def _listen_for_http(self, config: HttpConfig) -> socket.socket:
+        try:
+            return listen_on(config.host, config.port)
+        except HttpListenError:
+            self._socket.close()
+            raise
+
+    def _start_web(self) -> None:
+        if self._config.http is None or self._tcp is None:
+            return
+        self._desk.start()
+        desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
+        self._web = WebService(self._tcp, self._config.http, desk)
+        self._web.start()
 
     async def _start_hook(self) -> None:
         """Have another service asked from the first caller on, if one is set."""
@@ -199,6 +229,7 @@ class Broker:
         if file is not None:
             directory = replace(directory, token_keys=(*directory.token_keys, *file.keys))
         await self._loop.call(lambda: self._endpoint.use_directory(directory, now_us()))
+        self._whole_directory = directory
 
     def _warn_of_small_buffers(self) -> None:
         udp = self._socket
@@ -224,9 +255,24 @@ class Broker:
         return self._endpoint
 
     @property
+    def loop(self) -> MediaLoop:
+        """What drives the endpoint: whatever is asked of that is asked through it."""
+        return self._loop
+
+    @property
+    def desk(self) -> StatusDesk:
+        """What knows what the broker is doing."""
+        return self._desk
+
+    @property
     def port(self) -> int:
         """The UDP port it listens on."""
         return decode_sockaddr(self._socket.local_address)[1]
+
+    @property
+    def http_port(self) -> int | None:
+        """The TCP port on which it serves HTTP; None where it does not."""
+        return None if self._tcp is None else int(self._tcp.getsockname()[1])
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -234,6 +280,9 @@ class Broker:
         if self._slate_task is not None:
             self._slate_task.cancel()
         await self._control.stop()
+        if self._web is not None:
+            await self._web.stop()
+        self._desk.stop()
         if self._follower is not None:
             await self._follower.stop()
         if self._token_keys is not None:

@@ -43,7 +43,7 @@ def serving_ms(folder: Path, until: str = _LISTENING) -> float:
     Raises:
         LoadError: It ended before.
     """
-    command = [*_HEADRACE, "serve", "--listen", f"127.0.0.1:{free_port()}", "--control", "off"]
+    command = [*_HEADRACE, "serve", "--listen", f"127.0.0.1:{free_port()}", "--control", "off", "--http", "off"]
     command += ["--state", str(folder / "state")]
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as broker:  # noqa: S603 - our own

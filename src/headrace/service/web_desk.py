@@ -1,0 +1,100 @@
+"""What the HTTP side may know and change of a running broker, asked in the broker's own thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any, Final
+
+from headrace.access.ask import Ask, Verb
+from headrace.access.channel_rule import Visibility
+from headrace.access.directory import Directory
+from headrace.access.gate import BAD_REQUEST, OVERLOAD, Denial, Gate
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import ChannelIdError
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.snapshot import event_facts
+from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.netio.clock import now_us
+from headrace.netio.media_loop import MediaLoop
+from headrace.service.status_desk import StatusDesk
+from headrace.web.gateway import GatewayRefusal
+
+EVENT_SECONDS: Final = 0.5
+"""How often is looked for what has happened."""
+ASK_SECONDS: Final = 0.25
+ASK_TIMES: Final = 12
+"""While another service is being asked: as often and as long as callers by SRT do."""
+
+
+class WebDesk:
+    """A `headrace.web.gateway.BrokerDesk`.
+
+    Args:
+        status: Knows what the broker does.
+        endpoint: The broker's.
+        loop: Drives it.
+        directory: Returns who may do what, None while that is not known.
+    """
+
+    def __init__(
+        self,
+        status: StatusDesk,
+        endpoint: SrtEndpoint,
+        loop: MediaLoop,
+        directory: Callable[[], Directory | None],
+    ) -> None:
+        self._status = status
+        self._endpoint = endpoint
+        self._loop = loop
+        self._directory = directory
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the broker knows who may do what."""
+        return self._directory() is not None
+
+    async def status(self, subscribers_of: str | None = None) -> dict[str, Any]:
+        """Return the document of ``headrace status --json``."""
+        return await self._status.document(subscribers_of)
+
+    def visibility(self, channel_id: str) -> Visibility | None:
+        """Return who may watch a channel; None if there is none."""
+        directory = self._directory()
+        rule = None if directory is None else Gate(directory).rule(channel_id)
+        return None if rule is None else rule.visibility
+
+    async def kick(self, socket_id: int) -> bool:
+        """Send a producer or subscriber away; return whether there was one."""
+        return await self._loop.call(partial(self._endpoint.kick, socket_id, now_us()))
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Give what happens from now on."""
+        newest = await self._loop.call(lambda: self._endpoint.events.newest)
+        seen = newest[-1].number if newest else 0
+        while True:
+            await asyncio.sleep(EVENT_SECONDS)
+            for event in await self._loop.call(lambda: self._endpoint.events.newest):
+                if event.number > seen:
+                    seen = event.number
+                    yield event_facts(event)
+
+    async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
+        """Return if somebody may watch a channel.
+
+        Raises:
+            GatewayRefusal: It may not.
+        """
+        try:
+            check_channel_id(channel_id)
+        except ChannelIdError:
+            why = "no channel id: letters, digits and . _ ~ - only, a letter or digit first"
+            raise GatewayRefusal(BAD_REQUEST, why) from None
+        ask, address = Ask(Verb.REQUEST, channel_id, credential), encode_sockaddr(host, 0)
+        for _ in range(ASK_TIMES):
+            answer = await self._loop.call(lambda: self._endpoint.ask(ask, address, now_us()))
+            if isinstance(answer, Denial):
+                raise GatewayRefusal(answer.code, answer.why)
+            if answer is not None:
+                return
+            await asyncio.sleep(ASK_SECONDS)
+        raise GatewayRefusal(OVERLOAD, "the broker does not know yet who may do what")

@@ -1,0 +1,74 @@
+"""The HTTP side of a broker as one ASGI application, put together from its parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from headrace.web.channel_routes import ChannelRoutes
+from headrace.web.cross_origin import CrossOrigin
+from headrace.web.gateway import BrokerDesk, MediaGateway, Thumbnails
+from headrace.web.health import health_routes
+from headrace.web.http_limits import HostLimits, RequestLimits
+from headrace.web.page_routes import page_routes
+from headrace.web.problems import problem
+from headrace.web.public_channels import PublicChannels
+from headrace.web.safe_headers import SafeHeaders
+from headrace.web.session_routes import SessionRoutes
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """What the application stands on.
+
+    Attributes:
+        desk: Tells what the broker does.
+        is_ready: Whether it knows who may do what.
+        now_us: Tells the time.
+        gateway: Opens sessions of WebRTC; None where there is no WebRTC.
+        thumbnails: Makes pictures; None where none are made.
+        ice_servers: What browsers are told to ask for their address.
+    """
+
+    desk: BrokerDesk
+    is_ready: Callable[[], bool]
+    now_us: Callable[[], int]
+    gateway: MediaGateway | None = None
+    thumbnails: Thumbnails | None = None
+    ice_servers: tuple[str, ...] = ()
+
+
+def make_app(parts: WebParts) -> Starlette:
+    """Return the application."""
+    channels = PublicChannels(parts.desk, parts.now_us)
+    routes: list[BaseRoute] = [
+        *health_routes(parts.is_ready),
+        *ChannelRoutes(parts.desk, channels, parts.thumbnails).routes(),
+        *page_routes(),
+    ]
+    if parts.gateway is not None:
+        routes += SessionRoutes(parts.gateway, parts.ice_servers).routes()
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(CrossOrigin),
+            Middleware(RequestLimits, limits=HostLimits(), now_us=parts.now_us),
+        ],
+        exception_handlers={HTTPException: _not_here, Exception: _fault},
+    )
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = "there is nothing here: look at the address" if error.status_code == 404 else error.detail
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _fault(_: Request, error: Exception) -> Response:  # noqa: ARG001 - the server logs it
+    return problem(500, "the broker met a fault, which its log tells: try again")

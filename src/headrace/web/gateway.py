@@ -1,0 +1,143 @@
+"""What the HTTP side wants of the broker, and nothing else of it: `service` fits the two together.
+
+Source: ``docs/decisions/0023-browsers.md``.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headrace.access.channel_rule import Visibility
+from headrace.base.errors import HeadraceError
+
+
+class GatewayRefusal(HeadraceError):  # noqa: N818 - it is an answer, not a fault
+    """The broker does not do what was asked.
+
+    Attributes:
+        code: As SRT's refusals have it: 2400 to 2409, or 1xxx.
+        why: For people; shows nothing of a key or token.
+    """
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+        self.why = why
+
+
+class StaleEtagError(HeadraceError):
+    """A session was to be changed by who does not know its newest state: 412."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAnswer:
+    """A session of WebRTC that was opened.
+
+    Attributes:
+        session_id: Unguessable: whoever knows it may change and end the session.
+        sdp: The answer.
+        etag: Of its ICE session, without quotes.
+    """
+
+    session_id: str = field(repr=False)
+    sdp: str = field(repr=False)
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatchAnswer:
+    """A session that was changed.
+
+    Attributes:
+        fragment: An SDP fragment with the new ICE credentials and candidates; None if there is nothing to tell.
+        etag: Of its ICE session from now on, without quotes.
+    """
+
+    fragment: str | None = field(repr=False)
+    etag: str
+
+
+class MediaGateway(Protocol):
+    """Opens and ends sessions of WebRTC."""
+
+    async def watch(self, channel_id: str, offer_sdp: str, credential: str | None, host: str) -> SessionAnswer:
+        """Let somebody watch.
+
+        Args:
+            channel_id: What; any text.
+            offer_sdp: From the wire.
+            credential: A token, or whatever else came; None for nothing.
+            host: Whose address the request came from.
+
+        Raises:
+            GatewayRefusal: It may not, or cannot.
+        """
+
+    async def produce(
+        self, channel_id: str | None, offer_sdp: str, credential: str | None, host: str
+    ) -> SessionAnswer:
+        """Let somebody produce.
+
+        Args:
+            channel_id: What; None for the channel that the key is for.
+            offer_sdp: From the wire.
+            credential: A stream key, a token, or whatever else came; None for nothing.
+            host: Whose address the request came from.
+
+        Raises:
+            GatewayRefusal: It may not, or cannot.
+        """
+
+    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+        """Take more candidates of a peer, or restart its ICE.
+
+        Args:
+            session_id: From the wire.
+            fragment: An SDP fragment (RFC 8840), from the wire.
+            etag: What the peer believes to be the newest; None for any.
+
+        Raises:
+            GatewayRefusal: There is no such session (2404), or the fragment makes no sense (2400).
+            StaleEtagError: It is not the newest.
+        """
+
+    async def end(self, session_id: str) -> None:
+        """End a session.
+
+        Raises:
+            GatewayRefusal: There is none (2404).
+        """
+
+
+class BrokerDesk(Protocol):
+    """Tells what the broker does, and lets who may interfere."""
+
+    async def status(self, subscribers_of: str | None = None) -> dict[str, Any]:
+        """Return the document of ``headrace status --json``.
+
+        Args:
+            subscribers_of: Id of the channel whose subscribers are wanted; ``*`` for all.
+        """
+
+    def visibility(self, channel_id: str) -> Visibility | None:
+        """Return who may watch a channel; None if there is none."""
+
+    async def kick(self, socket_id: int) -> bool:
+        """Send a producer or subscriber of SRT away; return whether there was one."""
+
+    def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Give what happens from now on, as the status has it."""
+
+    async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
+        """Return if somebody may watch a channel.
+
+        Raises:
+            GatewayRefusal: It may not.
+        """
+
+
+class Thumbnails(Protocol):
+    """Small pictures of what channels show."""
+
+    async def newest(self, channel_id: str) -> bytes | None:
+        """Return a JPEG, or None while there is none."""

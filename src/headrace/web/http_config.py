@@ -1,0 +1,26 @@
+"""How the HTTP side of a broker is to be."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+DEFAULT_HTTP_PORT: Final = 8080
+LOOPBACK_PROXIES: Final = ("127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """Where it listens, and whom it believes.
+
+    Attributes:
+        host: Address to listen on; None for all, IPv4 and IPv6.
+        port: TCP port; 0 lets the system choose.
+        admin_token: What opens the API's other half, besides the token of the state; None for none.
+        trusted_proxies: Hosts or networks whose ``X-Forwarded-For`` says who asks.
+        ice_servers: ``stun:HOST:PORT`` and such, which browsers are told to ask.
+    """
+
+    host: str | None = None
+    port: int = DEFAULT_HTTP_PORT
+    admin_token: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[str, ...] = LOOPBACK_PROXIES
+    ice_servers: tuple[str, ...] = ()

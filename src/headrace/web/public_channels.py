@@ -1,0 +1,90 @@
+"""What anybody may know of channels: what a page shows, made of the broker's status.
+
+Of a public channel everything here, of an unlisted one to who knows its id, of a private one to who may watch it.
+
+Source: ``docs/reference/http-api.md``.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from headrace.access.channel_rule import Visibility
+from headrace.web.gateway import BrokerDesk
+
+FRESH_US: Final = 500_000
+"""A thousand pages that ask each second cost the broker two looks."""
+
+
+class PublicChannels:
+    """Answers what is live.
+
+    Args:
+        desk: Knows it.
+        now_us: Tells the time.
+    """
+
+    def __init__(self, desk: BrokerDesk, now_us: Callable[[], int]) -> None:
+        self._desk = desk
+        self._now_us = now_us
+        self._looking = asyncio.Lock()
+        self._seen: dict[str, Any] = {}
+        self._seen_us: int | None = None
+
+    async def status(self) -> dict[str, Any]:
+        """Return the broker's status, not older than `FRESH_US`."""
+        async with self._looking:
+            if self._seen_us is None or self._now_us() - self._seen_us > FRESH_US:
+                self._seen = await self._desk.status()
+                self._seen_us = self._now_us()
+            return self._seen
+
+    async def listed(self) -> dict[str, Any]:
+        """Return all channels that a list may show, those that are live first."""
+        status = await self.status()
+        views = map(self._view, status["channels"])
+        channels = [view for view, visibility in views if visibility is Visibility.PUBLIC]
+        channels.sort(key=lambda one: (one["state"] != "live", -one["viewers"], one["id"]))
+        return {"unix_ms": status["broker"]["unix_ms"], "channels": channels}
+
+    async def find(self, channel_id: str) -> dict[str, Any] | None:
+        """Return one channel, whoever may see it; None while nobody produces or watches it."""
+        status = await self.status()
+        return next((self._view(one)[0] for one in status["channels"] if one["id"] == channel_id), None)
+
+    def _view(self, channel: dict[str, Any]) -> tuple[dict[str, Any], Visibility | None]:
+        visibility = self._desk.visibility(channel["id"])
+        return channel_view(channel, is_private=visibility is Visibility.PRIVATE), visibility
+
+
+def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]:
+    """Return what a page shows of a channel of the status."""
+    is_live = channel["state"] == "live"
+    return {
+        "id": channel["id"],
+        "title": channel.get("title"),
+        "state": channel["state"],
+        "live_seconds": channel["state_seconds"] if is_live else None,
+        "viewers": channel["subscribers"]["count"] + channel.get("sessions", {}).get("count", 0),
+        "thumbnail": is_live,
+        "is_private": is_private,
+        "video": channel.get("video"),
+        "has_reordering": channel.get("has_reordering", False),
+        "notice": channel.get("notice"),
+    }
+
+
+def empty_view(channel_id: str, *, is_private: bool) -> dict[str, Any]:
+    """Return what a page shows of a channel that nobody produces or watches."""
+    return {
+        "id": channel_id,
+        "title": None,
+        "state": "waiting",
+        "live_seconds": None,
+        "viewers": 0,
+        "thumbnail": False,
+        "is_private": is_private,
+        "video": None,
+        "has_reordering": False,
+        "notice": None,
+    }

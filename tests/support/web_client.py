@@ -1,0 +1,159 @@
+"""Asks an ASGI application without a socket, and a broker for it that does as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from headrace.access.channel_rule import Visibility
+from headrace.access.gate import NOT_FOUND, UNAUTHORIZED
+from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+
+HOST = "192.0.2.7"
+
+
+def ask(
+    app: ASGIApp,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | str | None = None,
+    host: str = HOST,
+) -> httpx.Response:
+    """Return the answer to one request of ``host``."""
+
+    async def run() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 40_000))
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://broker.example", verify=False
+        ) as client:
+            return await client.request(method, path, headers=headers, content=content)
+
+    return asyncio.run(run())
+
+
+def channel_facts(channel_id: str, *, state: str = "live", subscribers: int = 0, **more: Any) -> dict[str, Any]:
+    """Return a channel as the status has it, as far as the web looks at it."""
+    return {
+        "id": channel_id,
+        "state": state,
+        "state_seconds": 12.5,
+        "subscribers": {"count": subscribers},
+        **more,
+    }
+
+
+class DeskStandIn:
+    """A broker's desk.
+
+    Attributes:
+        channels: What the status has.
+        visibilities: Of the channels there are.
+        token: What opens private channels.
+        looks: How often the status was asked for.
+        kicked: Socket ids that were to be sent away.
+        happening: What `events` gives.
+    """
+
+    def __init__(self) -> None:
+        self.channels: list[dict[str, Any]] = []
+        self.visibilities: dict[str, Visibility] = {}
+        self.token = "a-token"
+        self.looks = 0
+        self.kicked: list[int] = []
+        self.happening: list[dict[str, Any]] = []
+
+    def add(self, channel_id: str, visibility: Visibility = Visibility.PUBLIC, **facts: Any) -> None:
+        """Have a channel."""
+        self.visibilities[channel_id] = visibility
+        self.channels.append(channel_facts(channel_id, **facts))
+
+    async def status(self, subscribers_of: str | None = None) -> dict[str, Any]:
+        """Return it."""
+        self.looks += 1
+        return {
+            "version": 1,
+            "broker": {"unix_ms": 1_000_000},
+            "channels": self.channels,
+            "subscribers": [],
+            "events": [],
+            "asked": subscribers_of,
+        }
+
+    def visibility(self, channel_id: str) -> Visibility | None:
+        """Return it."""
+        return self.visibilities.get(channel_id)
+
+    async def kick(self, socket_id: int) -> bool:
+        """Note it; there is nobody with an odd id."""
+        self.kicked.append(socket_id)
+        return socket_id % 2 == 0
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Give them."""
+        for event in self.happening:
+            yield event
+
+    async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
+        """Raise unless it is so."""
+        visibility = self.visibilities.get(channel_id)
+        if visibility is None:
+            raise GatewayRefusal(NOT_FOUND, "there is no such channel")
+        if visibility is Visibility.PRIVATE and credential != self.token:
+            raise GatewayRefusal(UNAUTHORIZED, "the channel is private")
+
+
+class GatewayStandIn:
+    """A media gateway.
+
+    Attributes:
+        asked: What came, newest last.
+        refusal: Is raised if there is one.
+        etag: The newest of the only session.
+    """
+
+    SESSION = "s3ss10n"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.refusal: GatewayRefusal | None = None
+        self.etag = "one"
+
+    async def watch(self, channel_id: str, offer_sdp: str, credential: str | None, host: str) -> SessionAnswer:
+        """Note it."""
+        return self._open("watch", channel_id, offer_sdp, credential, host)
+
+    async def produce(
+        self, channel_id: str | None, offer_sdp: str, credential: str | None, host: str
+    ) -> SessionAnswer:
+        """Note it."""
+        return self._open("produce", channel_id, offer_sdp, credential, host)
+
+    def _open(self, *asked: object) -> SessionAnswer:
+        self.asked.append(asked)
+        if self.refusal is not None:
+            raise self.refusal
+        return SessionAnswer(self.SESSION, "v=0 answer", self.etag)
+
+    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+        """Take candidates; anything goes with whatever ETag restarts ICE."""
+        self.asked.append(("patch", session_id, fragment, etag))
+        self._find(session_id)
+        if etag is None:
+            self.etag = "two"
+            return PatchAnswer("a=ice-ufrag:new", self.etag)
+        if etag != self.etag:
+            raise StaleEtagError
+        return PatchAnswer(None, self.etag)
+
+    async def end(self, session_id: str) -> None:
+        """Note it."""
+        self._find(session_id)
+        self.asked.append(("end", session_id))
+
+    def _find(self, session_id: str) -> None:
+        if session_id != self.SESSION:
+            raise GatewayRefusal(NOT_FOUND, "there is no such session")

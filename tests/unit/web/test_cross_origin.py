@@ -1,0 +1,46 @@
+"""What pages of other origins may do."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from tests.support.web_client import ask
+
+from headrace.web.cross_origin import CrossOrigin, is_open
+
+
+async def answer(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("here", headers={"ETag": '"1"'})
+
+
+APP = Starlette(
+    routes=[Route("/{anything:path}", answer, methods=["GET", "POST", "OPTIONS"])],
+    middleware=[Middleware(CrossOrigin)],
+)
+PREFLIGHT = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+
+
+@pytest.mark.parametrize("path", ["/whep/a", "/whip", "/whip/a/b", "/api/v1/channels", "/thumbnails/a.jpg"])
+def test_any_page_may_watch_produce_and_read_what_is_public(path: str) -> None:
+    headers = ask(APP, "OPTIONS", path, headers=PREFLIGHT).headers
+    assert headers["access-control-allow-origin"] == "*"
+    assert "Authorization" in headers["access-control-allow-headers"]
+    assert "PATCH" in headers["access-control-allow-methods"]
+    exposed = ask(APP, "POST", path, headers=PREFLIGHT).headers["access-control-expose-headers"]
+    assert "Location" in exposed
+    assert "ETag" in exposed
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/keys", "/api/v1/status", "/metrics", "/chat/a", "/whipped"])
+def test_no_page_of_another_origin_may_read_anything_else(path: str) -> None:
+    assert not is_open(path)
+    for method in ("GET", "OPTIONS"):
+        assert not [name for name in ask(APP, method, path, headers=PREFLIGHT).headers if "access-control" in name]
+
+
+def test_no_answer_lets_a_browser_send_what_it_keeps() -> None:
+    for path in ("/whep/a", "/whip", "/api/v1/channels"):
+        for method in ("GET", "OPTIONS", "POST"):
+            assert "access-control-allow-credentials" not in ask(APP, method, path, headers=PREFLIGHT).headers

@@ -1,0 +1,147 @@
+"""One HTTP connection, and how many there may be."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from headrace.web import guarded_protocol
+from headrace.web.guarded_protocol import MAX_CONNECTIONS_PER_HOST, MAX_HEAD_BYTES, ConnectionCounts
+from headrace.web.http_config import HttpConfig
+from headrace.web.http_server import HttpServer
+from headrace.web.listening_socket import listen_on
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
+    await PlainTextResponse("here")(scope, receive, send)
+
+
+def serve(
+    use: Callable[[int], Awaitable[None]], trusted_proxies: tuple[str, ...] = (), host: str = "127.0.0.1"
+) -> None:
+    """Have ``use`` called with the port of a server."""
+
+    async def run() -> None:
+        tcp = listen_on(host, 0)
+        port = tcp.getsockname()[1]
+        server = HttpServer(tcp, HttpConfig(trusted_proxies=trusted_proxies), lambda: app)
+        server.start()
+        try:
+            await asyncio.wait_for(use(port), 30)
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+
+
+async def exchange(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await reader.read(65536)
+    writer.close()
+    return answer
+
+
+def head(length_bytes: int) -> bytes:
+    """Return a request whose address and header count so many bytes."""
+    return b"GET / HTTP/1.1\r\nX: " + b"x" * (length_bytes - 2) + b"\r\n\r\n"
+
+
+def test_a_head_at_the_limit_is_taken_and_one_past_it_is_not() -> None:
+    async def use(port: int) -> None:
+        assert (await exchange(port, head(MAX_HEAD_BYTES))).startswith(b"HTTP/1.1 200")
+        refused = await exchange(port, head(MAX_HEAD_BYTES + 1))
+        assert refused.startswith(b"HTTP/1.1 431 ")
+        assert b"application/problem+json" in refused
+
+    serve(use)
+
+
+def test_a_head_without_end_is_given_up() -> None:
+    async def use(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        for _ in range(MAX_HEAD_BYTES // 1024 + 1):
+            writer.write(b"x" * 1024)
+            await asyncio.sleep(0)
+        assert (await reader.read(65536)).startswith(b"HTTP/1.1 431 ")
+        writer.close()
+
+    serve(use)
+
+
+def test_what_is_no_http_is_told_so_and_ended() -> None:
+    async def use(port: int) -> None:
+        assert (await exchange(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")).startswith(b"HTTP/1.1 400 ")
+
+    serve(use)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nX: x\r\n"])
+def test_who_says_too_little_for_too_long_is_sent_away(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "HEAD_SECONDS", 0.05)
+
+    async def use(port: int) -> None:
+        assert (await exchange(port, begun)).startswith(b"HTTP/1.1 408 ")
+
+    serve(use)
+
+
+def test_two_requests_of_one_connection_are_each_looked_at_anew() -> None:
+    async def use(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(head(MAX_HEAD_BYTES - 100))
+            assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    serve(use)
+
+
+def test_a_host_has_its_limit_and_a_trusted_proxy_has_none() -> None:
+    counts = ConnectionCounts(("127.0.0.1",))
+    assert all(counts.enter("192.0.2.1") for _ in range(MAX_CONNECTIONS_PER_HOST))
+    assert not counts.enter("192.0.2.1")
+    assert counts.enter("192.0.2.2")
+    counts.leave("192.0.2.1")
+    assert counts.enter("192.0.2.1")
+    assert all(counts.enter("127.0.0.1") for _ in range(MAX_CONNECTIONS_PER_HOST + 1))
+    assert counts.refused == 1
+
+
+def test_all_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "MAX_CONNECTIONS", 3)
+    counts = ConnectionCounts(("127.0.0.1",))
+    assert [counts.enter(host) for host in ("192.0.2.1", "192.0.2.2", "127.0.0.1", "127.0.0.1")] == [True] * 3 + [
+        False
+    ]
+
+
+def test_connections_that_have_gone_and_websockets_too_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "MAX_CONNECTIONS_PER_HOST", 1)
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    async def use(port: int) -> None:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(upgrade)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+            second, other = await asyncio.open_connection("127.0.0.1", port)
+            assert await second.read() == b""
+            other.close()
+            writer.close()
+            await writer.wait_closed()
+            await asyncio.sleep(0.05)
+
+    serve(use)

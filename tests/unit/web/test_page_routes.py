@@ -1,0 +1,48 @@
+"""The pages and their files."""
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from tests.support.web_client import ask
+
+from headrace.web.page_routes import page_routes
+
+PAGES = {"/": "directory", "/watch/1AAA99": "watch", "/produce": "produce", "/operate": "operate"}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Starlette:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "secret").write_text("not for everybody")
+    (tmp_path / "assets" / "a.js").write_text("export {}")
+    for name in PAGES.values():
+        (tmp_path / "pages" / f"{name}.html").write_text(f"<title>{name}</title>")
+    return Starlette(routes=page_routes(tmp_path))
+
+
+def test_each_page_is_at_its_address_and_takes_nothing_from_elsewhere(app: Starlette) -> None:
+    for path, name in PAGES.items():
+        answer = ask(app, "GET", path)
+        assert (answer.status_code, answer.text) == (200, f"<title>{name}</title>")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(app: Starlette) -> None:
+    first = ask(app, "GET", "/assets/a.js")
+    assert first.headers["content-type"].startswith("text/javascript")
+    assert first.headers["cache-control"] == "no-cache"
+    again = ask(app, "GET", "/assets/a.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["../secret", "%2e%2e/secret", "..%2fsecret", "/etc/passwd", ""])
+def test_nothing_beside_the_files_is_served(app: Starlette, path: str) -> None:
+    answer = ask(app, "GET", f"/assets/{path}")
+    assert answer.status_code in {404, 405}
+    assert "everybody" not in answer.text

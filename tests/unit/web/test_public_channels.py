@@ -1,0 +1,57 @@
+"""What anybody may know of channels."""
+
+import asyncio
+
+from tests.support.web_client import DeskStandIn
+
+from headrace.access.channel_rule import Visibility
+from headrace.web.public_channels import FRESH_US, PublicChannels, empty_view
+
+
+def test_a_list_has_public_channels_alone_and_what_is_live_and_watched_first() -> None:
+    desk = DeskStandIn()
+    desk.add("empty", state="waiting", subscribers=9)
+    desk.add("few", subscribers=1)
+    desk.add("many", subscribers=5)
+    desk.add("hidden", Visibility.UNLISTED)
+    desk.add("secret", Visibility.PRIVATE)
+    desk.channels.append({"id": "removed", "state": "live", "state_seconds": 1, "subscribers": {"count": 0}})
+    listed = asyncio.run(PublicChannels(desk, lambda: 0).listed())
+    assert [one["id"] for one in listed["channels"]] == ["many", "few", "empty"]
+    assert listed["unix_ms"] == 1_000_000
+
+
+def test_a_channel_shows_what_a_page_shows_and_nobodys_address() -> None:
+    desk = DeskStandIn()
+    desk.add("a", subscribers=2, sessions={"count": 3}, title="Bridge", producer={"address": "192.0.2.9:5"})
+    view = asyncio.run(PublicChannels(desk, lambda: 0).find("a"))
+    assert view == {
+        "id": "a", "title": "Bridge", "state": "live", "live_seconds": 12.5, "viewers": 5, "thumbnail": True,
+        "is_private": False, "video": None, "has_reordering": False, "notice": None,
+    }  # fmt: skip
+    assert set(view) == set(empty_view("a", is_private=False))
+
+
+def test_time_live_is_not_that_of_waiting() -> None:
+    desk = DeskStandIn()
+    desk.add("a", Visibility.PRIVATE, state="waiting")
+    view = asyncio.run(PublicChannels(desk, lambda: 0).find("a"))
+    assert view is not None
+    assert (view["live_seconds"], view["thumbnail"], view["is_private"]) == (None, False, True)
+
+
+def test_a_crowd_that_asks_at_once_costs_one_look() -> None:
+    desk, now_us = DeskStandIn(), 0
+    channels = PublicChannels(desk, lambda: now_us)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(channels.listed() for _ in range(50)))
+
+    asyncio.run(crowd())
+    assert desk.looks == 1
+    now_us = FRESH_US
+    asyncio.run(crowd())
+    assert desk.looks == 1
+    now_us += 1
+    asyncio.run(crowd())
+    assert desk.looks == 2

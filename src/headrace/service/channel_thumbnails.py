@@ -1,0 +1,104 @@
+"""Pictures of channels that somebody looks at, made from their newest keyframes: one each five seconds at most.
+
+Source: ``docs/decisions/0023-browsers.md``.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from headrace.netio.clock import now_us
+
+FRESH_US: Final = 5_000_000
+SHOWN_US: Final = 60_000_000
+"""A picture that is older is of something else."""
+TRY_AGAIN_US: Final = 1_000_000
+"""When a keyframe was there only in part. What cannot be decoded waits longer each time: `LONGEST_WAIT_US`."""
+LONGEST_WAIT_US: Final = 64_000_000
+FIRST_WITHIN_SECONDS: Final = 5.0
+"""Who asks first waits no longer, though the picture may come."""
+MAX_CHANNELS: Final = 256
+"""Of 20 KB each."""
+
+Backlog: TypeAlias = Callable[[str], Awaitable[bytes]]
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What is known of one channel's picture."""
+
+    picture: bytes | None = None
+    made_us: int = 0
+    due_us: int = 0
+    misses: int = 0
+    making: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class ChannelThumbnails:
+    """Implements `headrace.web.gateway.Thumbnails`.
+
+    Args:
+        backlog: Gives what a channel has from its newest keyframe on; no bytes for nothing.
+        make: Makes a picture of that.
+        clock_us: Tells the time.
+    """
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        make: Callable[[bytes], Awaitable[bytes | None]],
+        clock_us: Callable[[], int] = now_us,
+    ) -> None:
+        self._backlog = backlog
+        self._make = make
+        self._clock_us = clock_us
+        self._shown: OrderedDict[str, _Shown] = OrderedDict()
+
+    async def newest(self, channel_id: str) -> bytes | None:
+        """Return a JPEG of what a channel shows, or None. Only the first one of a channel is waited for."""
+        shown = self._of(channel_id)
+        if shown.making is None and self._clock_us() >= shown.due_us:
+            shown.making = asyncio.create_task(self._renew(channel_id, shown))
+        if shown.picture is None and shown.making is not None:
+            # Not awaited itself: the picture is for others too, when the one who asked first goes away.
+            await asyncio.wait({shown.making}, timeout=FIRST_WITHIN_SECONDS)
+        is_old = self._clock_us() - shown.made_us > SHOWN_US
+        return None if is_old else shown.picture
+
+    async def close(self) -> None:
+        """Make no more."""
+        making = [one.making for one in self._shown.values() if one.making is not None]
+        for task in making:
+            task.cancel()
+        await asyncio.gather(*making, return_exceptions=True)
+
+    def _of(self, channel_id: str) -> _Shown:
+        shown = self._shown.setdefault(channel_id, _Shown())
+        self._shown.move_to_end(channel_id)
+        while len(self._shown) > MAX_CHANNELS:
+            _, oldest = self._shown.popitem(last=False)
+            if oldest.making is not None:
+                oldest.making.cancel()
+        return shown
+
+    async def _renew(self, channel_id: str, shown: _Shown) -> None:
+        try:
+            stream = await self._backlog(channel_id)
+            if stream:
+                self._note(shown, await self._make(stream))
+            elif self._shown.get(channel_id) is shown:
+                # Nobody produces it. Ids that somebody made up take no room from those that are live.
+                shown.picture = None
+                del self._shown[channel_id]
+        finally:
+            shown.making = None
+
+    def _note(self, shown: _Shown, picture: bytes | None) -> None:
+        time_us = self._clock_us()
+        if picture is not None:
+            shown.picture, shown.made_us, shown.due_us, shown.misses = picture, time_us, time_us + FRESH_US, 0
+            return
+        shown.due_us = time_us + min(TRY_AGAIN_US << min(shown.misses, 6), LONGEST_WAIT_US)
+        shown.misses += 1

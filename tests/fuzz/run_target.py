@@ -1,7 +1,7 @@
 """Fuzzes one target with atheris: ``python -m tests.fuzz.run_target NAME [options of libFuzzer] [folders]``.
 
-Works where atheris has a wheel, which is Linux. With ``--replay FILE`` it gives a target one input, and needs no
-atheris.
+Works where atheris has a wheel, which is Linux on x86-64. With ``--replay FILE`` it gives a target one input, and
+needs no atheris.
 """
 
 import sys

@@ -20,7 +20,7 @@ from headrace.base.seqno import seqno_distance
 from headrace.mpegts.psi import crc32_mpeg2
 
 BROKEN = "tests.support.broken_target"
-needs_atheris = pytest.mark.skipif(find_spec("atheris") is None, reason="atheris has wheels for Linux alone")
+needs_atheris = pytest.mark.skipif(find_spec("atheris") is None, reason="there are no wheels of atheris")
 
 
 @needs_atheris

@@ -51,7 +51,7 @@ def test_what_was_found_once_is_not_found_again(path: Path) -> None:
 def test_nothing_is_found_in_what_is_nearly_valid(name: str) -> None:
     target = load_target(name)
 
-    @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck), database=None)
     @given(data=inputs(name))
     def look(data: Any) -> None:
         give(target, data)

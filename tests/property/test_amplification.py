@@ -176,7 +176,7 @@ BODIES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     story=st.lists(st.tuples(FIRST_WORDS, WORDS, st.integers(0, 7), BODIES, st.integers(16, 1520)), max_size=25),
     life_us=st.sampled_from([0, 20 * MS, 2 * SECOND]),

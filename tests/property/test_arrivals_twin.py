@@ -1,7 +1,7 @@
 """The matrix of arrivals does what a set of indices for each receiver does."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.bench.arrivals import WINDOW_PACKETS, Arrivals
@@ -43,7 +43,6 @@ batches = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(batches, st.sampled_from([0, 5, WINDOW_PACKETS]), st.integers(0, 12))
 def test_arrivals_are_those_of_sets(steps: list[list[tuple[int, int]]], leap: int, keep: int) -> None:
     arrivals, twins = Arrivals(RECEIVERS), [Twin() for _ in range(RECEIVERS)]

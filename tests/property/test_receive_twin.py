@@ -78,7 +78,6 @@ def run_of(contents: list[bytes]) -> PacketRun:
     return PacketRun(packets.payloads(slice(None)), lengths, [0] * len(contents), unit_starts)
 
 
-@settings(deadline=None)
 @given(contents=st.lists(payloads, min_size=1, max_size=6))
 def test_units_begin_where_each_packets_second_byte_says_so(contents: list[bytes]) -> None:
     expected = [
@@ -94,7 +93,6 @@ def test_units_begin_where_each_packets_second_byte_says_so(contents: list[bytes
     assert run_of(contents).unit_starts == UnitStarts([at for at, _ in expected], [pid for _, pid in expected])
 
 
-@settings(deadline=None)
 @given(runs=st.lists(st.lists(payloads, min_size=1, max_size=6), min_size=1, max_size=6))
 def test_a_look_through_a_run_finds_what_a_look_at_each_packet_finds(runs: list[list[bytes]]) -> None:
     together, one_by_one = StartPoints(), StartPoints()
@@ -113,7 +111,6 @@ def starts_of(starts: StartPoints) -> tuple[object, ...]:
     return starts.newest_index, starts.keyframe_indices, starts.video_pid, starts.tables, places
 
 
-@settings(deadline=None)
 @given(
     first=st.integers(0, 40),
     runs=st.lists(
@@ -168,7 +165,6 @@ def payload_of(ring: Ring, slot: int) -> bytes:
     return ring.store[slot, : ring.lengths[slot]].tobytes()
 
 
-@settings(deadline=None)
 @given(
     timestamps_us=st.lists(st.integers(0, (1 << 32) - 1), min_size=1, max_size=8),
     handshake_us=st.integers(0, (1 << 32) - 1),
@@ -393,7 +389,7 @@ OVERFLOW: list[tuple[int, list[tuple[str, int, object]]]] = [
 """The receiver has no room for two packets that the ring keeps."""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps=STEPS, first_timestamp_us=st.sampled_from([0, (1 << 32) - 100_000, (1 << 31) + 5]))
 @example(steps=OVERFLOW, first_timestamp_us=0)
 @example(steps=TAKE_OVER, first_timestamp_us=0)

@@ -53,7 +53,7 @@ def plain_apply(key: bytes, salt: bytes, seqno: int, payload: bytes) -> bytes:
     return bytes(result)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(KEYS, SALTS, st.lists(st.tuples(SEQNOS, st.binary(min_size=1, max_size=1456)), min_size=1, max_size=4))
 def test_the_cipher_does_what_its_twin_does_whatever_came_before(
     key: bytes, salt: bytes, packets: list[tuple[int, bytes]]
@@ -65,7 +65,7 @@ def test_the_cipher_does_what_its_twin_does_whatever_came_before(
         assert cipher.apply(seqno, sealed) == payload
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(session_keys())
 def test_key_material_goes_there_and_back_within_its_bounds(keys: SessionKeys) -> None:
     body = encode_key_material(wrap_keys(keys))
@@ -79,7 +79,7 @@ def test_key_material_goes_there_and_back_within_its_bounds(keys: SessionKeys) -
         assert key is None or key not in material.wrapped
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(session_keys(), st.data())
 def test_what_one_changed_byte_makes_is_dropped_or_the_same_keys(keys: SessionKeys, data: st.DataObject) -> None:
     body = encode_key_material(wrap_keys(keys))
@@ -94,7 +94,7 @@ def test_what_one_changed_byte_makes_is_dropped_or_the_same_keys(keys: SessionKe
     assert {found.even, found.odd} == {keys.even, keys.odd}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=150) | st.binary(max_size=120).map(lambda rest: b"\x12\x20\x29" + rest))
 def test_any_bytes_are_key_material_within_bounds_or_dropped(body: bytes) -> None:
     try:
@@ -106,7 +106,6 @@ def test_any_bytes_are_key_material_within_bounds_or_dropped(body: bytes) -> Non
     assert len(material.wrapped) == 8 + material.key_length_bytes * (material.has_even + material.has_odd)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**31), st.booleans(), st.integers(0, 3))
 def test_a_message_word_keeps_its_fields_apart(number: int, retransmitted: bool, parity: int) -> None:
     word = message_word(number, retransmitted=retransmitted, key_parity=parity)
@@ -116,7 +115,7 @@ def test_a_message_word_keeps_its_fields_apart(number: int, retransmitted: bool,
     assert word & ~KEY_FLAGS == message_word(number, retransmitted=retransmitted)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(session_keys(), st.lists(st.booleans(), max_size=60), st.integers(2, 6), st.data())
 def test_a_receiver_opens_everything_whatever_announcements_and_answers_are_lost(
     keys: SessionKeys, is_lost: list[bool], period: int, data: st.DataObject

@@ -44,7 +44,7 @@ DATAGRAMS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(DATAGRAMS, st.integers(0, 300_000)), max_size=25))
 def test_a_connection_survives_everything(story: list[tuple[bytes, int]]) -> None:
     here = Connection(SMALL)
@@ -94,7 +94,7 @@ HANDSHAKE_BYTES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.one_of(HANDSHAKE_BYTES, st.binary(max_size=120)), WORDS)
 def test_a_listener_answers_or_counts_everything(body: bytes, timestamp_us: int) -> None:
     listener = Listener(ListenerOptions(), bytes(16))
@@ -109,7 +109,7 @@ def test_a_listener_answers_or_counts_everything(body: bytes, timestamp_us: int)
         assert len(answer) <= max(len(body) + 16, 64)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.one_of(

@@ -57,5 +57,5 @@ class LossListMachine(RuleBasedStateMachine):
         assert {index for index in range(-2, 85) if index in self.losses} == self.model
 
 
-LossListMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LossListMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestLossList = LossListMachine.TestCase

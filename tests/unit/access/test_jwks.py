@@ -95,7 +95,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from([*OCT, *OKP, "iss", "aud", "use"]), JSON)
 def test_any_member_may_be_anything(member: str, value: Any) -> None:
     for key in (OCT, OKP):

@@ -230,7 +230,7 @@ def test_what_is_malformed_is_a_fault_and_never_an_exception(token: str) -> None
     assert why(token)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(max_size=600) | st.from_regex(r"[A-Za-z0-9_-]{0,200}\.[A-Za-z0-9_-]{0,200}\.[A-Za-z0-9_-]{0,90}"))
 def test_no_text_raises(text: str) -> None:
     assert why(text)
@@ -243,7 +243,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from([*CLAIMS, "nbf", "jti"]), JSON, st.sampled_from([*HEADER, "crit", "b64"]), JSON)
 def test_no_signed_claim_or_header_raises(claim: str, value: Any, name: str, header_value: Any) -> None:
     for token in (signed({**CLAIMS, claim: value}), signed(header={**HEADER, name: header_value})):

@@ -13,6 +13,7 @@ import numpy as np
 from bench.soak.soak_load import SoakLoad
 
 from headrace.bench.measured_process import BrokerProcess
+from headrace.cli.serve import OPEN_WARNING
 from headrace.netio.clock import now_us
 
 ORDINARY_LEVELS: Final = frozenset({"debug", "info"})
@@ -56,7 +57,8 @@ class BrokerLog:
         path: The log, JSON objects a line.
 
     Attributes:
-        complaints: Lines of a level above ``info``, and lines that are no log lines, as a traceback's.
+        complaints: Lines of a level above ``info``, and lines that are no log lines, as a traceback's; but for the
+            warning that the broker is open, as the soak makes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +80,9 @@ def _is_ordinary(line: str) -> bool:
         entry = json.loads(line)
     except ValueError:
         return False
-    return isinstance(entry, dict) and entry.get("level") in ORDINARY_LEVELS
+    if not isinstance(entry, dict):
+        return False
+    return entry.get("level") in ORDINARY_LEVELS or entry.get("event") == OPEN_WARNING
 
 
 class Watch:

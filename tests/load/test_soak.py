@@ -19,6 +19,7 @@ from bench.soak.verdict import Verdict, Window, comparison_windows, judge, media
 from bench.soak.visit import STAY_US, make_visit
 
 from headrace.base.datagram_batch import DatagramBatch
+from headrace.cli.serve import OPEN_WARNING
 from headrace.mpegts.packet import TS_PACKET_BYTES, decode_packet
 from headrace.mpegts.psi import ProgramAssociation, ProgramMap
 from headrace.mpegts.splice import Splice
@@ -197,6 +198,14 @@ def test_a_log_line_above_info_and_a_traceback_are_complaints(tmp_path: Path) ->
         more.write(', "level": "error"}\n')
     log.poll()
     assert log.complaints[2:] == ['{"event": "half a line", "level": "error"}']
+
+
+def test_that_the_broker_of_a_soak_is_open_is_no_complaint(tmp_path: Path) -> None:
+    path = tmp_path / "broker.log"
+    path.write_text(json.dumps({"level": "warning", "event": OPEN_WARNING}) + "\n")
+    log = BrokerLog(path)
+    log.poll()
+    assert log.complaints == []
 
 
 def test_a_gap_is_asked_for_until_it_is_filled() -> None:

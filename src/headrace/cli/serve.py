@@ -35,6 +35,9 @@ LOOPBACK: Final = "127.0.0.1"
 STATE_OFF: Final = "off"
 HTTP_OFF: Final = "off"
 DEFAULT_HTTP: Final = f"{LOOPBACK}:{DEFAULT_HTTP_PORT}"
+OPEN_WARNING: Final = (
+    "OPEN TO ALL: whoever reaches this port can publish any channel, as --open or OPEN_TO_ALL says"
+)
 
 _log = structlog.get_logger()
 
@@ -311,7 +314,7 @@ async def _run(config: BrokerConfig) -> None:
 
 
 def _warn_that_it_is_open() -> None:
-    _log.warning("OPEN TO ALL: whoever reaches this port can publish any channel, as --open or OPEN_TO_ALL says")
+    _log.warning(OPEN_WARNING)
 
 
 def _tell_first_key(host: str, port: int, channel_id: str, key: str) -> None:

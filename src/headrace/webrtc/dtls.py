@@ -2,6 +2,10 @@
 
 OpenSSL does the protocol. It hands out records one after another; here they become datagrams again.
 
+Its timer begins with a second, which is long for somebody who waits for a picture. So a flight is sent again
+before that, byte for byte: what of it has come is dropped by the peer as a replay, what was lost is there. Where
+the peer's answer was lost instead, that does not help, and OpenSSL's own repetition does, with new record numbers.
+
 Source: RFC 6347 (DTLS 1.2), RFC 5764 (use_srtp), RFC 8827, 6.5; RFC 8842 for the roles.
 """
 
@@ -28,6 +32,8 @@ MAX_HANDSHAKE_BYTES: Final = 16_384
 """What is sent at most before the handshake has ended: our longest flight is 1 KB, and is repeated a few times."""
 MIN_TIMER_US: Final = 1_000
 """OpenSSL has a clock of its own: where that says "not yet", it is asked again after so long."""
+RESEND_US: Final = (200_000, 400_000)
+"""After so long without an answer a flight is sent again; then OpenSSL's timer is near. Few paths take 200 ms."""
 
 _DTLS_1_2: Final = 0xFEFD
 _RECORD_HEADER_BYTES: Final = 13
@@ -97,11 +103,14 @@ class Dtls:
 
     __slots__ = (
         "_connection",
+        "_flight",
         "_is_client",
         "_is_started",
         "_keys",
         "_outgoing",
         "_proof",
+        "_resend_us",
+        "_resends",
         "_sent_bytes",
         "_timer_us",
         "close_reason",
@@ -122,6 +131,9 @@ class Dtls:
         self._is_started = False
         self._keys: tuple[MasterKey, MasterKey] | None = None
         self._timer_us: int | None = None
+        self._flight: list[bytes] = []
+        self._resend_us: int | None = None
+        self._resends = 0
         self.close_reason: str | None = None
 
     @property
@@ -143,17 +155,23 @@ class Dtls:
 
     def handle_timer(self, now_us: int) -> None:
         """Send the last flight again, if it is due."""
-        if self._timer_us is None or now_us < self._timer_us or self.close_reason is not None:
+        if self.close_reason is not None:
             return
-        try:
-            self._connection.DTLSv1_handle_timeout()
-        except SSL.Error:
-            self.close_reason = "dtls_failed"  # repeated too often
-        self._flush(now_us)
+        if self._timer_us is not None and now_us >= self._timer_us:
+            try:
+                self._connection.DTLSv1_handle_timeout()
+            except SSL.Error:
+                self.close_reason = "dtls_failed"  # repeated too often
+            self._flush(now_us)
+        if self._resend_us is not None and now_us >= self._resend_us:
+            self._send(self._flight)
+            self._schedule_resend(now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
-        return None if self.close_reason is not None else self._timer_us
+        if self.close_reason is not None or self._timer_us is None:
+            return None
+        return self._timer_us if self._resend_us is None else min(self._timer_us, self._resend_us)
 
     def poll_datagrams(self) -> list[bytes]:
         """Return the datagrams to send to the peer, once."""
@@ -207,13 +225,27 @@ class Dtls:
         with suppress(SSL.WantReadError):
             while True:
                 records += self._connection.bio_read(_BUFFER_BYTES)
-        for datagram in pack_records(records):
+        left_s = self._connection.DTLSv1_get_timeout()
+        self._timer_us = None if left_s is None else now_us + max(int(left_s * _MILLION), MIN_TIMER_US)
+        if records:
+            self._flight, self._resends = pack_records(records), 0
+            self._send(self._flight)
+            self._schedule_resend(now_us)
+        elif left_s is None:
+            self._flight, self._resend_us = [], None
+
+    def _send(self, datagrams: list[bytes]) -> None:
+        for datagram in datagrams:
             if self._keys is None:
                 self._sent_bytes += len(datagram)
             if self._sent_bytes <= MAX_HANDSHAKE_BYTES:
                 self._outgoing.append(datagram)
-        left_s = self._connection.DTLSv1_get_timeout()
-        self._timer_us = None if left_s is None else now_us + max(int(left_s * _MILLION), MIN_TIMER_US)
+
+    def _schedule_resend(self, now_us: int) -> None:
+        """Have the flight sent again, if an answer to it is waited for."""
+        is_due = self._timer_us is not None and self._resends < len(RESEND_US)
+        self._resend_us = now_us + RESEND_US[self._resends] if is_due else None
+        self._resends += 1
 
 
 def pack_records(records: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from OpenSSL import SSL
 from tests.support.rtc_peers import OUR_IDENTITY, THEIR_IDENTITY
 
-from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES, MTU_BYTES, Dtls, pack_records
+from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES, MTU_BYTES, RESEND_US, Dtls, pack_records
 from headrace.webrtc.identity import decode_fingerprint
 from headrace.webrtc.srtp_profile import PROFILES
 
@@ -59,6 +59,26 @@ def test_a_timer_runs_while_an_answer_is_waited_for() -> None:
     client.poll_datagrams()
     client.handle_timer(due_us - 1)
     assert client.poll_datagrams() == []
+
+
+def test_a_flight_is_sent_again_twice_before_openssl_does_it_and_no_more_once_it_is_answered() -> None:
+    client, server = pair()
+    client.start(0)
+    hello = client.poll_datagrams()
+    for due_us in RESEND_US[0], sum(RESEND_US):
+        client.handle_timer(due_us - 1)
+        assert client.poll_datagrams() == []
+        assert client.poll_timer() == due_us
+        client.handle_timer(due_us)
+        assert client.poll_datagrams() == hello
+    left_us = client.poll_timer()
+    assert left_us is not None
+    assert left_us > sum(RESEND_US)
+    server.handle_datagram(hello[0], 0)
+    carry(client, server)
+    client.handle_timer(10_000_000)
+    server.handle_timer(10_000_000)
+    assert client.poll_datagrams() == server.poll_datagrams() == []
 
 
 def test_nonsense_is_dropped_and_the_handshake_goes_on() -> None:

@@ -7,14 +7,15 @@ receiver need not wait for the next frame to know that this one is whole.
 Source: ISO/IEC 13818-1, 2.4.3, 2.4.4, 2.7.2 (PCR at most 100 ms apart).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from headrace.mpegts.metadata import Metadata
 from headrace.mpegts.packet import PAT_PID, encode_packet, split_into_packets
-from headrace.mpegts.pes import AUDIO_STREAM_ID, VIDEO_STREAM_ID, encode_pes
+from headrace.mpegts.pes import AUDIO_STREAM_ID, PRIVATE_STREAM_1, VIDEO_STREAM_ID, encode_pes
 from headrace.mpegts.psi import (
+    Descriptor,
     ElementaryStream,
     ProgramAssociation,
     ProgramMap,
@@ -22,13 +23,15 @@ from headrace.mpegts.psi import (
     encode_pmt,
     sections_to_unit,
 )
-from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES
+from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
 from headrace.mpegts.timed_id3 import encode_tag_pes, metadata_pointer_descriptor, timed_id3_stream
 
 PROGRAM_NUMBER: Final = 1
 PMT_PID: Final = 0x1000
 FIRST_STREAM_PID: Final = 0x0100
 METADATA_PID: Final = 0x0102
+STREAM_PIDS: Final = (FIRST_STREAM_PID, 0x0101, 0x0103)
+"""In the order of the streams; the second and the third are sound."""
 PCR_LEAD_90KHZ: Final = 9_000
 """Decoding times are 100 ms after the clock: room for a keyframe's bytes on the way."""
 MAX_PCR_INTERVAL_90KHZ: Final = 3_150
@@ -46,19 +49,25 @@ class _Track:
 class Muxer:
     """Multiplexes one program: the given streams and a Timed ID3 stream.
 
-    PIDs are 0x100 for the first stream, 0x101 for the second, 0x102 for metadata. Clock references go with
-    the first stream, which is the video where there is one.
+    PIDs are `STREAM_PIDS`, and 0x102 for metadata. Clock references go with the first stream, which is the video
+    where there is one.
 
     Args:
-        stream_types: One or two ``stream_type`` values, video first.
+        stream_types: One to three ``stream_type`` values, video first.
+        descriptors: Of streams in the program map, by their place among the types.
     """
 
     __slots__ = ("_last_pcr_90khz", "_last_tables_90khz", "_table_units", "_tracks")
 
-    def __init__(self, stream_types: Sequence[int]) -> None:
-        if not 1 <= len(stream_types) <= METADATA_PID - FIRST_STREAM_PID:
-            raise ValueError(f"a muxer takes one or two streams, not {len(stream_types)}")
-        streams = [ElementaryStream(kind, FIRST_STREAM_PID + at) for at, kind in enumerate(stream_types)]
+    def __init__(
+        self, stream_types: Sequence[int], descriptors: Mapping[int, tuple[Descriptor, ...]] | None = None
+    ) -> None:
+        if not 1 <= len(stream_types) <= len(STREAM_PIDS):
+            raise ValueError(f"a muxer takes one to {len(STREAM_PIDS)} streams, not {len(stream_types)}")
+        notes = descriptors or {}
+        streams = [
+            ElementaryStream(kind, STREAM_PIDS[at], notes.get(at, ())) for at, kind in enumerate(stream_types)
+        ]
         pmt = ProgramMap(
             program_number=PROGRAM_NUMBER,
             version=0,
@@ -73,8 +82,7 @@ class Muxer:
         )
         self._tracks = {pid: _Track(0) for pid in (PAT_PID, PMT_PID, METADATA_PID)}
         for stream in streams:
-            is_video = stream.stream_type in VIDEO_STREAM_TYPES
-            self._tracks[stream.pid] = _Track(VIDEO_STREAM_ID if is_video else AUDIO_STREAM_ID)
+            self._tracks[stream.pid] = _Track(_stream_id(stream.stream_type))
         self._last_pcr_90khz: int | None = None
         self._last_tables_90khz: int | None = None
 
@@ -101,7 +109,7 @@ class Muxer:
         Raises:
             ValueError: As `encode_metadata`, or audio too long for one PES packet.
         """
-        pid = FIRST_STREAM_PID + stream_index
+        pid = STREAM_PIDS[stream_index]
         track = self._tracks[pid]
         clock_90khz = (pts_90khz if dts_90khz is None else dts_90khz) - PCR_LEAD_90KHZ
         is_clock = stream_index == 0
@@ -151,3 +159,10 @@ class Muxer:
                 return None
         self._last_pcr_90khz = clock_90khz
         return clock_90khz * 300
+
+
+def _stream_id(stream_type: int) -> int:
+    """Return the ``stream_id`` of a stream's PES packets."""
+    if stream_type in VIDEO_STREAM_TYPES:
+        return VIDEO_STREAM_ID
+    return PRIVATE_STREAM_1 if stream_type == StreamType.PRIVATE_DATA else AUDIO_STREAM_ID

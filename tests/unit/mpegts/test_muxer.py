@@ -68,7 +68,7 @@ def test_the_clock_runs_ahead_of_the_decoding_time() -> None:
     assert packet.pcr_27mhz == (90_000 - PCR_LEAD_90KHZ) * 300
 
 
-def test_a_muxer_takes_one_or_two_streams() -> None:
-    for types in ([], [StreamType.H264] * 3):
-        with pytest.raises(ValueError, match="one or two"):
+def test_a_muxer_takes_one_to_three_streams() -> None:
+    for types in ([], [StreamType.H264] * 4):
+        with pytest.raises(ValueError, match="one to 3 streams"):
             Muxer(types)

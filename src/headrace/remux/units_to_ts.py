@@ -1,0 +1,91 @@
+"""From pictures and sound to a transport stream in payloads for SRT, nothing held back.
+
+Source: ISO/IEC 13818-1; "OpusTS" (wiki.xiph.org): registration "Opus", a DVB extension descriptor with the
+channels, and a control header before each packet.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from headrace.base.errors import LocalProtocolError
+from headrace.codecs import h264, hevc
+from headrace.codecs.annex_b import join_annex_b
+from headrace.codecs.opus import encode_control_header
+from headrace.mpegts.muxer import PCR_LEAD_90KHZ, Muxer
+from headrace.mpegts.packetizer import Packetizer
+from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, Descriptor
+from headrace.mpegts.stream_type import StreamType
+from headrace.remux.access_unit import AccessUnit, Codec
+
+FIRST_PTS_90KHZ: Final = 90_000
+"""Time of the first unit: room for the clock reference, and for sound that comes after it but is older."""
+MAX_SOUND_BYTES: Final = 65_000
+"""What a PES packet of sound holds, without its header and a control header."""
+
+_STREAM_TYPES: Final = {
+    Codec.H264: StreamType.H264,
+    Codec.HEVC: StreamType.HEVC,
+    Codec.AAC: StreamType.AAC_ADTS,
+    Codec.OPUS: StreamType.PRIVATE_DATA,
+}
+_DELIMITERS: Final = {Codec.H264: b"\x09\xf0", Codec.HEVC: b"\x46\x01\x50"}
+_NAL_TYPES: Final = {Codec.H264: h264.nal_type, Codec.HEVC: hevc.nal_type}
+_EXTENSION_DESCRIPTOR: Final = 0x7F
+_OPUS_EXTENSION: Final = 0x80
+_STEREO: Final = 2
+_OPUS_DESCRIPTORS: Final = (
+    Descriptor(REGISTRATION_DESCRIPTOR, b"Opus"),
+    Descriptor(_EXTENSION_DESCRIPTOR, bytes([_OPUS_EXTENSION, _STEREO])),
+)
+
+
+class UnitsToTs:
+    """Makes a transport stream of one program.
+
+    Args:
+        codecs: Of the streams: the video first if there is one, then AAC before Opus, as players take the first.
+
+    Attributes:
+        dropped_units: Units that were too old when they came, or too long.
+
+    Raises:
+        LocalProtocolError: A codec that has no place in a transport stream here (AV1), or more than three.
+    """
+
+    __slots__ = ("_indices", "_muxer", "_packetizer", "_shift_90khz", "dropped_units")
+
+    def __init__(self, codecs: Sequence[Codec]) -> None:
+        if not codecs or any(codec not in _STREAM_TYPES for codec in codecs):
+            raise LocalProtocolError(f"no transport stream can be made of {[codec.value for codec in codecs]}")
+        self._indices = {codec: index for index, codec in enumerate(codecs)}
+        descriptors = {index: _OPUS_DESCRIPTORS for codec, index in self._indices.items() if codec == Codec.OPUS}
+        self._muxer = Muxer([_STREAM_TYPES[codec] for codec in codecs], descriptors)
+        self._packetizer = Packetizer()
+        self._shift_90khz: int | None = None
+        self.dropped_units = 0
+
+    def feed(self, unit: AccessUnit) -> list[bytes]:
+        """Return the payloads of one unit: of 1316 bytes, and the last of what is left."""
+        if self._shift_90khz is None:
+            self._shift_90khz = FIRST_PTS_90KHZ - unit.dts_90khz
+        pts_90khz, dts_90khz = unit.pts_90khz + self._shift_90khz, unit.dts_90khz + self._shift_90khz
+        index = self._indices.get(unit.codec)
+        if index is None:
+            raise LocalProtocolError(f"the stream has no {unit.codec.value}")
+        data = _encode(unit)
+        if dts_90khz < PCR_LEAD_90KHZ or (not unit.is_video and len(data) > MAX_SOUND_BYTES):
+            self.dropped_units += 1
+            return []
+        ts = self._muxer.write(index, data, pts_90khz, dts_90khz, random_access=unit.is_keyframe)
+        return [payload for payload in (*self._packetizer.feed(ts), self._packetizer.flush()) if payload]
+
+
+def _encode(unit: AccessUnit) -> bytes:
+    if unit.codec == Codec.OPUS:
+        return b"".join(encode_control_header(len(packet)) + packet for packet in unit.data)
+    if unit.codec == Codec.AAC:
+        return b"".join(unit.data)
+    delimiter = _DELIMITERS[unit.codec]
+    nal_type = _NAL_TYPES[unit.codec]
+    has_delimiter = bool(unit.data) and nal_type(unit.data[0]) == nal_type(delimiter)
+    return join_annex_b(unit.data if has_delimiter else [delimiter, *unit.data])

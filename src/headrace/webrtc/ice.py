@@ -20,6 +20,7 @@ from headrace.webrtc.stun import (
     AttributeType,
     MessageType,
     StunMessage,
+    decode_message,
     encode_error_code,
     encode_message,
     encode_xor_address,
@@ -39,6 +40,11 @@ _PRIORITY: Final = (0x7EFF_FFFF).to_bytes(4, "big")
 """Of a peer reflexive candidate would be less; nobody chooses by it, as the peer does the choosing."""
 _TIE_BREAKER: Final = bytes(8)
 """The lite side never wins, as it is never controlling."""
+CREDIT_FACTOR: Final = 3
+"""Bytes that an address gets for each that came from there, while it has made good checks and proved nothing.
+
+RFC 9000, 8.1, has the same for QUIC.
+"""
 _UFRAG_BYTES: Final = 6
 _PWD_BYTES: Final = 24
 _ROLE_CONFLICT: Final = 487
@@ -79,6 +85,7 @@ class _Path:
         nominated_us: When the last one came that named it, None if none did.
         is_proved: Whether who is there has sent back what was sent there alone.
         transaction_id: Of our own check of it, empty if it was not checked.
+        credit_bytes: How much this agent may send there.
         priority: As the peer told it.
     """
 
@@ -87,6 +94,7 @@ class _Path:
     nominated_us: int | None = None
     is_proved: bool = False
     transaction_id: bytes = b""
+    credit_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +165,24 @@ class IceAgent:
         """Take other credentials; those before are good until a path has been named with the new ones."""
         self._generations = [self._generations[-1], _Generation(local, remote)]
 
-    def handle_message(self, message: StunMessage, address: bytes, now_us: int) -> None:
+    def handle_datagram(self, datagram: bytes, address: bytes, now_us: int) -> None:
         """Take a STUN message that came from ``address``, and answer it there if it is a check.
 
         Raises:
-            PacketError: ``ice_not_a_check``, ``ice_username``, ``ice_integrity`` or ``ice_unknown_answer``.
-                Nothing is answered then: who does not know the password is told nothing. Differs from RFC 8489,
-                9.1.3, which has error answers 400 and 401 for them.
+            PacketError: What `decode_message` raises; ``ice_not_a_check``, ``ice_username``, ``ice_integrity`` or
+                ``ice_unknown_answer``. Nothing is answered then: who does not know the password is told nothing.
+                Differs from RFC 8489, 9.1.3, which has error answers 400 and 401 for them.
         """
+        message = decode_message(datagram)
         if message.message_type == MessageType.SUCCESS:
             self._handle_answer(message, address)
         elif message.message_type == MessageType.REQUEST:
-            self._outgoing.append((self._handle_check(message, address, now_us), address))
-            self._check_back()
+            answer = self._handle_check(message, address, now_us)
+            self._outgoing.append((answer, address))
+            if address in self._paths:
+                self._paths[address].credit_bytes += CREDIT_FACTOR * len(datagram) - len(answer)
+            if address == self._wanted:
+                self._check_back(address)
         else:
             raise PacketError("ice_not_a_check")
 
@@ -232,11 +245,9 @@ class IceAgent:
         else:
             self._wanted = address
 
-    def _check_back(self) -> None:
-        """Check the path that is wanted and not proved, after each check that comes: so it is repeated."""
-        path = self._paths.get(self._wanted) if self._wanted is not None else None
-        if path is None or self._wanted is None:
-            return
+    def _check_back(self, address: bytes) -> None:
+        """Check a path that is wanted and not proved, after each check of the peer's: so it is repeated."""
+        path = self._paths[address]
         path.transaction_id = path.transaction_id or self._random_bytes(TRANSACTION_BYTES)
         generation = self._generations[-1]
         attributes = [
@@ -245,9 +256,10 @@ class IceAgent:
             (AttributeType.ICE_CONTROLLED, _TIE_BREAKER),
         ]
         key = generation.remote.pwd.encode()
-        self._outgoing.append(
-            (encode_message(MessageType.REQUEST, path.transaction_id, attributes, key), self._wanted)
-        )
+        ours = encode_message(MessageType.REQUEST, path.transaction_id, attributes, key)
+        if path.credit_bytes >= len(ours):
+            path.credit_bytes -= len(ours)
+            self._outgoing.append((ours, address))
 
     def _handle_answer(self, message: StunMessage, address: bytes) -> None:
         path = self._paths.get(address)

@@ -16,7 +16,7 @@ from headrace.webrtc.ice import IceAgent, IceCredentials, RandomBytes
 from headrace.webrtc.identity import Identity, decode_fingerprint
 from headrace.webrtc.rtp import is_rtcp
 from headrace.webrtc.srtp import Opener, Sealer, make_sealer
-from headrace.webrtc.stun import decode_message, is_stun
+from headrace.webrtc.stun import is_stun
 
 CONSENT_US: Final = 30_000_000
 """RFC 7675, 5.1: who has not been heard for so long does not want our media."""
@@ -163,7 +163,7 @@ class Peer:
             raise PacketError("unknown_protocol")
 
     def _handle_stun(self, data: bytes, address: bytes, now_us: int) -> None:
-        self._ice.handle_message(decode_message(data), address, now_us)
+        self._ice.handle_datagram(data, address, now_us)
         self._heard_us = now_us
         self._outgoing.extend(self._ice.poll_datagrams())
         if self._ice.address is not None:

@@ -183,7 +183,7 @@ def test_media_moves_to_a_new_address_when_that_has_answered_a_check_of_ours() -
     one, _ = connected()
     one.handle_datagram(check(), ELSEWHERE, 1)
     assert one.address == THERE
-    (_, (ours, to)) = sent(one)
+    _, (ours, to) = sent(one)
     assert to == ELSEWHERE
     answer = encode_message(MessageType.SUCCESS, decode_message(ours).transaction_id, [], THEIRS.pwd.encode())
     one.handle_datagram(answer, THERE, 1)  # from where it was not asked

@@ -23,7 +23,7 @@ from headrace.mpegts.psi import (
     encode_pmt,
     sections_to_unit,
 )
-from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+from headrace.mpegts.stream_type import AV1_FORMAT, VIDEO_STREAM_TYPES, StreamType
 from headrace.mpegts.timed_id3 import encode_tag_pes, metadata_pointer_descriptor, timed_id3_stream
 
 PROGRAM_NUMBER: Final = 1
@@ -43,6 +43,7 @@ MAX_TABLE_INTERVAL_90KHZ: Final = 45_000
 @dataclass(slots=True)
 class _Track:
     stream_id: int
+    is_video: bool = False
     counter: int = 15
 
 
@@ -82,7 +83,7 @@ class Muxer:
         )
         self._tracks = {pid: _Track(0) for pid in (PAT_PID, PMT_PID, METADATA_PID)}
         for stream in streams:
-            self._tracks[stream.pid] = _Track(_stream_id(stream.stream_type))
+            self._tracks[stream.pid] = _Track(_stream_id(stream.stream_type), _is_video(stream))
         self._last_pcr_90khz: int | None = None
         self._last_tables_90khz: int | None = None
 
@@ -121,7 +122,7 @@ class Muxer:
             counter = self._tracks[FIRST_STREAM_PID].counter
             out += encode_packet(FIRST_STREAM_PID, counter, b"", pcr_27mhz=pcr_27mhz)
             pcr_27mhz = None
-        pes = encode_pes(track.stream_id, access_unit, pts_90khz, dts_90khz)
+        pes = encode_pes(track.stream_id, access_unit, pts_90khz, dts_90khz, is_video=track.is_video)
         packets, track.counter = split_into_packets(
             pid, track.counter, pes, random_access=random_access, pcr_27mhz=pcr_27mhz
         )
@@ -166,3 +167,7 @@ def _stream_id(stream_type: int) -> int:
     if stream_type in VIDEO_STREAM_TYPES:
         return VIDEO_STREAM_ID
     return PRIVATE_STREAM_1 if stream_type == StreamType.PRIVATE_DATA else AUDIO_STREAM_ID
+
+
+def _is_video(stream: ElementaryStream) -> bool:
+    return stream.stream_type in VIDEO_STREAM_TYPES or AV1_FORMAT in stream.format_ids

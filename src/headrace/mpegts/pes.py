@@ -117,6 +117,7 @@ def encode_pes(
     dts_90khz: int | None = None,
     *,
     bounded: bool = True,
+    is_video: bool | None = None,
 ) -> bytes:
     """Return a PES packet, its payload aligned to an access unit.
 
@@ -127,6 +128,7 @@ def encode_pes(
         dts_90khz: Decoding time, written if it is another.
         bounded: Give the length; without it (video only) the packet ends where the next starts. A payload
             too long for the field of 16 bits has no length either.
+        is_video: The stream is a video, which ``stream_id`` does not tell of private streams (AV1).
 
     Raises:
         ValueError: A stream other than video is too long for the length field.
@@ -138,7 +140,7 @@ def encode_pes(
         flags = 0xC0
     length_bytes = 3 + len(times) + len(payload)
     if not bounded or length_bytes > 0xFFFF:
-        if stream_id & 0xF0 != VIDEO_STREAM_ID:
+        if not (stream_id & 0xF0 == VIDEO_STREAM_ID if is_video is None else is_video):
             raise ValueError(f"a PES packet of {length_bytes} bytes is over 65535, and only video may be")
         length_bytes = 0
     header = b"\0\0\x01" + bytes([stream_id]) + length_bytes.to_bytes(2, "big")

@@ -67,6 +67,11 @@ class ElementaryStream:
     pid: int
     descriptors: tuple[Descriptor, ...] = ()
 
+    @property
+    def format_ids(self) -> tuple[bytes, ...]:
+        """Format identifiers of its registration descriptors (2.6.8), which say what private data is."""
+        return tuple(one.content[:4] for one in self.descriptors if one.tag == REGISTRATION_DESCRIPTOR)
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramMap:

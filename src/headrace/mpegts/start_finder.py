@@ -22,17 +22,14 @@ from headrace.mpegts.packet import (
     payload_offset,
 )
 from headrace.mpegts.psi import (
-    REGISTRATION_DESCRIPTOR,
     ElementaryStream,
     ProgramAssociation,
     SectionAssembler,
     decode_pat,
     decode_pmt,
 )
-from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+from headrace.mpegts.stream_type import AV1_FORMAT, VIDEO_STREAM_TYPES, StreamType
 from headrace.mpegts.tables import Tables
-
-AV1_FORMAT: Final = b"AV01"
 
 _START_CODE: Final = b"\0\0\x01"
 _RANDOM_ACCESS: Final = 0x40
@@ -231,10 +228,7 @@ class StartFinder:
 
 
 def _is_av1(stream: ElementaryStream) -> bool:
-    return stream.stream_type == StreamType.PRIVATE_DATA and any(
-        descriptor.tag == REGISTRATION_DESCRIPTOR and descriptor.content.startswith(AV1_FORMAT)
-        for descriptor in stream.descriptors
-    )
+    return stream.stream_type == StreamType.PRIVATE_DATA and AV1_FORMAT in stream.format_ids
 
 
 def _unit_types(packet: bytes, units: _UnitTypes) -> Iterator[int]:

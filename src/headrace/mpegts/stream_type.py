@@ -26,6 +26,9 @@ class StreamType(IntEnum):
     EAC3 = 0x87
 
 
+AV1_FORMAT: Final = b"AV01"
+OPUS_FORMAT: Final = b"Opus"
+"""Format identifiers of private data."""
 VIDEO_STREAM_TYPES: Final = frozenset(
     {
         StreamType.MPEG1_VIDEO,

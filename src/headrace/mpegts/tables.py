@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from headrace.mpegts.packet import NULL_PID
-from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, ElementaryStream, ProgramAssociation, ProgramMap
+from headrace.mpegts.psi import ElementaryStream, ProgramAssociation, ProgramMap
 from headrace.mpegts.stream_type import StreamType
 
 FIRST_FREE_PID: Final = 0x0100
@@ -96,5 +96,4 @@ def _kind(stream: ElementaryStream) -> tuple[object, ...]:
     """Return what two streams must share to be decoded alike; for private data the descriptors tell what it is."""
     if stream.stream_type != StreamType.PRIVATE_DATA:
         return (stream.stream_type,)
-    formats = [d.content[:4] for d in stream.descriptors if d.tag == REGISTRATION_DESCRIPTOR]
-    return stream.stream_type, *sorted({d.tag for d in stream.descriptors}), *formats
+    return stream.stream_type, *sorted({d.tag for d in stream.descriptors}), *stream.format_ids

@@ -1,6 +1,6 @@
 """From access units to the RTP packets of one stream, in clear.
 
-Source: RFC 3550, 5.1 (header); RFC 6184 (H.264); RFC 7587, 4 (Opus: one packet each, a clock of 48 kHz).
+Source: RFC 3550, 5.1 (header); RFC 7587, 4 (Opus: one packet each, a clock of 48 kHz).
 """
 
 import struct
@@ -8,7 +8,8 @@ from typing import Final
 
 from headrace.base.errors import LocalProtocolError
 from headrace.remux.access_unit import AccessUnit, Codec
-from headrace.remux.h264_payloads import pack_h264
+from headrace.remux.av1_payloads import pack_av1
+from headrace.remux.nal_payloads import H264_FORMAT, HEVC_FORMAT, pack_nals
 
 MAX_PACKET_BYTES: Final = 1200
 """Header included. With SRTP's 16 bytes and the headers of UDP and IPv6 under the 1280 that every path carries."""
@@ -17,6 +18,7 @@ HEADER_BYTES: Final = 12
 _HEADER: Final = struct.Struct("!BBHII")
 _VERSION: Final = 2 << 6
 _MARKER: Final = 0x80
+_NAL_FORMATS: Final = {Codec.H264: H264_FORMAT, Codec.HEVC: HEVC_FORMAT}
 
 
 class RtpPacketizer:
@@ -51,7 +53,7 @@ class RtpPacketizer:
         timestamp_offset: int = 0,
         max_packet_bytes: int = MAX_PACKET_BYTES,
     ) -> None:
-        if codec not in {Codec.H264, Codec.OPUS}:
+        if codec == Codec.AAC:
             raise LocalProtocolError(f"there are no RTP packets for {codec.value}")
         self.codec = codec
         self.ssrc = ssrc
@@ -87,6 +89,8 @@ class RtpPacketizer:
     def _payloads(self, unit: AccessUnit) -> list[bytes]:
         if unit.codec != self.codec:
             raise LocalProtocolError(f"{unit.codec.value} was given to the stream of {self.codec.value}")
-        if self.codec == Codec.H264:
-            return pack_h264(unit.data, self._max_payload_bytes)
+        if self.codec == Codec.AV1:
+            return pack_av1(unit.data, self._max_payload_bytes)
+        if self.codec in _NAL_FORMATS:
+            return pack_nals(unit.data, _NAL_FORMATS[self.codec], self._max_payload_bytes)
         return [packet for packet in unit.data if len(packet) <= self._max_payload_bytes]

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from headrace.base.errors import LocalProtocolError, PacketError
-from headrace.codecs import h264, hevc
+from headrace.codecs import av1, h264, hevc
 from headrace.codecs.opus import SAMPLE_RATE_HZ as OPUS_SAMPLE_RATE_HZ
 from headrace.codecs.opus import packet_samples
 from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.av1_payloads import Av1Unpacker
 from headrace.remux.h264_unpacker import H264Unpacker
 from headrace.remux.hevc_unpacker import HevcUnpacker
-from headrace.remux.parameter_sets import H264ParameterSets
+from headrace.remux.parameter_sets import ParameterSets
 from headrace.remux.reorder_buffer import ReorderBuffer
 from headrace.remux.rtp_clock import CLOCK_HZ, RtpClock, SessionClock
 from headrace.webrtc.rtp import RtpPacket
@@ -43,8 +44,16 @@ class Unpacker(Protocol):
         """Return whether nothing of the picture can stand before this payload."""
 
 
-_UNPACKERS: Final[dict[Codec, type[Unpacker]]] = {Codec.H264: H264Unpacker, Codec.HEVC: HevcUnpacker}
-_IS_KEYFRAME: Final = {Codec.H264: h264.is_keyframe, Codec.HEVC: hevc.is_keyframe}
+_UNPACKERS: Final[dict[Codec, type[Unpacker]]] = {
+    Codec.H264: H264Unpacker,
+    Codec.HEVC: HevcUnpacker,
+    Codec.AV1: Av1Unpacker,
+}
+_IS_KEYFRAME: Final = {
+    Codec.H264: h264.is_keyframe,
+    Codec.HEVC: hevc.is_keyframe,
+    Codec.AV1: av1.is_keyframe,
+}
 
 
 def from_rtx(packet: RtpPacket, *, ssrc: int, payload_type: int) -> RtpPacket:
@@ -70,7 +79,7 @@ class RtpToUnits:
     Pictures come whole: after a loss none comes before the next keyframe.
 
     Args:
-        codec: H.264, HEVC or Opus.
+        codec: H.264, HEVC, AV1 or Opus.
         session: Shared with the other streams of the sender.
 
     Attributes:
@@ -83,14 +92,14 @@ class RtpToUnits:
     """
 
     def __init__(self, codec: Codec, session: SessionClock) -> None:
-        if codec not in {*_UNPACKERS, Codec.OPUS}:
+        if codec == Codec.AAC:
             raise LocalProtocolError(f"{codec.value} is not taken from RTP")
         self.codec = codec
         self.clock = RtpClock(session, CLOCK_HZ if codec.is_video else OPUS_SAMPLE_RATE_HZ)
         self._buffer = ReorderBuffer(PICTURE_WAIT_US if codec.is_video else SOUND_WAIT_US)
         self.drops: Counter[str] = self._buffer.drops
         self._unpacker = _UNPACKERS[codec]() if codec.is_video else None
-        self._parameter_sets = H264ParameterSets()
+        self._parameter_sets = ParameterSets(codec) if codec.is_video else None
         self._timestamp: int | None = None
         self._is_open = False
         self._is_damaged = False
@@ -188,7 +197,7 @@ class RtpToUnits:
             self.drops["damaged_picture"] += 1
             return
         is_keyframe = _IS_KEYFRAME[self.codec](nals)
-        if self.codec == Codec.H264:
+        if self._parameter_sets is not None:
             nals = self._parameter_sets.complete(nals, is_keyframe=is_keyframe)
         if self._needs_keyframe and not is_keyframe:
             self.drops["waiting_for_keyframe"] += 1

@@ -7,34 +7,40 @@ from collections import Counter
 from typing import Final
 
 from headrace.base.errors import PacketError
+from headrace.codecs import av1, h264, hevc
 from headrace.codecs.aac import AdtsHeader, split_adts
 from headrace.codecs.annex_b import split_annex_b
-from headrace.codecs.h264 import SpsFacts, is_keyframe
+from headrace.codecs.bit_reader import unescape
+from headrace.codecs.h264 import SpsFacts
 from headrace.codecs.opus import SAMPLE_RATE_HZ as OPUS_SAMPLE_RATE_HZ
 from headrace.codecs.opus import packet_samples, split_control_headers
 from headrace.mpegts.demuxer import Demuxer, PesPacket
 from headrace.mpegts.pes import unwrap_pts_90khz
-from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, ElementaryStream
-from headrace.mpegts.stream_type import VIDEO_STREAM_TYPES, StreamType
+from headrace.mpegts.psi import ElementaryStream
+from headrace.mpegts.stream_type import AV1_FORMAT, OPUS_FORMAT, VIDEO_STREAM_TYPES, StreamType
 from headrace.remux.access_unit import AccessUnit, Codec
-from headrace.remux.parameter_sets import H264ParameterSets
+from headrace.remux.parameter_sets import ParameterSets
 from headrace.remux.reordering import ReorderingWatch
 
-OPUS_FORMAT: Final = b"Opus"
-
-_CODECS: Final = {StreamType.H264: Codec.H264, StreamType.AAC_ADTS: Codec.AAC}
-_PRIVATE_CODECS: Final = {OPUS_FORMAT: Codec.OPUS}
+_CODECS: Final = {
+    StreamType.H264: Codec.H264,
+    StreamType.HEVC: Codec.HEVC,
+    StreamType.AAC_ADTS: Codec.AAC,
+}
+_PRIVATE_CODECS: Final = {OPUS_FORMAT: Codec.OPUS, AV1_FORMAT: Codec.AV1}
+_IS_KEYFRAME: Final = {
+    Codec.H264: h264.is_keyframe,
+    Codec.HEVC: hevc.is_keyframe,
+    Codec.AV1: av1.is_keyframe,
+}
 CLOCK_HZ: Final = 90_000
 
 
 def stream_codec(stream: ElementaryStream) -> Codec | None:
     """Return how a stream of a program is encoded, or None if browsers have no use for it."""
     if stream.stream_type != StreamType.PRIVATE_DATA:
-        return _CODECS.get(StreamType(stream.stream_type)) if stream.stream_type in _CODECS else None
-    for descriptor in stream.descriptors:
-        if descriptor.tag == REGISTRATION_DESCRIPTOR and descriptor.content[:4] in _PRIVATE_CODECS:
-            return _PRIVATE_CODECS[descriptor.content[:4]]
-    return None
+        return next((codec for kind, codec in _CODECS.items() if kind == stream.stream_type), None)
+    return next((_PRIVATE_CODECS[name] for name in stream.format_ids if name in _PRIVATE_CODECS), None)
 
 
 class TsToUnits:
@@ -66,7 +72,7 @@ class TsToUnits:
         self._programs: object = None
         self._near_90khz: int | None = None
         self._next_sound_90khz: dict[int, int] = {}
-        self._parameter_sets = H264ParameterSets()
+        self._parameter_sets: ParameterSets | None = None
         self._reordering = ReorderingWatch()
         self.codecs: dict[int, Codec] = {}
         self.unknown_video_type: int | None = None
@@ -79,9 +85,24 @@ class TsToUnits:
         return self._reordering.is_seen
 
     @property
+    def notice(self) -> str | None:
+        """What a producer has to change so that browsers can play the stream; None if nothing."""
+        if self.unknown_video_type is not None:
+            return (
+                f"Browsers cannot play this video (stream type 0x{self.unknown_video_type:02x}): encode it as "
+                "H.264, HEVC or AV1."
+            )
+        if self.has_reordering:
+            return (
+                "Browsers cannot play this video, as it has B-frames: set B-frames to 0 in the encoder "
+                "(x264: bframes=0, or tune=zerolatency)."
+            )
+        return None
+
+    @property
     def sps_facts(self) -> SpsFacts | None:
         """What the newest sequence parameter set of H.264 says."""
-        return self._parameter_sets.sps_facts
+        return None if self._parameter_sets is None else self._parameter_sets.sps_facts
 
     def feed(self, payload: bytes) -> list[AccessUnit]:
         """Return the pictures and frames of sound that are now whole."""
@@ -114,14 +135,16 @@ class TsToUnits:
                 codecs[stream.pid] = codec
         if codecs != self.codecs:
             self.codecs = codecs
-            self._parameter_sets, self._reordering = H264ParameterSets(), ReorderingWatch()
+            video = next((codec for codec in codecs.values() if codec.is_video), None)
+            self._parameter_sets = None if video is None else ParameterSets(video)
+            self._reordering = ReorderingWatch()
             self._next_sound_90khz.clear()
         has_video = any(codec.is_video for codec in codecs.values())
         self.unknown_video_type = unknown[0] if unknown and not has_video else None
 
     def _split(self, codec: Codec, pes: PesPacket) -> list[AccessUnit]:
-        if codec == Codec.H264:
-            return self._take_picture(pes)
+        if self._parameter_sets is not None and codec.is_video:
+            return self._take_picture(codec, pes, self._parameter_sets)
         if codec == Codec.AAC:
             frames = split_adts(pes.payload)
             self.adts = frames[-1][0] if frames else self.adts
@@ -131,16 +154,18 @@ class TsToUnits:
             sounds = [(packet, packet_samples(packet), OPUS_SAMPLE_RATE_HZ) for packet in packets]
         return self._take_sounds(codec, pes, sounds)
 
-    def _take_picture(self, pes: PesPacket) -> list[AccessUnit]:
+    def _take_picture(self, codec: Codec, pes: PesPacket, sets: ParameterSets) -> list[AccessUnit]:
         nals = split_annex_b(pes.payload)
+        if codec == Codec.AV1:
+            nals = [av1.without_size(unescape(obu)) for obu in nals]
         if not nals or pes.pts_90khz is None:
             raise PacketError("picture_without_units" if not nals else "picture_without_time")
         pts_90khz = self._unwrap(pes.pts_90khz)
         dts_90khz = unwrap_pts_90khz(pes.pts_90khz if pes.dts_90khz is None else pes.dts_90khz, pts_90khz)
-        is_key = is_keyframe(nals)
+        is_key = _IS_KEYFRAME[codec](nals)
         self._reordering.handle_picture(pts_90khz, is_discontinuous=pes.follows_loss)
-        nals = self._parameter_sets.complete(nals, is_keyframe=is_key)
-        return [AccessUnit(Codec.H264, pts_90khz, dts_90khz, nals, is_key, pes.follows_loss)]
+        nals = sets.complete(nals, is_keyframe=is_key)
+        return [AccessUnit(codec, pts_90khz, dts_90khz, nals, is_key, pes.follows_loss)]
 
     def _take_sounds(self, codec: Codec, pes: PesPacket, sounds: list[tuple[bytes, int, int]]) -> list[AccessUnit]:
         """Return frames of sound, given each with its samples and their rate, one after the other in time."""

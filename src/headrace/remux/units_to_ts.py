@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from headrace.base.errors import LocalProtocolError
-from headrace.codecs import h264, hevc
-from headrace.codecs.annex_b import join_annex_b
+from headrace.codecs import av1, h264, hevc
+from headrace.codecs.annex_b import START_CODE, join_annex_b
 from headrace.codecs.opus import encode_control_header
-from headrace.mpegts.muxer import PCR_LEAD_90KHZ, Muxer
+from headrace.mpegts.muxer import PCR_LEAD_90KHZ, STREAM_PIDS, Muxer
 from headrace.mpegts.packetizer import Packetizer
 from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, Descriptor
-from headrace.mpegts.stream_type import StreamType
+from headrace.mpegts.stream_type import AV1_FORMAT, OPUS_FORMAT, StreamType
 from headrace.remux.access_unit import AccessUnit, Codec
 
 FIRST_PTS_90KHZ: Final = 90_000
@@ -25,6 +25,7 @@ MAX_SOUND_BYTES: Final = 65_000
 _STREAM_TYPES: Final = {
     Codec.H264: StreamType.H264,
     Codec.HEVC: StreamType.HEVC,
+    Codec.AV1: StreamType.PRIVATE_DATA,
     Codec.AAC: StreamType.AAC_ADTS,
     Codec.OPUS: StreamType.PRIVATE_DATA,
 }
@@ -33,10 +34,14 @@ _NAL_TYPES: Final = {Codec.H264: h264.nal_type, Codec.HEVC: hevc.nal_type}
 _EXTENSION_DESCRIPTOR: Final = 0x7F
 _OPUS_EXTENSION: Final = 0x80
 _STEREO: Final = 2
-_OPUS_DESCRIPTORS: Final = (
-    Descriptor(REGISTRATION_DESCRIPTOR, b"Opus"),
-    Descriptor(_EXTENSION_DESCRIPTOR, bytes([_OPUS_EXTENSION, _STEREO])),
-)
+_DESCRIPTORS: Final = {
+    Codec.OPUS: (
+        Descriptor(REGISTRATION_DESCRIPTOR, OPUS_FORMAT),
+        Descriptor(_EXTENSION_DESCRIPTOR, bytes([_OPUS_EXTENSION, _STEREO])),
+    ),
+    Codec.AV1: (Descriptor(REGISTRATION_DESCRIPTOR, AV1_FORMAT),),
+}
+_AV1_DELIMITER: Final = b"\x10"
 
 
 class UnitsToTs:
@@ -49,16 +54,18 @@ class UnitsToTs:
         dropped_units: Units that were too old when they came, or too long.
 
     Raises:
-        LocalProtocolError: A codec that has no place in a transport stream here (AV1), or more than three.
+        LocalProtocolError: There is none, or more than three.
     """
 
     __slots__ = ("_indices", "_muxer", "_packetizer", "_shift_90khz", "dropped_units")
 
     def __init__(self, codecs: Sequence[Codec]) -> None:
-        if not codecs or any(codec not in _STREAM_TYPES for codec in codecs):
+        if not 1 <= len(codecs) <= len(STREAM_PIDS):
             raise LocalProtocolError(f"no transport stream can be made of {[codec.value for codec in codecs]}")
         self._indices = {codec: index for index, codec in enumerate(codecs)}
-        descriptors = {index: _OPUS_DESCRIPTORS for codec, index in self._indices.items() if codec == Codec.OPUS}
+        descriptors = {
+            index: _DESCRIPTORS[codec] for codec, index in self._indices.items() if codec in _DESCRIPTORS
+        }
         self._muxer = Muxer([_STREAM_TYPES[codec] for codec in codecs], descriptors)
         self._packetizer = Packetizer()
         self._shift_90khz: int | None = None
@@ -85,6 +92,8 @@ def _encode(unit: AccessUnit) -> bytes:
         return b"".join(encode_control_header(len(packet)) + packet for packet in unit.data)
     if unit.codec == Codec.AAC:
         return b"".join(unit.data)
+    if unit.codec == Codec.AV1:
+        return b"".join(START_CODE + av1.escape(av1.with_size(obu)) for obu in (_AV1_DELIMITER, *unit.data))
     delimiter = _DELIMITERS[unit.codec]
     nal_type = _NAL_TYPES[unit.codec]
     has_delimiter = bool(unit.data) and nal_type(unit.data[0]) == nal_type(delimiter)

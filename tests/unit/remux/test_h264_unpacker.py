@@ -1,8 +1,8 @@
 import pytest
 
 from headrace.base.errors import PacketError
-from headrace.remux.h264_payloads import pack_h264
 from headrace.remux.h264_unpacker import H264Unpacker
+from headrace.remux.nal_payloads import H264_FORMAT, pack_nals
 
 NALS = [b"\x67sps", b"\x68pps", b"\x65" + bytes(range(1, 200)) * 3, b"\x65" + b"z" * 50]
 
@@ -10,7 +10,7 @@ NALS = [b"\x67sps", b"\x68pps", b"\x65" + bytes(range(1, 200)) * 3, b"\x65" + b"
 @pytest.mark.parametrize("max_payload_bytes", [60, 100, 1_200])
 def test_what_was_packed_comes_back(max_payload_bytes: int) -> None:
     unpacker = H264Unpacker()
-    for payload in pack_h264(NALS, max_payload_bytes):
+    for payload in pack_nals(NALS, H264_FORMAT, max_payload_bytes):
         unpacker.feed(payload)
     assert unpacker.take() == NALS
 

@@ -80,7 +80,7 @@ def test_decoding_starts_at_keyframes_alone() -> None:
     assert [bool(ts[at + 5] & 0x40) for at in starts] == [True, False]
 
 
-@pytest.mark.parametrize("codecs", [[], [Codec.AV1]])
+@pytest.mark.parametrize("codecs", [[], [Codec.H264, Codec.AAC, Codec.OPUS, Codec.AV1]])
 def test_streams_that_have_no_place_are_misuse(codecs: list[Codec]) -> None:
     with pytest.raises(LocalProtocolError):
         UnitsToTs(codecs)

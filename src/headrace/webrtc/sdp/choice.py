@@ -16,8 +16,8 @@ VIDEO_FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb")
 """What we hear as a sender and say as a receiver of pictures; REMB rather than transport-cc, whose sequence
 numbers would be different for each viewer of a packet."""
 SOUND_FEEDBACK: Final = ("nack",)
-PRODUCED_VIDEO: Final = ("h264", "h265")
-"""What a producer may send, the best first: SRT players take H.264 everywhere."""
+PRODUCED_VIDEO: Final = ("h264", "h265", "av1")
+"""What a producer may send, the best first: H.264 is what SRT players take everywhere, and AV1 hardly any."""
 RTP_PROTOCOLS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
 
 _NAMES: Final = {"h264": "H.264", "h265": "HEVC", "av1": "AV1", "opus": "Opus"}
@@ -100,7 +100,8 @@ def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
                 "cannot_send", "The offer sends nothing: a producer offers sendonly sections (RFC 9725)."
             )
         raise SdpError(
-            "no_common_codec", "The offer has neither H.264 (packetization-mode=1) nor HEVC video, nor Opus sound."
+            "no_common_codec",
+            "The offer has neither H.264 (packetization-mode=1), HEVC nor AV1 video, nor Opus sound.",
         )
     return Answer(tuple(answers), offer.makes_us_dtls_client, is_extmap_mixed=offer.is_extmap_mixed)
 

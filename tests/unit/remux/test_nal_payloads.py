@@ -1,6 +1,11 @@
 import pytest
 
-from headrace.remux.h264_payloads import pack_h264
+from headrace.remux.nal_payloads import H264_FORMAT, HEVC_FORMAT, pack_nals
+
+
+def pack_h264(nals: list[bytes], max_payload_bytes: int) -> list[bytes]:
+    return pack_nals(nals, H264_FORMAT, max_payload_bytes)
+
 
 AUD, SPS, PPS = b"\x09\xf0", b"\x67" + b"s" * 9, b"\x68" + b"p" * 4
 
@@ -38,3 +43,16 @@ def test_what_does_not_fit_together_goes_apart_in_order() -> None:
     first, second, third = b"\x06" + b"1" * 60, b"\x61" + b"2" * 60, b"\x41" + b"3" * 20
     payloads = pack_h264([first, second, third], 100)
     assert payloads == [first, b"\x78\0\x3d" + second + b"\0\x15" + third]
+
+
+def test_units_of_hevc_travel_together_and_are_cut_likewise() -> None:
+    vps, sps, idr = b"\x40\x01\x0c", b"\x42\x01\x01", b"\x26\x01" + bytes(range(1, 201))
+    payloads = pack_nals([b"\x46\x01\x50", vps, sps, idr], HEVC_FORMAT, 110)
+    assert payloads[0].hex() == "6001" + "000340010c" + "0003420101"
+    assert [payload[:3].hex() for payload in payloads[1:]] == ["620193", "620153"]
+    assert [len(payload) for payload in payloads[1:]] == [103, 103]
+    assert b"".join(payload[3:] for payload in payloads[1:]) == idr[2:]
+
+
+def test_a_unit_without_a_whole_header_is_left_out() -> None:
+    assert pack_nals([b"\x26"], HEVC_FORMAT, 100) == []

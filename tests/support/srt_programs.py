@@ -6,20 +6,35 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.support.processes import POLL_SECONDS, Listening, Program
+from tests.support.processes import POLL_SECONDS, Listening, Program, wait_until
 from tests.support.programs import find_program
 
 PACKET_BYTES = 1316
 PACKETS_PER_SECOND = 190
 """2 Mbit/s."""
-UNSENT_BYTES = 10 * PACKET_BYTES
-"""``srt-live-transmit`` 1.5 sends when it has read ten packets: so much at the end may not have been sent."""
 
 
 def numbered_payloads() -> Iterator[bytes]:
     """Yield payloads each of which says its number all over, without end."""
     for number in itertools.count():
         yield number.to_bytes(4, "big") * (PACKET_BYTES // 4)
+
+
+def assert_every_byte_came(subscriber: Program, sent: bytes) -> None:
+    """Wait until a subscriber has written as much as was sent, end it and compare the two."""
+    wait_until(lambda: subscriber.output_bytes >= len(sent), f"{len(sent)} bytes of {subscriber.output}")
+    subscriber.stop()
+    received = subscriber.output.read_bytes()
+    pairs = enumerate(zip(received, sent, strict=False))
+    difference = next((at for at, (came, gone) in pairs if came != gone), None)
+    assert difference is None, f"another byte at {difference} of {len(sent)}"
+    assert len(received) == len(sent)
+
+
+def ffmpeg_url(broker: Listening, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
+    """Return an SRT URL for ffmpeg, whose latency is in microseconds."""
+    url = f"srt://{broker.host}:{port or broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
+    return f"{url}&latency={latency_ms * 1000}"
 
 
 class PacedPublisher(Program):
@@ -38,6 +53,9 @@ class PacedPublisher(Program):
         sent: What has been written so far.
     """
 
+    CONNECTED = "SRT target connected"
+    """What it says when it may be fed."""
+
     def __init__(
         self,
         broker: Listening,
@@ -50,9 +68,7 @@ class PacedPublisher(Program):
         payloads: Iterable[bytes] | None = None,
         query: str = "",
     ) -> None:
-        url = broker.url(stream_id, port=port, latency_ms=latency_ms) + query
-        command = [find_program("srt-live-transmit"), "-a:no", "-loglevel", "fatal", f"-chunk:{PACKET_BYTES}"]
-        command += ["file://con", url]
+        command = self._command(broker, stream_id, query, port=port, latency_ms=latency_ms)
         super().__init__(command, folder, name, has_stdin=True)
         self.sent = bytearray()
         self._payloads = numbered_payloads() if payloads is None else payloads
@@ -60,9 +76,18 @@ class PacedPublisher(Program):
         self._thread = threading.Thread(target=self._feed, name="paced-publisher", daemon=True)
         self._thread.start()
 
+    def _command(
+        self, broker: Listening, stream_id: str, query: str, *, port: int | None, latency_ms: int
+    ) -> list[str]:
+        url = broker.url(stream_id, port=port, latency_ms=latency_ms) + query
+        # Up to 1.5.4 it sends when it has read ten packets, and does not look for more in what it has read ahead:
+        # the last packets would stay with it for ever.
+        command = [find_program("stdbuf"), "-i0", find_program("srt-live-transmit"), "-buffering:1", "-a:no"]
+        return [*command, "-loglevel", "fatal", f"-chunk:{PACKET_BYTES}", "file://con", url]
+
     def _feed(self) -> None:
-        # What it reads before it is connected, it throws away.
-        while "SRT target connected" not in self.log:
+        # What srt-live-transmit reads before it is connected, it throws away.
+        while self.CONNECTED not in self.log:
             if self._stopped.wait(POLL_SECONDS):
                 return
         started = time.monotonic()
@@ -77,10 +102,7 @@ class PacedPublisher(Program):
             self.sent += packet
 
     def finish(self) -> bytes:
-        """Feed no more, leave time for what is lost to be sent again, and return everything that was written.
-
-        Of that the last `UNSENT_BYTES` may not have been sent.
-        """
+        """Feed no more, leave time for what is lost to be sent again, and return everything that was written."""
         self._stopped.set()
         self._thread.join(5)
         time.sleep(1)
@@ -92,8 +114,34 @@ class PacedPublisher(Program):
         super().stop()
 
 
+class PacedFfmpeg(PacedPublisher):
+    """``ffmpeg`` fed likewise: it passes on what it reads as it is, and reads when it is connected."""
+
+    CONNECTED = ""
+
+    def _command(
+        self, broker: Listening, stream_id: str, query: str, *, port: int | None, latency_ms: int
+    ) -> list[str]:
+        url = ffmpeg_url(broker, stream_id, port=port, latency_ms=latency_ms) + query
+        command = [
+            find_program("ffmpeg"),
+            "-v",
+            "warning",
+            "-f",
+            "data",
+            "-i",
+            "pipe:0",
+            "-map",
+            "0",
+            "-c",
+            "copy",
+        ]
+        # It reads 1024 bytes at a time; unless it flushes them it sends packets of PACKET_BYTES.
+        return [*command, "-flush_packets", "0", "-f", "data", url]
+
+
 class FileSubscriber(Program):
-    """``srt-live-transmit`` that writes what it gets to its standard output.
+    """``srt-live-transmit`` that writes what it gets to its standard output, each packet at once.
 
     Args:
         broker: Where it subscribes.
@@ -117,18 +165,14 @@ class FileSubscriber(Program):
         query: str = "",
     ) -> None:
         url = broker.url(stream_id, port=port, latency_ms=latency_ms) + query
-        super().__init__([find_program("srt-live-transmit"), "-q", "-a:no", url, "file://con"], folder, name)
+        # By itself it writes 4096 bytes at a time, and the last ones when it ends.
+        command = [find_program("stdbuf"), "-o0", find_program("srt-live-transmit"), "-q", "-a:no"]
+        super().__init__([*command, url, "file://con"], folder, name)
 
     def received(self) -> bytes:
         """End it and return everything that it wrote."""
         self.stop()
         return self.output.read_bytes()
-
-
-def ffmpeg_url(broker: Listening, stream_id: str, *, port: int | None = None, latency_ms: int = 120) -> str:
-    """Return an SRT URL for ffmpeg, whose latency is in microseconds."""
-    url = f"srt://{broker.host}:{port or broker.port}?streamid={stream_id}&pkt_size={PACKET_BYTES}"
-    return f"{url}&latency={latency_ms * 1000}"
 
 
 def make_clip(path: Path, seconds: float, *, keyframe_interval_frames: int = 25) -> Path:
@@ -195,6 +239,19 @@ class FfmpegSubscriber(Program):
         command = [find_program("ffmpeg"), "-v", log_level, "-i", url]
         command += ["-c", "copy", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
         super().__init__(command, folder, name)
+
+
+class RawFfmpegSubscriber(Program):
+    """``ffmpeg`` that subscribes and writes every byte that it gets as it is."""
+
+    def __init__(self, broker: Listening, folder: Path, name: str = "raw_ffmpeg", *, query: str = "") -> None:
+        command = [find_program("ffmpeg"), "-v", "warning", "-f", "data", "-i", ffmpeg_url(broker, "A") + query]
+        command += ["-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data", "pipe:1"]
+        super().__init__(command, folder, name)
+
+    def stop(self, *arguments: object) -> None:
+        # It heeds SIGTERM when something comes. What came it has written.
+        self.kill()
 
 
 class FfmpegDecoder(Program):

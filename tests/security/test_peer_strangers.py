@@ -1,6 +1,6 @@
 """Who has passed no ICE check gets nothing from a peer connection, whatever it sends, and reaches no DTLS.
 
-Source: CVE-2023-51443 and its kin (FreeSWITCH, Asterisk, rtpengine): a ClientHello from anywhere ended or took a call.
+Source: CVE-2023-51443 and its kin (FreeSWITCH, Asterisk, rtpengine): a ClientHello from anywhere ended a call.
 """
 
 from collections import Counter

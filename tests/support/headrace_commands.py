@@ -10,7 +10,7 @@ from tests.support.processes import Program
 from headrace.cli.options import ENVIRONMENT_NAMES
 
 HEADRACE = str(Path(sys.executable).with_name("headrace"))
-NO_OPTIONS = {**dict.fromkeys(ENVIRONMENT_NAMES, ""), "HTTP": "off"}
+NO_OPTIONS = {**dict.fromkeys(ENVIRONMENT_NAMES, ""), "HTTP": "off", "WEBRTC_PORT": "0"}
 """Keeps what the shell of whoever runs the tests has set from being an option, and two tests from one TCP port."""
 SMALL_PATTERN = ("--test", "--size", "160x120", "--rate", "15", "--bitrate", "150", "--preset", "ultrafast")
 """A test pattern that costs a busy machine little."""

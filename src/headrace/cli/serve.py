@@ -6,6 +6,7 @@ import errno
 import gc
 import sys
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,6 +28,7 @@ from headrace.service.broker import (
     BrokerConfig,
 )
 from headrace.service.control_service import CONTROL_AUTO
+from headrace.service.rtc_config import DEFAULT_RTC_PORT, RtcConfig
 from headrace.service.state_follower import StateChoice
 from headrace.service.token_key_file import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenKeyFile
 from headrace.web.http_config import DEFAULT_HTTP_PORT, LOOPBACK_PROXIES, HttpConfig
@@ -240,6 +242,26 @@ def serve(
             help="Reverse proxies: addresses or networks whose X-Forwarded-For is believed.",
         ),
     ] = ",".join(LOOPBACK_PROXIES),
+    webrtc_port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT",
+            envvar="WEBRTC_PORT",
+            min=0,
+            max=65535,
+            help="UDP port for browsers, OBS and FFmpeg by WHIP and WHEP, where HTTP is served.",
+        ),
+    ] = DEFAULT_RTC_PORT,
+    public_addresses: Annotated[
+        str,
+        typer.Option(
+            "--public-address",
+            metavar="IP[,IP]",
+            envvar="PUBLIC_ADDRESS",
+            show_default=False,
+            help="At which addresses browsers reach that port, behind NAT or in Docker; otherwise this machine's.",
+        ),
+    ] = "",
     coalescing: Annotated[
         bool,
         typer.Option(
@@ -276,6 +298,7 @@ def serve(
         hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
         coalescing=coalescing,
         http=_http_config(http, trusted_proxies),
+        rtc=RtcConfig(host or None, webrtc_port, _addresses(public_addresses)),
     )
     if state == STATE_OFF and not is_open:
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")
@@ -295,6 +318,21 @@ def _http_config(http: str, trusted_proxies: str) -> HttpConfig | None:
     host, port = parse_host_port(http, default_port=DEFAULT_HTTP_PORT)
     proxies = tuple(proxy.strip() for proxy in trusted_proxies.split(",") if proxy.strip())
     return HttpConfig(host or None, port, trusted_proxies=proxies)
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    """Return numeric addresses that are separated by commas.
+
+    Raises:
+        ListenError: One of them is none.
+    """
+    addresses = tuple(address.strip() for address in text.split(",") if address.strip())
+    for address in addresses:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise ListenError(f"--public-address takes IP addresses, and {address!r} is none") from None
+    return addresses
 
 
 def _explain(listen: str, error: OSError) -> str:

@@ -30,6 +30,8 @@ from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.control_service import CONTROL_OFF, ControlService
+from headrace.service.rtc_config import RtcConfig, RtcListenError, bind_for_browsers
+from headrace.service.rtc_gateway import RtcGateway
 from headrace.service.state_follower import StateChoice, StateFollower
 from headrace.service.status_desk import StatusDesk
 from headrace.service.token_key_file import TokenKeyFile
@@ -75,6 +77,7 @@ class BrokerConfig:
         state: Where channels and keys are; None lets anybody publish and watch.
         token_keys: A file of keys that tokens may be signed with, besides those of the state; None for none.
         http: Where it serves HTTP; None for nowhere.
+        rtc: How it does WebRTC, where it serves HTTP; None for not at all.
     """
 
     host: str | None = None
@@ -93,6 +96,7 @@ class BrokerConfig:
     state: StateChoice | None = None
     token_keys: TokenKeyFile | None = None
     http: HttpConfig | None = None
+    rtc: RtcConfig | None = None
 
 
 class Broker:
@@ -105,6 +109,7 @@ class Broker:
         OSError: On entry, if the address cannot be listened on.
         TokenKeyFileError: On entry, if the file of token keys cannot be used.
         HttpListenError: On entry, if HTTP cannot be served where it is to be.
+        RtcListenError: On entry, if browsers cannot be listened to where it is to be.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
@@ -117,6 +122,7 @@ class Broker:
         self._whole_directory = OPEN_DIRECTORY if self._follower is None else None
         self._token_keys: TokenKeyFollower | None = None
         self._web: WebService | None = None
+        self._rtc: RtcGateway | None = None
 
     async def __aenter__(self) -> Self:
         if self._config.token_keys is not None:
@@ -125,6 +131,8 @@ class Broker:
         capabilities = self._config.capabilities or probe_capabilities()
         self._socket = UdpSocket.bind(self._config.host, self._config.port, capabilities=capabilities)
         self._tcp = None if self._config.http is None else self._listen_for_http(self._config.http)
+        rtc = None if self._tcp is None else self._config.rtc
+        self._rtc_socket = None if rtc is None else self._listen_for_browsers(rtc)
         options = ListenerOptions(receive_latency_ms=self._config.latency_ms)
         self._endpoint = SrtEndpoint(
             options,
@@ -178,12 +186,24 @@ class Broker:
             self._socket.close()
             raise
 
+    def _listen_for_browsers(self, config: RtcConfig) -> UdpSocket:
+        try:
+            return bind_for_browsers(config)
+        except RtcListenError:
+            self._socket.close()
+            if self._tcp is not None:
+                self._tcp.close()
+            raise
+
     def _start_web(self) -> None:
         if self._config.http is None or self._tcp is None:
             return
         self._desk.start()
         desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
-        self._web = WebService(self._tcp, self._config.http, desk)
+        if self._config.rtc is not None and self._rtc_socket is not None:
+            self._rtc = RtcGateway(self._config.rtc, self._rtc_socket, self._endpoint, self._loop)
+            self._rtc.start()
+        self._web = WebService(self._tcp, self._config.http, desk, self._rtc)
         self._web.start()
 
     async def _start_hook(self) -> None:
@@ -274,6 +294,11 @@ class Broker:
         """The TCP port on which it serves HTTP; None where it does not."""
         return None if self._tcp is None else int(self._tcp.getsockname()[1])
 
+    @property
+    def rtc(self) -> RtcGateway | None:
+        """What browsers watch and produce through, or None."""
+        return self._rtc
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -282,6 +307,8 @@ class Broker:
         await self._control.stop()
         if self._web is not None:
             await self._web.stop()
+        if self._rtc is not None:
+            await self._rtc.stop()
         self._desk.stop()
         if self._follower is not None:
             await self._follower.stop()

@@ -1,0 +1,154 @@
+"""What browsers get of a channel: its transport stream taken apart once, as RTP packets, for all who watch.
+
+Source: ``docs/decisions/0023-browsers.md``.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from headrace.endpoints.pts_line import PtsLine
+from headrace.endpoints.rtp_ring import RtpRing
+from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.rtp_packetizer import RtpPacketizer
+from headrace.remux.ts_to_units import TsToUnits
+
+VIDEO_PAYLOAD_TYPE: Final = 96
+AUDIO_PAYLOAD_TYPE: Final = 111
+"""Of the packets that are kept; each viewer gets them with the numbers of its own offer."""
+
+
+class SoundConverter(Protocol):
+    """Makes Opus of AAC, in a thread of its own: `RtcChannel.take_units` gets what it has made."""
+
+    def feed(self, unit: AccessUnit) -> None:
+        """Take a frame, and wait for nothing."""
+
+    def close(self) -> None:
+        """End."""
+
+
+class RtcStream:
+    """Pictures or sound of a channel as one RTP stream.
+
+    Args:
+        codec: Its.
+        payload_type: Of the kept packets.
+        random_bytes: Unpredictable, for SSRCs and the first timestamp.
+
+    Attributes:
+        codec: As given.
+        ring: The packets.
+        ssrc: Of the packets.
+        rtx_ssrc: Of those that are sent again.
+        newest_timestamp: RTP timestamp of the newest packet.
+    """
+
+    __slots__ = ("_packetizer", "codec", "newest_timestamp", "ring", "rtx_ssrc", "ssrc")
+
+    def __init__(self, codec: Codec, payload_type: int, random_bytes: Callable[[int], bytes]) -> None:
+        self.codec = codec
+        self.ssrc, offset = (int.from_bytes(random_bytes(4), "big") for _ in range(2))
+        self.rtx_ssrc = self.ssrc ^ 1
+        self._packetizer = RtpPacketizer(codec, ssrc=self.ssrc, payload_type=payload_type, timestamp_offset=offset)
+        self.ring = RtpRing()
+        self.newest_timestamp = 0
+
+    def timestamp_at(self, pts_90khz: int) -> int:
+        """Return the RTP timestamp of a time."""
+        return self._packetizer.timestamp_at(pts_90khz)
+
+    def add(self, unit: AccessUnit, now_us: int) -> None:
+        """Make packets of a unit, and keep them."""
+        packets = self._packetizer.packetize(unit)
+        if packets:
+            self.ring.add(packets, now_us, is_keyframe=unit.is_keyframe and unit.is_video)
+            self.newest_timestamp = self.timestamp_at(unit.pts_90khz)
+
+
+class RtcChannel:
+    """One channel that browsers watch.
+
+    Args:
+        channel_id: Its id.
+        random_bytes: Unpredictable.
+        sound_converter: Makes Opus where a channel has AAC alone; None leaves it silent then.
+
+    Attributes:
+        channel_id: As given.
+        video: The pictures.
+        audio: The sound.
+        line: Its times.
+        cname: By which browsers know that sound and picture belong together.
+        notice: Why browsers cannot show it, for people; None while they can.
+    """
+
+    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "notice", "video")
+
+    def __init__(
+        self,
+        channel_id: str,
+        random_bytes: Callable[[int], bytes],
+        sound_converter: SoundConverter | None = None,
+    ) -> None:
+        self.channel_id = channel_id
+        self._units = TsToUnits()
+        self._converter = sound_converter
+        self.video = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, random_bytes)
+        self.audio = RtcStream(Codec.OPUS, AUDIO_PAYLOAD_TYPE, random_bytes)
+        self.line = PtsLine()
+        self.cname = random_bytes(8).hex()
+        self.notice: str | None = None
+
+    @property
+    def streams(self) -> tuple[RtcStream, RtcStream]:
+        """Pictures and sound."""
+        return self.video, self.audio
+
+    @property
+    def profile_level_id(self) -> str | None:
+        """What SDP says of an H.264 stream: six digits; None while that is not known."""
+        facts = self._units.sps_facts
+        return None if facts is None else facts.profile_level_id
+
+    def take(self, payloads: list[bytes], now_us: int, *, is_gap: bool = False) -> None:
+        """Take payloads of the channel's transport stream, before which something may be missing."""
+        if is_gap:
+            self._units.handle_gap()
+        for payload in payloads:
+            units = self._units.feed(payload)
+            if units:
+                self._sort(units, now_us)
+        self.notice = self._explain()
+
+    def _sort(self, units: list[AccessUnit], now_us: int) -> None:
+        """Pass on what browsers play, and have converted what they do not."""
+        has_opus = Codec.OPUS in self._units.codecs.values()
+        for unit in units:
+            unit.pts_90khz = self.line.place(unit.pts_90khz)
+            if unit.is_video:
+                self.line.note_arrival(unit.pts_90khz, now_us)
+            if unit.codec is Codec.AAC and not has_opus and self._converter is not None:
+                self._converter.feed(unit)
+        self.take_units(units, now_us)
+
+    def take_units(self, units: list[AccessUnit], now_us: int) -> None:
+        """Take units whose times are on the line; those that browsers do not play are passed over."""
+        for unit in units:
+            for stream in self.streams:
+                if unit.codec is stream.codec:
+                    stream.add(unit, now_us)
+
+    def _explain(self) -> str | None:
+        if self._units.has_reordering:
+            return (
+                "the channel's pictures have B-frames, which browsers cannot play by WebRTC: "
+                "set the encoder to zero B-frames (OBS: bf=0; x264: tune=zerolatency)"
+            )
+        if self._units.unknown_video_type is not None:
+            return "browsers get H.264 here: the channel's pictures are encoded in another way"
+        return None
+
+    def close(self) -> None:
+        """End what was begun for it."""
+        if self._converter is not None:
+            self._converter.close()

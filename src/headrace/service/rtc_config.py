@@ -1,0 +1,54 @@
+"""How a broker is to do WebRTC."""
+
+import errno
+from dataclasses import dataclass
+from typing import Final
+
+from headrace.base.errors import HeadraceError
+from headrace.netio.udp_socket import UdpSocket
+
+DEFAULT_RTC_PORT: Final = 8889
+MAX_SESSIONS: Final = 8_192
+"""Of 2.5 Mbit/s these would be 20 Gbit/s, more than one thread seals."""
+MAX_HALF_OPEN: Final = 512
+"""Sessions whose connection is not there yet: each may cost a handshake of two milliseconds."""
+
+
+class RtcListenError(HeadraceError):
+    """Browsers cannot be listened to where it was told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtcConfig:
+    """One UDP port for all browsers.
+
+    Attributes:
+        host: Address to listen on; None is all, IPv4 and IPv6.
+        port: UDP port; 0 lets the system choose.
+        public_addresses: At which browsers reach it; none are those of this machine, or the one it listens on.
+        max_sessions: Most at a time.
+        max_half_open: Of these, those whose connection is not there yet.
+    """
+
+    host: str | None = None
+    port: int = DEFAULT_RTC_PORT
+    public_addresses: tuple[str, ...] = ()
+    max_sessions: int = MAX_SESSIONS
+    max_half_open: int = MAX_HALF_OPEN
+
+
+def bind_for_browsers(config: RtcConfig) -> UdpSocket:
+    """Return the socket of the one port.
+
+    Raises:
+        RtcListenError: It cannot be listened on; the message says what to do.
+    """
+    try:
+        return UdpSocket.bind(config.host, config.port)
+    except OSError as error:
+        where = f"{'*' if config.host is None else config.host}:{config.port}"
+        hint = "choose another port with --webrtc-port, or have no browsers with --http off"
+        if error.errno == errno.EADDRINUSE:
+            hint = f"another program is there: {hint}"
+        text = f"cannot listen for browsers on UDP {where}: {error.strerror or error}: {hint}"
+        raise RtcListenError(text) from None

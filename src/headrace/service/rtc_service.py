@@ -1,0 +1,313 @@
+"""The WebRTC side of a broker: what HTTP agrees on with a browser becomes a session between the two loops.
+
+Source: ``docs/decisions/0023-browsers.md``; RFC 9725 (WHIP), draft-ietf-wish-whep.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+import structlog
+
+from headrace.access.ask import Ask, Verb
+from headrace.access.gate import BAD_REQUEST, NOT_FOUND, OVERLOAD, Denial, Grant
+from headrace.base.channel_id import check_channel_id
+from headrace.base.errors import ChannelIdError
+from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sockaddr
+from headrace.endpoints.admissions import Admitted
+from headrace.endpoints.rtc_endpoint import RtcEndpoint
+from headrace.endpoints.rtc_room import RtcRoom
+from headrace.endpoints.rtc_viewer import Numbers, Place, RtcViewer
+from headrace.endpoints.rtc_watching import RtcWatching
+from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.netio.clock import now_us, unix_time_us
+from headrace.netio.entropy import random_bytes
+from headrace.netio.media_loop import MediaLoop
+from headrace.netio.udp_socket import UdpSocket
+from headrace.service.host_addresses import host_addresses
+from headrace.service.rtc_config import RtcConfig
+from headrace.service.rtc_rooms import RtcRooms
+from headrace.srt.rejection import RejectReason
+from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+from headrace.webrtc.ice import IceCredentials, make_credentials
+from headrace.webrtc.identity import make_identity
+from headrace.webrtc.peer import Peer
+from headrace.webrtc.sdp.answer import Answer, HostCandidate, SentStream, encode_answer
+from headrace.webrtc.sdp.choice import answer_viewer
+from headrace.webrtc.sdp.fragment import decode_fragment, encode_fragment
+from headrace.webrtc.sdp.lines import SdpError
+from headrace.webrtc.sdp.offer import Offer, decode_offer
+
+ASK_AGAIN_SECONDS: Final = 0.1
+ASK_SECONDS: Final = 5.0
+"""Another service that decides is waited for this long."""
+LOOK_AGAIN_SECONDS: Final = 0.02
+LOOK_SECONDS: Final = 0.4
+"""A live channel has said how it is encoded by then; the answer to who watches depends on it."""
+_SESSION_ID_BYTES: Final = 24
+_UNACCEPTABLE: Final = int(RejectReason.UNACCEPTABLE)
+_KINDS: Final = ("video", "audio")
+
+_T = TypeVar("_T", int, str)
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known here of a session.
+
+    Attributes:
+        channel_id: Its channel.
+        visitor_id: Its number among those whom the SRT side has let in.
+        remote: What the browser makes its checks with.
+        etag: Of its ICE session.
+        mid: Of its first media section in use.
+    """
+
+    channel_id: str
+    visitor_id: int
+    remote: IceCredentials
+    etag: str
+    mid: str
+
+
+class RtcService:
+    """A `headrace.web.gateway.MediaGateway`.
+
+    Args:
+        config: How it is to be.
+        udp: Its socket.
+        srt: Has the channels, and knows who may do what.
+        srt_loop: Drives it.
+    """
+
+    def __init__(self, config: RtcConfig, udp: UdpSocket, srt: SrtEndpoint, srt_loop: MediaLoop) -> None:
+        self._config = config
+        self._udp = udp
+        self._srt = srt
+        self._srt_loop = srt_loop
+        self._sessions: dict[str, _Session] = {}
+        self._of_visitors: dict[int, str] = {}
+
+    def start(self) -> None:
+        """Begin, in the running event loop."""
+        self._endpoint = RtcEndpoint(self._udp, random_bytes)
+        self._loop = MediaLoop(self._udp, self._endpoint, name="webrtc", on_error=_report_bug)
+        self._rooms = RtcRooms(self._srt, self._srt_loop, self._endpoint, self._loop)
+        self._identity = make_identity(unix_time_us() // 1_000_000)
+        self._unix_offset_us = unix_time_us() - now_us()
+        self._asyncio = asyncio.get_running_loop()
+        self._endpoint.on_ended = self._call_here(self._forget)
+        self._srt.visitors.on_ended = self._call_here(self._end_visitor)
+        self._candidates = self._find_candidates()
+        self._loop.start()
+        _log.info("listening for browsers", webrtc=format_sockaddr(self._udp.local_address))
+
+    @property
+    def port(self) -> int:
+        """The UDP port it listens on."""
+        return decode_sockaddr(self._udp.local_address)[1]
+
+    def _find_candidates(self) -> list[HostCandidate]:
+        hosts = self._config.public_addresses or host_addresses(self._config.host)
+        return [HostCandidate(host, self.port) for host in hosts]
+
+    async def watch(self, channel_id: str, offer_sdp: str, credential: str | None, host: str) -> SessionAnswer:
+        """Let somebody watch; see `headrace.web.gateway.MediaGateway.watch`."""
+        try:
+            check_channel_id(channel_id)
+            offer = decode_offer(offer_sdp)
+        except (SdpError, ChannelIdError) as error:
+            raise GatewayRefusal(BAD_REQUEST, str(error)) from None
+        address = encode_sockaddr(host, 0)
+        admitted = await self._ask(Ask(Verb.REQUEST, channel_id, credential), address)
+        _check_encryption(admitted.grant)
+        visitor_id = await self._enter(admitted, address)
+        try:
+            return await self._enter_room(channel_id, offer, visitor_id)
+        except BaseException:
+            await self._leave(visitor_id)
+            raise
+
+    async def _enter_room(self, channel_id: str, offer: Offer, visitor_id: int) -> SessionAnswer:
+        room = await self._rooms.enter(channel_id)
+        if room is None:
+            raise GatewayRefusal(OVERLOAD, "too many channels")
+        try:
+            return await self._open(room, offer, visitor_id)
+        except BaseException:
+            self._rooms.leave(channel_id)
+            raise
+
+    async def _ask(self, ask: Ask, address: bytes) -> Admitted:
+        for _ in range(round(ASK_SECONDS / ASK_AGAIN_SECONDS)):
+            answer = await self._srt_loop.call(lambda: self._srt.ask(ask, address, now_us()))
+            if isinstance(answer, Denial):
+                raise GatewayRefusal(answer.code, answer.why)
+            if answer is not None:
+                return answer
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        raise GatewayRefusal(OVERLOAD, "it is not known yet who may do what: try again")
+
+    async def _enter(self, admitted: Admitted, address: bytes) -> int:
+        if len(self._sessions) >= self._config.max_sessions:
+            raise GatewayRefusal(OVERLOAD, "too many sessions of browsers")
+        if self._endpoint.half_open >= self._config.max_half_open:
+            raise GatewayRefusal(OVERLOAD, "too many sessions whose connection is not there yet")
+        visitor_id = await self._srt_loop.call(lambda: self._srt.admit_viewer(admitted, address, now_us()))
+        if isinstance(visitor_id, Denial):
+            raise GatewayRefusal(visitor_id.code, visitor_id.why)
+        return visitor_id
+
+    async def _leave(self, visitor_id: int) -> None:
+        with suppress(RuntimeError):  # the loop has been stopped
+            await self._srt_loop.call(lambda: self._srt.visitors.leave(visitor_id, now_us()))
+
+    async def _open(self, room: RtcRoom, offer: Offer, visitor_id: int) -> SessionAnswer:
+        await self._look_at(room)
+        channel = room.channel
+        if channel.notice is not None:
+            raise GatewayRefusal(_UNACCEPTABLE, channel.notice)
+        video, audio = channel.streams
+        try:
+            answer = answer_viewer(
+                offer,
+                video="h264",
+                profile_level_id=channel.profile_level_id,
+                video_stream=SentStream(video.ssrc, channel.cname, video.rtx_ssrc),
+                audio_stream=SentStream(audio.ssrc, channel.cname),
+            )
+        except SdpError as error:
+            raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
+        local = make_credentials(random_bytes)
+        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
+        peer = self._peer(offer, answer, local)
+        video_place, audio_place = (_place(answer, room, kind) for kind in _KINDS)
+        viewer = RtcViewer(session_id, peer, video_place, audio_place, now_us())
+        watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
+        mid = next(one.offer.mid for one in answer.media if one.codec is not None)
+        session = _Session(channel.channel_id, visitor_id, offer.ice, secrets.token_hex(8), mid)
+        self._sessions[session_id] = session
+        self._of_visitors[visitor_id] = session_id
+        await self._loop.call(lambda: self._endpoint.add(watching, now_us()))
+        sdp = encode_answer(
+            answer,
+            candidates=self._candidates,
+            fingerprint=self._identity.fingerprint,
+            ice=local,
+            session_number=secrets.randbits(62),
+        )
+        return SessionAnswer(session_id, sdp, session.etag)
+
+    async def _look_at(self, room: RtcRoom) -> None:
+        """Wait until it is known how a live channel is encoded."""
+        channel = self._srt.hub.channels.get(room.channel.channel_id)
+        if channel is None or channel.producer is None:
+            return
+        for _ in range(round(LOOK_SECONDS / LOOK_AGAIN_SECONDS)):
+            if room.channel.profile_level_id is not None or room.channel.notice is not None:
+                return
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    def _peer(self, offer: Offer, answer: Answer, local: IceCredentials) -> Peer:
+        return Peer(
+            local=local,
+            remote=offer.ice,
+            identity=self._identity,
+            remote_fingerprint=offer.fingerprint,
+            is_dtls_client=answer.is_dtls_client,
+            random_bytes=random_bytes,
+            now_us=now_us(),
+        )
+
+    async def produce(
+        self, channel_id: str | None, offer_sdp: str, credential: str | None, host: str
+    ) -> SessionAnswer:
+        """Let somebody produce; see `headrace.web.gateway.MediaGateway.produce`."""
+        del channel_id, offer_sdp, credential, host
+        raise GatewayRefusal(_UNACCEPTABLE, "this broker takes producers over SRT only")
+
+    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+        """Take candidates, or restart ICE; see `headrace.web.gateway.MediaGateway.patch`."""
+        session = self._session(session_id)
+        try:
+            wanted = decode_fragment(fragment)
+        except SdpError as error:
+            raise GatewayRefusal(BAD_REQUEST, str(error)) from None
+        if etag is not None and etag != session.etag:
+            raise StaleEtagError("the session has been changed since")
+        if wanted.ice == session.remote:
+            return PatchAnswer(None, session.etag)
+        local = make_credentials(random_bytes)
+        session.remote, session.etag = wanted.ice, secrets.token_hex(8)
+        if not await self._loop.call(partial(self._endpoint.restart_ice, session_id, local, wanted.ice)):
+            raise GatewayRefusal(NOT_FOUND, "there is no such session")
+        answer = encode_fragment(ice=local, candidates=self._candidates, mid=session.mid)
+        return PatchAnswer(answer, session.etag)
+
+    async def end(self, session_id: str) -> None:
+        """End a session; see `headrace.web.gateway.MediaGateway.end`."""
+        self._session(session_id)
+        await self._end(session_id, "deleted")
+
+    def _session(self, session_id: str) -> _Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise GatewayRefusal(NOT_FOUND, "there is no such session")
+        return session
+
+    async def _end(self, session_id: str, reason: str) -> None:
+        with suppress(RuntimeError):  # the loop has been stopped
+            await self._loop.call(lambda: self._endpoint.end(session_id, reason, now_us()))
+
+    def _end_visitor(self, visitor_id: int, reason: str) -> None:
+        session_id = self._of_visitors.get(visitor_id)
+        if session_id is not None:
+            self._loop.call_soon(lambda: self._endpoint.end(session_id, reason, now_us()))
+
+    def _forget(self, session_id: str, _reason: str) -> None:
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            del self._of_visitors[session.visitor_id]
+            self._srt_loop.call_soon(lambda: self._srt.visitors.leave(session.visitor_id, now_us()))
+            self._rooms.leave(session.channel_id)
+
+    def _call_here(self, function: Callable[[_T, str], None]) -> Callable[[_T, str], None]:
+        """Return what has ``function`` called in the event loop, from any thread."""
+
+        def call(what: _T, reason: str) -> None:
+            with suppress(RuntimeError):  # the event loop has been closed
+                self._asyncio.call_soon_threadsafe(function, what, reason)
+
+        return call
+
+    async def stop(self) -> None:
+        """End all sessions; the socket stays open."""
+        self._loop.stop()
+        self._endpoint.close(now_us())
+        self._rooms.stop()
+
+
+def _place(answer: Answer, room: RtcRoom, kind: str) -> Place | None:
+    """Return under which numbers somebody gets the pictures or the sound, None if it does not."""
+    media = answer.of_kind(kind)
+    if media is None or media.codec is None:
+        return None
+    stream = room.channel.video if kind == "video" else room.channel.audio
+    return Place(stream, Numbers(media.codec.payload_type, media.codec.rtx_payload_type))
+
+
+def _check_encryption(grant: Grant) -> None:
+    """Let nobody have in a browser what is given over SRT only to who has the passphrase."""
+    if grant.rule.passphrase is not None and grant.rule.is_encryption_enforced:
+        why = "the channel is encrypted with a passphrase: watch it with a player that speaks SRT"
+        raise GatewayRefusal(int(RejectReason.UNSECURE), why)
+
+
+def _report_bug(error: Exception) -> None:
+    _log.error("a packet of a browser met a bug; it was dropped and the broker goes on", exc_info=error)

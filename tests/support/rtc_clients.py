@@ -1,0 +1,131 @@
+"""A broker in this process that browsers can call, who produces for it, and who watches: aiortc."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from threading import Event
+
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from tests.support.encoded_streams import FRAMES_PER_SECOND, encoded_stream, payloads_of
+
+from headrace.access.directory import Directory
+from headrace.client.broker_address import BrokerAddress
+from headrace.client.publisher import Publisher
+from headrace.hub.limits import DEFAULT_LIMITS, Limits
+from headrace.service.broker import Broker, BrokerConfig
+from headrace.service.rtc_config import RtcConfig
+from headrace.web.gateway import SessionAnswer
+from headrace.web.http_config import HttpConfig
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def broker_for_browsers(
+    rtc: RtcConfig | None = None, *, directory: Directory | None = None, limits: Limits = DEFAULT_LIMITS
+) -> AsyncIterator[Broker]:
+    """Run a broker on free ports."""
+    config = BrokerConfig(HOST, 0, limits=limits, http=HttpConfig(HOST, 0), rtc=rtc or RtcConfig(HOST, 0))
+    async with Broker(config) as broker:
+        if directory is not None:
+            await broker.use_directory(directory)
+        yield broker
+
+
+class PacedStream:
+    """A transport stream in real time, from its beginning to its end."""
+
+    def __init__(self, ts: bytes, seconds: float) -> None:
+        self._payloads = payloads_of(ts)
+        self._pause_seconds = seconds / len(self._payloads)
+        self._stopped = Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        began = time.monotonic()
+        for number, payload in enumerate(self._payloads):
+            yield payload
+            if self._stopped.wait(max(0.0, began + number * self._pause_seconds - time.monotonic())):
+                return
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+@asynccontextmanager
+async def producing(
+    broker: Broker, channel_id: str, *, seconds: float = 20.0, **how: object
+) -> AsyncIterator[Publisher]:
+    """Produce a channel, and wait until it is on the air with a second's pictures."""
+    pictures = round(seconds * FRAMES_PER_SECOND)
+    ts = await asyncio.to_thread(encoded_stream, pictures, audio="libopus", **how)  # type: ignore[arg-type]
+    publisher = Publisher(BrokerAddress(HOST, broker.port), channel_id, PacedStream(ts, seconds))
+    running = asyncio.create_task(publisher.run())
+    try:
+        while publisher.figures.sent_packets < 30:
+            await asyncio.sleep(0.05)
+        yield publisher
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class Watcher:
+    """A WebRTC client that watches.
+
+    Attributes:
+        frames: How many of each kind it has decoded.
+        answer: What it was answered.
+    """
+
+    def __init__(self) -> None:
+        self._connection = RTCPeerConnection()
+        self._connection.addTransceiver("video", "recvonly")
+        self._connection.addTransceiver("audio", "recvonly")
+        self._connection.on("track", self._take)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.frames = {"video": 0, "audio": 0}
+        self.answer: SessionAnswer | None = None
+
+    @property
+    def state(self) -> str:
+        """Of its connection."""
+        return str(self._connection.connectionState)
+
+    async def offer(self) -> str:
+        """Return its offer."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        return str(self._connection.localDescription.sdp)
+
+    async def watch(self, broker: Broker, channel_id: str, credential: str | None = None) -> None:
+        """Begin."""
+        assert broker.rtc is not None
+        self.answer = await broker.rtc.watch(channel_id, await self.offer(), credential, HOST)
+        await self._connection.setRemoteDescription(RTCSessionDescription(self.answer.sdp, "answer"))
+
+    def _take(self, track: MediaStreamTrack) -> None:
+        self._tasks.append(asyncio.create_task(self._read(track)))
+
+    async def _read(self, track: MediaStreamTrack) -> None:
+        try:
+            while True:
+                await track.recv()
+                self.frames[track.kind] += 1
+        except Exception:  # noqa: BLE001 - aiortc's way to say that a track has ended
+            return
+
+    async def close(self) -> None:
+        """End."""
+        await self._connection.close()
+        await asyncio.gather(*self._tasks)
+
+
+@asynccontextmanager
+async def watching(broker: Broker, channel_id: str, credential: str | None = None) -> AsyncIterator[Watcher]:
+    """Watch a channel."""
+    watcher = Watcher()
+    try:
+        await watcher.watch(broker, channel_id, credential)
+        yield watcher
+    finally:
+        await watcher.close()

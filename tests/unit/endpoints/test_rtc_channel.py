@@ -1,0 +1,91 @@
+"""A channel's transport stream as RTP, once for all who watch."""
+
+from random import Random
+
+from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.rtc_stage import picture, sound
+
+from headrace.endpoints.rtc_channel import RtcChannel
+from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.webrtc.rtp import decode_rtp
+
+NOW_US = 5_000_000
+
+
+class Converter:
+    """Takes what it is given."""
+
+    def __init__(self) -> None:
+        self.units: list[AccessUnit] = []
+        self.is_closed = False
+
+    def feed(self, unit: AccessUnit) -> None:
+        self.units.append(unit)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def make_channel(converter: Converter | None = None) -> RtcChannel:
+    return RtcChannel("A", Random(1).randbytes, converter)
+
+
+def test_pictures_and_opus_become_packets_of_two_streams_that_know_their_times() -> None:
+    channel = make_channel()
+    assert channel.profile_level_id is None
+    channel.take(payloads_of(encoded_stream(30, audio="libopus")), NOW_US)
+    video, audio = (
+        [decode_rtp(one) for one in stream.ring.between(0, stream.ring.next_index)] for stream in channel.streams
+    )
+    assert {one.ssrc for one in video} == {channel.video.ssrc}
+    assert {one.ssrc for one in audio} == {channel.audio.ssrc}
+    assert len({one.timestamp for one in video}) >= 28
+    assert len(audio) >= 50
+    assert channel.video.newest_timestamp == video[-1].timestamp
+    assert channel.video.ring.keyframe_index is not None
+    assert channel.profile_level_id is not None
+    assert channel.notice is None
+
+
+def test_aac_goes_to_the_converter_and_comes_back_as_opus() -> None:
+    converter = Converter()
+    channel = make_channel(converter)
+    channel.take(payloads_of(encoded_stream(10)), NOW_US)
+    assert {unit.codec for unit in converter.units} == {Codec.AAC}
+    assert channel.audio.ring.next_index == 0
+    channel.take_units([sound(0)], NOW_US)
+    assert channel.audio.ring.next_index == 1
+    channel.close()
+    assert converter.is_closed
+
+
+def test_aac_beside_opus_is_passed_over() -> None:
+    converter = Converter()
+    channel = make_channel(converter)
+    channel.take(payloads_of(encoded_stream(10, audio="libopus")), NOW_US)
+    assert converter.units == []
+
+
+def test_pictures_in_another_order_than_they_are_decoded_are_explained() -> None:
+    channel = make_channel()
+    options = {"bf": "2", "g": "25", "preset": "ultrafast", "b-adapt": "0"}
+    channel.take(payloads_of(encoded_stream(30, video_options=options)), NOW_US)
+    assert channel.notice is not None
+    assert "B-frames" in channel.notice
+
+
+def test_after_a_gap_nothing_is_made_of_half_a_picture() -> None:
+    channel = make_channel()
+    payloads = payloads_of(encoded_stream(20, audio=None))
+    channel.take(payloads[: len(payloads) // 2], NOW_US)
+    channel.take(payloads[len(payloads) // 2 + 1 :], NOW_US, is_gap=True)
+    stamps = {decode_rtp(one).timestamp for one in channel.video.ring.between(0, channel.video.ring.next_index)}
+    assert 16 <= len(stamps) <= 19
+
+
+def test_the_keyframe_is_where_a_viewer_can_start() -> None:
+    channel = make_channel()
+    channel.take_units([picture(0, is_keyframe=True), picture(1)], NOW_US)
+    begin = channel.video.ring.next_index
+    channel.take_units([picture(2, is_keyframe=True), picture(3)], NOW_US)
+    assert channel.video.ring.keyframe_index == begin

@@ -1,0 +1,122 @@
+"""The WebRTC endpoint: whose datagram is whose, and how sessions begin and end."""
+
+from random import Random
+
+from tests.support.rtc_peers import check
+from tests.support.rtc_stage import CHANNEL, Stage, picture
+
+from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.rtc_endpoint import MAX_ADDRESSES_PER_SESSION
+from headrace.webrtc.ice import make_credentials
+from headrace.webrtc.peer import CONSENT_US, SETUP_US
+
+STRANGER = encode_sockaddr("10.9.9.9", 99)
+
+
+def test_browsers_come_watch_and_go_and_leave_nothing_behind() -> None:
+    stage = Stage()
+    browsers = [stage.browser() for _ in range(3)]
+    assert stage.endpoint.half_open == 3
+    for browser in browsers:
+        browser.connect()
+    assert stage.endpoint.half_open == 0
+    stage.stream(3)
+    assert all(len(browser.received) > 9 for browser in browsers)
+    assert stage.endpoint.end("session-1", "kicked", stage.now_us)
+    assert not stage.endpoint.end("session-1", "kicked", stage.now_us)
+    stage.play()
+    assert browsers[0].ends == ["dtls_closed"]
+    assert stage.ended == [("session-1", "kicked")]
+    stage.endpoint.close(stage.now_us)
+    assert {reason for _, reason in stage.ended} == {"kicked", "closed"}
+    assert stage.endpoint.sessions == {}
+    assert stage.room.viewers == []
+    assert stage.endpoint.poll_timer() is None
+
+
+def test_a_browser_that_closes_is_gone_at_once() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    browser.peer.close(stage.now_us)
+    stage.hand_over([(one, browser.address) for one, _ in iter(browser.peer.poll_datagram, None)])
+    assert stage.ended == [("session-1", "dtls_closed")]
+
+
+def test_who_never_calls_and_who_falls_silent_are_forgotten_in_time() -> None:
+    stage = Stage()
+    stage.browser()
+    stage.run(SETUP_US - 1)
+    assert stage.ended == []
+    stage.run(1)
+    assert stage.ended == [("session-1", "ice_timeout")]
+    assert stage.endpoint.half_open == 0
+    stage.joined()
+    stage.run(CONSENT_US - 1)
+    assert len(stage.ended) == 1
+    stage.run(1)
+    assert stage.ended[1] == ("session-2", "consent_expired")
+
+
+def test_what_strangers_send_is_counted_and_answered_by_nothing() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    unknown = make_credentials(Random(99).randbytes)
+    datagrams = [b"\x80" + bytes(30), b"\x16" + bytes(30), b"", b"\x00" * 40, check(to=unknown)]
+    stage.hand_over([(datagram, STRANGER) for datagram in datagrams])
+    assert stage.outbox.take() == []
+    assert stage.endpoint.ignored_packets == {"unknown_peer": len(datagrams)}
+    assert browser.viewer.peer.ignored_packets == {}
+
+
+def test_a_check_with_a_wrong_password_takes_nobody_s_address() -> None:
+    stage = Stage()
+    browser, other = stage.joined(), stage.browser()
+    wrong = check(to=other._ours, by=other._theirs, key=b"wrong" * 5)
+    stage.hand_over([(wrong, browser.address)])
+    stage.stream(2)
+    assert len(browser.received) > 5
+    browser.send_rtcp(b"\x80\xc9\x00\x01" + bytes(4))
+    assert browser.viewer.peer.ignored_packets == {}
+    assert other.viewer.peer.ignored_packets["ice_integrity"] == 1
+
+
+def test_a_session_has_so_many_addresses_and_the_oldest_is_forgotten() -> None:
+    stage = Stage()
+    browser = stage.browser()
+    for number in range(MAX_ADDRESSES_PER_SESSION + 3):
+        address = encode_sockaddr("10.7.0.1", 1_000 + number)
+        stage.hand_over([(check(to=browser._ours, by=browser._theirs), address)])
+    assert len(browser.session.addresses) == MAX_ADDRESSES_PER_SESSION
+    assert len(stage.endpoint._by_address) == MAX_ADDRESSES_PER_SESSION
+
+
+def test_after_an_ice_restart_checks_with_the_new_credentials_are_taken_and_the_old_ones_forgotten() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    for seed in (50, 60):
+        local, remote = make_credentials(Random(seed).randbytes), make_credentials(Random(seed + 1).randbytes)
+        assert stage.endpoint.restart_ice("session-1", local, remote)
+        stage.hand_over([(check(to=local, by=remote), browser.address)])
+        assert [datagram[0] for datagram, _ in stage.outbox.take()] == [1]
+    assert len(browser.session.local_ufrags) == 2
+    assert not stage.endpoint.restart_ice("nobody", local, remote)
+    stage.endpoint.close(stage.now_us)
+    assert stage.endpoint._by_ufrag == {}
+
+
+def test_a_room_is_opened_once_and_what_comes_for_a_closed_one_is_passed_over() -> None:
+    stage = Stage()
+    assert stage.endpoint.open_room(CHANNEL) is stage.room
+    stage.endpoint.close_room(CHANNEL)
+    stage.endpoint.close_room(CHANNEL)
+    stage.endpoint.take(CHANNEL, [bytes(188)], stage.now_us)
+    assert stage.endpoint.open_room(CHANNEL) is not stage.room
+
+
+def test_what_one_viewer_sends_that_is_malformed_does_not_hold_up_another() -> None:
+    stage = Stage()
+    first, second = stage.joined(), stage.joined()
+    stage.hand_over([(bytes([first_byte]) * 60, first.address) for first_byte in range(256)])
+    stage.show(picture(0, is_keyframe=True))
+    stage.run(10_000)
+    assert len(second.pictures()) == 3

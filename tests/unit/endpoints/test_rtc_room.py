@@ -1,0 +1,120 @@
+"""Browsers that watch one channel, from the newest keyframe on."""
+
+from itertools import pairwise
+
+from tests.support.rtc_stage import FRAME_US, Browser, Stage, picture
+
+from headrace.endpoints.rtc_room import PIECE_INTERVAL_US, PIECE_PACKETS, RESTART_INTERVAL_US
+from headrace.webrtc.rtp import decode_rtp, timestamp_distance
+
+
+def clear(stage: Stage, begin: int) -> list[bytes]:
+    ring = stage.room.channel.video.ring
+    return [decode_rtp(one).payload for one in ring.between(begin, ring.next_index)]
+
+
+def payloads(browser: Browser) -> list[bytes]:
+    return [one.payload for one in browser.pictures()]
+
+
+def assert_gapless(browser: Browser) -> None:
+    numbers = [one.seqno for one in browser.pictures()]
+    assert numbers == [(numbers[0] + step) & 0xFFFF for step in range(len(numbers))]
+
+
+def test_who_joins_between_keyframes_gets_all_from_the_newest_one_on_within_a_moment() -> None:
+    stage = Stage()
+    stage.stream(60, keyframe_each=50)
+    begin = stage.room.channel.video.ring.keyframe_index
+    assert begin is not None
+    browser = stage.joined()
+    stage.run(2 * PIECE_INTERVAL_US)
+    assert payloads(browser) == clear(stage, begin)
+    stage.stream(5, keyframe_each=50)
+    assert payloads(browser) == clear(stage, begin)
+    assert_gapless(browser)
+
+
+def test_a_long_backlog_comes_in_pieces_and_what_comes_meanwhile_after_it() -> None:
+    stage = Stage()
+    stage.stream(100, keyframe_each=1_000)
+    browser = stage.joined()
+    stage.run(0)
+    assert len(payloads(browser)) == PIECE_PACKETS
+    stage.show(picture(500))
+    assert len(payloads(browser)) == PIECE_PACKETS
+    stage.run(1_000_000)
+    assert payloads(browser) == clear(stage, 0)
+    assert stage.room.poll_timer() is None
+    stage.run(1_000_000)
+    assert_gapless(browser)
+
+
+def test_who_comes_before_the_first_keyframe_waits_for_it_and_sound_begins_with_the_picture() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    stage.show(picture(0), picture(1))
+    assert browser.received == []
+    begin = stage.room.channel.video.ring.next_index
+    stage.show(picture(2, is_keyframe=True))
+    stage.run(FRAME_US)
+    assert payloads(browser) == clear(stage, begin)
+    audio = browser.viewer.places[1]
+    assert audio.next_index == stage.room.channel.audio.ring.next_index
+
+
+def test_who_wants_sound_alone_gets_it_at_once() -> None:
+    stage = Stage()
+    browser = stage.browser()
+    browser.viewer.video = None
+    browser.connect()
+    stage.stream(3)
+    assert len(browser.received) == 6
+
+
+def test_who_cannot_decode_begins_again_with_the_newest_keyframe_but_not_all_the_time() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    stage.stream(30, keyframe_each=25)
+    begin = stage.room.channel.video.ring.keyframe_index
+    assert begin is not None
+    before = len(payloads(browser))
+    stage.room.restart(browser.viewer, stage.now_us)
+    stage.run(FRAME_US)
+    assert payloads(browser)[before:] == clear(stage, begin)
+    assert_gapless(browser)
+    stage.stream(1, keyframe_each=25)
+    after = len(payloads(browser))
+    stage.room.restart(browser.viewer, stage.now_us)
+    stage.run(FRAME_US)
+    assert len(payloads(browser)) == after
+    stage.run(RESTART_INTERVAL_US)
+    stage.stream(1, keyframe_each=25)
+    assert_gapless(browser)
+    stamps = [one.timestamp for one in browser.pictures()]
+    assert all(timestamp_distance(one, other) >= 0 for one, other in pairwise(stamps))
+
+
+def test_who_has_left_gets_nothing_more() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    stage.stream(2)
+    stage.room.remove(browser.viewer)
+    stage.room.remove(browser.viewer)
+    before = len(browser.received)
+    stage.stream(2)
+    assert len(browser.received) == before
+
+
+def test_one_that_is_behind_when_its_place_is_forgotten_goes_on_with_the_newest_keyframe() -> None:
+    stage = Stage()
+    stage.stream(40, keyframe_each=1_000)
+    browser = stage.joined()
+    for _ in range(2):
+        stage.now_us += 2_000_000
+        stage.room.channel.take_units([picture(600, is_keyframe=True)], stage.now_us)
+    stage.room.forward(stage.now_us)
+    begin = stage.room.channel.video.ring.keyframe_index
+    assert begin is not None
+    stage.run(FRAME_US)
+    assert payloads(browser)[-3:] == clear(stage, begin)

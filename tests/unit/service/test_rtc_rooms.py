@@ -1,0 +1,46 @@
+"""Channels that browsers watch: opened by the first, closed a while after the last."""
+
+import asyncio
+
+import pytest
+from tests.support.loops import until
+from tests.support.rtc_clients import broker_for_browsers
+
+from headrace.hub.limits import Limits
+from headrace.service import rtc_rooms
+
+
+def test_a_channel_is_opened_once_and_closed_a_while_after_the_last_one_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rtc_rooms, "LINGER_SECONDS", 0.05)
+
+    async def test() -> None:
+        async with broker_for_browsers() as broker:
+            assert broker.rtc is not None
+            rooms = (await broker.rtc.service())._rooms
+            first, second = await asyncio.gather(rooms.enter("A"), rooms.enter("A"))
+            assert first is second is not None
+            assert broker.endpoint.hub.channels["A"].taps == 1
+            rooms.leave("A")
+            rooms.leave("A")
+            third = await rooms.enter("A")
+            await asyncio.sleep(0.2)
+            assert third is first
+            assert "A" in broker.endpoint.hub.channels
+            rooms.leave("A")
+            await until(lambda: "A" not in broker.endpoint.hub.channels)
+            assert await rooms.enter("A") is not first
+
+    asyncio.run(test())
+
+
+def test_where_there_are_too_many_channels_there_is_no_room() -> None:
+    async def test() -> None:
+        async with broker_for_browsers(limits=Limits(channels=1)) as broker:
+            assert broker.rtc is not None
+            rooms = (await broker.rtc.service())._rooms
+            assert await rooms.enter("A") is not None
+            assert await rooms.enter("B") is None
+
+    asyncio.run(test())

@@ -1,0 +1,187 @@
+"""Browsers that watch, agreed on as over HTTP and played by a real WebRTC client."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.support.access import closed_directory, token
+from tests.support.loops import until
+from tests.support.rtc_clients import HOST, Watcher, broker_for_browsers, producing, watching
+
+from headrace.access.channel_rule import ChannelRule
+from headrace.access.directory import Directory
+from headrace.netio.clock import unix_time_us
+from headrace.service.broker import Broker
+from headrace.service.rtc_config import RtcConfig
+from headrace.service.rtc_service import RtcService
+from headrace.srt.rejection import RejectReason
+from headrace.web.gateway import GatewayRefusal, StaleEtagError
+
+
+def service_of(broker: Broker) -> Awaitable[RtcService]:
+    assert broker.rtc is not None
+    return broker.rtc.service()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(limited())
+
+
+async def refusal(broker: Broker, channel_id: str, offer: str, credential: str | None = None) -> GatewayRefusal:
+    with pytest.raises(GatewayRefusal) as raised:
+        await (await service_of(broker)).watch(channel_id, offer, credential, HOST)
+    return raised.value
+
+
+def test_a_client_plays_picture_and_sound_and_leaves_when_its_session_is_deleted() -> None:
+    async def test() -> None:
+        async with broker_for_browsers() as broker, producing(broker, "A"), watching(broker, "A") as watcher:
+            await until(lambda: watcher.frames["video"] > 25 and watcher.frames["audio"] > 50, seconds=30)
+            service = await service_of(broker)
+            assert broker.endpoint.visitors.watching("A") == 1
+            assert watcher.answer is not None
+            await service.end(watcher.answer.session_id)
+            await until(lambda: watcher.state == "closed")
+            await until(lambda: broker.endpoint.visitors.watching("A") == 0)
+            with pytest.raises(GatewayRefusal):
+                await service.end(watcher.answer.session_id)
+
+    run(test)
+
+
+def test_who_comes_before_the_producer_sees_it_when_it_comes() -> None:
+    async def test() -> None:
+        async with broker_for_browsers() as broker, watching(broker, "A") as watcher, producing(broker, "A"):
+            await until(lambda: watcher.frames["video"] > 5, seconds=30)
+
+    run(test)
+
+
+def test_what_is_no_offer_or_no_channel_id_is_refused_with_what_to_do() -> None:
+    async def test() -> None:
+        async with broker_for_browsers() as broker:
+            refused = await refusal(broker, "A", "v=0")
+            assert refused.code == RejectReason.BAD_REQUEST
+            assert "media section" in refused.why
+            assert (await refusal(broker, "no id!", "v=0")).code == RejectReason.BAD_REQUEST
+
+    run(test)
+
+
+def test_a_private_channel_wants_a_token_and_who_watches_goes_when_that_has_expired() -> None:
+    async def test() -> None:
+        async with broker_for_browsers(directory=closed_directory()) as broker:
+            offer = await (watcher := Watcher()).offer()
+            assert (await refusal(broker, "private", offer)).code == RejectReason.UNAUTHORIZED
+            assert (await refusal(broker, "nowhere", offer)).code == RejectReason.NOT_FOUND
+            await watcher.close()
+            short = token(seconds=3, start_us=unix_time_us())
+            async with watching(broker, "private", short) as invited:
+                await until(lambda: invited.state == "connected")
+                await until(lambda: invited.state == "closed")
+            assert broker.endpoint.ended_rights == {"token_expired": 1}
+
+    run(test)
+
+
+def test_who_watches_goes_when_its_channel_is_closed() -> None:
+    async def test() -> None:
+        directory = Directory.of(1, [ChannelRule("A")], is_open=False)
+        async with broker_for_browsers(directory=directory) as broker, watching(broker, "A") as watcher:
+            await until(lambda: watcher.state == "connected")
+            await broker.use_directory(Directory.of(2, [], is_open=False))
+            await until(lambda: watcher.state == "closed")
+
+    run(test)
+
+
+def test_an_encrypted_channel_is_not_shown_to_who_cannot_have_its_passphrase() -> None:
+    async def test() -> None:
+        rule = ChannelRule("A", passphrase="ten or more", is_encryption_enforced=True)
+        async with broker_for_browsers(directory=Directory.of(1, [rule], is_open=True)) as broker:
+            offer = await (watcher := Watcher()).offer()
+            assert (await refusal(broker, "A", offer)).code == RejectReason.UNSECURE
+            await watcher.close()
+
+    run(test)
+
+
+def test_pictures_that_browsers_cannot_play_are_refused_with_the_setting_to_change() -> None:
+    async def test() -> None:
+        options = {"bf": "2", "b-adapt": "0", "g": "25", "preset": "ultrafast"}
+        async with broker_for_browsers() as broker, producing(broker, "A", video_options=options):
+            offer = await (watcher := Watcher()).offer()
+            refused = await refusal(broker, "A", offer)
+            assert refused.code == RejectReason.UNACCEPTABLE
+            assert "B-frames" in refused.why
+            assert broker.endpoint.visitors.watching("A") == 0
+            await watcher.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [(RtcConfig(HOST, 0, max_sessions=1), "sessions"), (RtcConfig(HOST, 0, max_half_open=1), "connection is not")],
+)
+def test_a_full_house_says_so(limits: RtcConfig, why: str) -> None:
+    async def test() -> None:
+        async with broker_for_browsers(limits) as broker:
+            watchers = [Watcher(), Watcher()]
+            offers = [await watcher.offer() for watcher in watchers]
+            service = await service_of(broker)
+            first = await service.watch("A", offers[0], None, HOST)
+            refused = await refusal(broker, "A", offers[1])
+            assert refused.code == RejectReason.OVERLOAD
+            assert why in refused.why
+            await service.end(first.session_id)
+            await until(lambda: not broker.endpoint.visitors)
+            await service.watch("A", offers[1], None, HOST)
+            for watcher in watchers:
+                await watcher.close()
+
+    run(test)
+
+
+def test_a_session_takes_candidates_and_restarts_its_ice_for_who_knows_its_newest_state() -> None:
+    async def test() -> None:
+        async with broker_for_browsers() as broker:
+            offer = await (watcher := Watcher()).offer()
+            service = await service_of(broker)
+            answer = await service.watch("A", offer, None, HOST)
+            ufrag, pwd = (
+                next(line for line in offer.splitlines() if line.startswith(f"a=ice-{name}:"))
+                for name in ("ufrag", "pwd")
+            )
+            unchanged = await service.patch(answer.session_id, f"{ufrag}\r\n{pwd}\r\n", answer.etag)
+            assert (unchanged.fragment, unchanged.etag) == (None, answer.etag)
+            other = "a=ice-ufrag:Other\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
+            restarted = await service.patch(answer.session_id, other, answer.etag)
+            assert restarted.etag != answer.etag
+            assert restarted.fragment is not None
+            assert "a=ice-ufrag:" in restarted.fragment
+            with pytest.raises(StaleEtagError):
+                await service.patch(answer.session_id, other, answer.etag)
+            with pytest.raises(GatewayRefusal):
+                await service.patch(answer.session_id, "nonsense", None)
+            with pytest.raises(GatewayRefusal):
+                await service.patch("nobody", other, None)
+            await watcher.close()
+
+    run(test)
+
+
+def test_at_its_end_the_broker_says_goodbye_to_browsers() -> None:
+    async def test() -> None:
+        watcher = Watcher()
+        async with broker_for_browsers() as broker:
+            await watcher.watch(broker, "A")
+            await until(lambda: watcher.state == "connected")
+        await until(lambda: watcher.state == "closed")
+        await watcher.close()
+
+    run(test)

@@ -7,14 +7,13 @@ What it decodes comes from strangers: it may use little memory, open no file for
 
 import contextlib
 import resource
-import struct
 import sys
 from typing import BinaryIO, Final
 
 from headrace.media.errors import MediaError
 from headrace.media.thumbnail_picture import thumbnail_of, warm_up
+from headrace.media.thumbnailer import LENGTH
 
-LENGTH: Final = struct.Struct(">I")
 MAX_MEMORY_BYTES: Final = 2_000_000_000
 """Of address space, of which FFmpeg's libraries take half a gigabyte: enough for two pictures of 8192 x 4320."""
 

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import os
+import struct
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
-from headrace.media.thumbnail_worker import LENGTH
-
+LENGTH: Final = struct.Struct(">I")
+"""Stands before what goes to the process and what comes back."""
 WITHIN_SECONDS: Final = 2.0
 """A keyframe takes 50 ms, on a busy machine half a second."""
 START_WITHIN_SECONDS: Final = 15.0

@@ -4,7 +4,8 @@ import io
 
 from tests.support.keyframes import keyframe_stream
 
-from headrace.media.thumbnail_worker import LENGTH, serve
+from headrace.media.thumbnail_worker import serve
+from headrace.media.thumbnailer import LENGTH
 
 
 def served(*pieces: bytes) -> list[bytes]:

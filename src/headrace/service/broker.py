@@ -20,6 +20,7 @@ from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
+from headrace.media.thumbnailer import Thumbnailer
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -29,7 +30,9 @@ from headrace.netio.peer_lines import PeerLines
 from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
+from headrace.service.channel_thumbnails import ChannelThumbnails
 from headrace.service.control_service import CONTROL_OFF, ControlService
+from headrace.service.keyframe_backlog import KeyframeBacklog
 from headrace.service.rtc_config import RtcConfig, RtcListenError, bind_for_browsers
 from headrace.service.rtc_gateway import RtcGateway
 from headrace.service.state_follower import StateChoice, StateFollower
@@ -123,6 +126,7 @@ class Broker:
         self._token_keys: TokenKeyFollower | None = None
         self._web: WebService | None = None
         self._rtc: RtcGateway | None = None
+        self._thumbnails: ChannelThumbnails | None = None
 
     async def __aenter__(self) -> Self:
         if self._config.token_keys is not None:
@@ -203,7 +207,9 @@ class Broker:
         if self._config.rtc is not None and self._rtc_socket is not None:
             self._rtc = RtcGateway(self._config.rtc, self._rtc_socket, self._endpoint, self._loop)
             self._rtc.start()
-        self._web = WebService(self._tcp, self._config.http, desk, self._rtc)
+        backlog = KeyframeBacklog(self._endpoint, self._loop)
+        self._thumbnails = ChannelThumbnails(backlog.read, Thumbnailer())
+        self._web = WebService(self._tcp, self._config.http, desk, self._rtc, self._thumbnails)
         self._web.start()
 
     async def _start_hook(self) -> None:
@@ -309,6 +315,8 @@ class Broker:
             await self._web.stop()
         if self._rtc is not None:
             await self._rtc.stop()
+        if self._thumbnails is not None:
+            await self._thumbnails.close()
         self._desk.stop()
         if self._follower is not None:
             await self._follower.stop()

@@ -7,7 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from headrace.netio.clock import now_us
 
@@ -23,6 +23,16 @@ MAX_CHANNELS: Final = 256
 """Of 20 KB each."""
 
 Backlog: TypeAlias = Callable[[str], Awaitable[bytes]]
+
+
+class PictureMaker(Protocol):
+    """What `headrace.media.thumbnailer.Thumbnailer` does."""
+
+    async def make(self, stream: bytes) -> bytes | None:
+        """Return a JPEG of what ``stream`` begins with, or None."""
+
+    async def close(self) -> None:
+        """Make no more."""
 
 
 @dataclass(slots=True)
@@ -41,18 +51,18 @@ class ChannelThumbnails:
 
     Args:
         backlog: Gives what a channel has from its newest keyframe on; no bytes for nothing.
-        make: Makes a picture of that.
+        maker: Makes a picture of that; it is closed at the end.
         clock_us: Tells the time.
     """
 
     def __init__(
         self,
         backlog: Backlog,
-        make: Callable[[bytes], Awaitable[bytes | None]],
+        maker: PictureMaker,
         clock_us: Callable[[], int] = now_us,
     ) -> None:
         self._backlog = backlog
-        self._make = make
+        self._maker = maker
         self._clock_us = clock_us
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
 
@@ -73,6 +83,7 @@ class ChannelThumbnails:
         for task in making:
             task.cancel()
         await asyncio.gather(*making, return_exceptions=True)
+        await self._maker.close()
 
     def _of(self, channel_id: str) -> _Shown:
         shown = self._shown.setdefault(channel_id, _Shown())
@@ -87,7 +98,7 @@ class ChannelThumbnails:
         try:
             stream = await self._backlog(channel_id)
             if stream:
-                self._note(shown, await self._make(stream))
+                self._note(shown, await self._maker.make(stream))
             elif self._shown.get(channel_id) is shown:
                 # Nobody produces it. Ids that somebody made up take no room from those that are live.
                 shown.picture = None

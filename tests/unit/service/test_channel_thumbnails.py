@@ -22,16 +22,20 @@ class Studio:
         self.pictures: Callable[[int], bytes | None] = lambda number: b"%d" % number
         self.made = 0
         self.gate: asyncio.Event | None = None
-        self.thumbnails = ChannelThumbnails(self._backlog, self._make, lambda: self.time_us)
+        self.is_closed = False
+        self.thumbnails = ChannelThumbnails(self._backlog, self, lambda: self.time_us)
 
     async def _backlog(self, channel_id: str) -> bytes:
         return self.streams.get(channel_id, b"")
 
-    async def _make(self, stream: bytes) -> bytes | None:
+    async def make(self, stream: bytes) -> bytes | None:
         self.made += 1
         if self.gate is not None:
             await self.gate.wait()
         return self.pictures(self.made)
+
+    async def close(self) -> None:
+        self.is_closed = True
 
     async def newest(self, channel_id: str = "A", *, later_us: int = 0) -> bytes | None:
         """Ask once a time has gone by, and let what that set off come to its end."""
@@ -47,6 +51,7 @@ def run(story: Callable[[Studio], Awaitable[None]]) -> None:
         studio = Studio()
         await story(studio)
         await studio.thumbnails.close()
+        assert studio.is_closed
 
     asyncio.run(whole())
 

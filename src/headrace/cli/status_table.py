@@ -132,12 +132,12 @@ def channel_table(channels: list[Facts], *, wide: bool) -> Table:
 def subscriber_table(subscribers: list[Facts], *, wide: bool) -> Table:
     """Return a table with a row for each subscriber."""
     headings = ["connected", "rtt\nms", "latency\nms", "sent\nMB", "resent", "loss\nreports", "not\nacked"]
-    table = _table(("subscriber", "socket id", "state") if wide else ("subscriber",), headings)
+    table = _table(("subscriber", "socket id", "state", "key") if wide else ("subscriber",), headings)
     for one in subscribers:
         figures = [duration(one["connected_seconds"]), _text(one["rtt_ms"]), _text(one["latency_ms"])]
         figures += [f"{one['sent_payload_bytes'] / 1e6:.1f}"]
         figures += [_text(one[key]) for key in ("resent_packets", "naks_packets", "unacknowledged_packets")]
-        more = (one["socket_id"], one["state"].replace("_", " ")) if wide else ()
+        more = (one["socket_id"], one["state"].replace("_", " "), _text(one["key"])) if wide else ()
         table.add_row(one["address"], *more, *figures)
     return table
 

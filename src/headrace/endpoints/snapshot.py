@@ -12,6 +12,7 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.channel_watch import ChannelWatch, ChannelWatches
 from headrace.endpoints.event_log import Event
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.fanout.own_keys import Sealing
 from headrace.fanout.ring import EMPTY, Ring
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
@@ -106,6 +107,8 @@ def _group_facts(channel: Channel, table: SubscriberTable) -> Facts:
     return {
         "count": len(rows),
         "catching_up": len(behind_rows),
+        "own_keys": int(np.count_nonzero(table.rows["sealing"][rows] == Sealing.OWN)),
+        "shared_key": int(np.count_nonzero(table.rows["sealing"][rows] == Sealing.SHARED)),
         **sums,
         "rtt_max_ms": _ms(table.rows["rtt_us"][rows].max(initial=0)),
     }
@@ -163,6 +166,7 @@ def subscriber_facts(table: SubscriberTable, channel: Channel, rows: Rows, now_u
         [f"{socket_id:08x}" for socket_id in entries["socket_id"].tolist()],
         [format_sockaddr(bytes(address)) for address in entries["address"]],
         ["catching_up" if row in behind else "current" for row in rows.tolist()],
+        [_KEY_NAMES[sealing] for sealing in entries["sealing"].tolist()],
         (np.round((now_us - entries["connected_us"]) / 1e6, 1)).tolist(),
         ((now_us - entries["heard_us"]) // 1000).tolist(),
         np.round(entries["rtt_us"] / 1e3, 1).tolist(),
@@ -180,9 +184,11 @@ def subscriber_facts(table: SubscriberTable, channel: Channel, rows: Rows, now_u
     ]
 
 
+_KEY_NAMES: Final = {Sealing.CLEAR: None, Sealing.OWN: "own", Sealing.SHARED: "shared"}
 _SUBSCRIBER_KEYS: Final = (
-    "socket_id", "address", "state", "connected_seconds", "silent_ms", "rtt_ms", "latency_ms", "available_packets",
-    "unacknowledged_packets", "sent_packets", "sent_payload_bytes", "resent_packets", "naks_packets",
+    "socket_id", "address", "state", "key", "connected_seconds", "silent_ms", "rtt_ms", "latency_ms",
+    "available_packets", "unacknowledged_packets", "sent_packets", "sent_payload_bytes", "resent_packets",
+    "naks_packets",
 )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ SUBSCRIBER = {
     "socket_id": "17a00000",
     "address": "127.0.0.1:57561",
     "state": "catching_up",
+    "key": "shared",
     "connected_seconds": 65.0,
     "rtt_ms": 2.5,
     "latency_ms": 120,
@@ -132,7 +133,9 @@ def test_the_subscribers_of_one_channel_are_shown_one_by_one() -> None:
     assert "2BBB99" not in text
     assert text.splitlines()[-1].split() == ["127.0.0.1:57561", "1m", "5s", "2.5", "120", "1.5", "3", "2", "4"]
     wide = shown(140, "1AAA99", subscribers=[SUBSCRIBER]).splitlines()[-1]
-    assert wide.split()[:4] == ["127.0.0.1:57561", "17a00000", "catching", "up"]
+    assert wide.split()[:5] == ["127.0.0.1:57561", "17a00000", "catching", "up", "shared"]
+    clear = shown(140, "1AAA99", subscribers=[{**SUBSCRIBER, "key": None}]).splitlines()[-1]
+    assert clear.split()[4] == "-"
 
 
 def test_more_subscribers_than_anybody_reads_are_left_out() -> None:

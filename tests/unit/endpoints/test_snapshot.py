@@ -7,8 +7,11 @@ from tests.support.broker_world import MS, SECOND, World
 from tests.support.fanout_tables import subscribe
 from tests.support.groups import Groups
 
+from headrace.access.channel_rule import ChannelRule
+from headrace.access.directory import Directory
 from headrace.endpoints.channel_watch import ChannelWatches
 from headrace.endpoints.snapshot import CHANNELS_PER_PIECE, SUBSCRIBERS_PER_PIECE, snapshot_pieces
+from headrace.srt.caller import CallerOptions
 
 
 def lists(world: World, *, subscribers_of: str | None = "*") -> dict[str, list[dict[str, Any]]]:
@@ -87,6 +90,20 @@ def test_a_subscriber_that_is_behind_catches_up() -> None:
     found = lists(world)
     assert [one["state"] for one in found["subscribers"]] == ["catching_up"]
     assert found["channels"][0]["subscribers"]["catching_up"] == 1
+
+
+def test_it_says_whose_packets_are_sealed_with_which_key() -> None:
+    rule = ChannelRule("A", passphrase="correct horse", is_encryption_enforced=False)
+    world = World(directory=Directory.of(1, [rule], is_open=True))
+    for passphrase, key_bytes in ((None, 16), ("correct horse", 32), ("correct horse", 32), ("correct horse", 16)):
+        world.join_with(CallerOptions(stream_id="A", passphrase=passphrase, key_length_bytes=key_bytes))
+    found = lists(world)
+    assert [one["key"] for one in found["subscribers"]] == [None, "own", "own", "own"]
+    world.run(SECOND)
+    found = lists(world)
+    assert [one["key"] for one in found["subscribers"]] == [None, "shared", "shared", "own"]
+    group = found["channels"][0]["subscribers"]
+    assert (group["count"], group["own_keys"], group["shared_key"]) == (4, 1, 2)
 
 
 def test_only_the_subscribers_that_are_wanted_are_listed() -> None:

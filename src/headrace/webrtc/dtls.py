@@ -13,9 +13,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
+from OpenSSL.crypto import FILETYPE_ASN1, X509, dump_certificate
 
 from headrace.webrtc.identity import Fingerprint, Identity
 from headrace.webrtc.srtp_profile import (
@@ -70,11 +69,14 @@ def _context(identity: Identity) -> SSL.Context:
 
 
 def _verify(connection: SSL.Connection, certificate: X509, _error: int, depth: int, _ok: int) -> bool:
-    """Take a certificate by its fingerprint alone, as it is self-signed (RFC 8827, 6.5)."""
+    """Take a certificate by its fingerprint alone, as it is self-signed (RFC 8827, 6.5).
+
+    It is not looked into: what is in it may be malformed, and nothing may be raised from here.
+    """
     if depth:
         return True
     proof: _Proof = connection.get_app_data()
-    proof.is_given = proof.fingerprint.fits(certificate.to_cryptography().public_bytes(Encoding.DER))
+    proof.is_given = proof.fingerprint.fits(dump_certificate(FILETYPE_ASN1, certificate))
     return proof.is_given
 
 

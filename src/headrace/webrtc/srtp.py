@@ -7,7 +7,9 @@ Source: RFC 3711 (SRTP, AES-CM with HMAC-SHA1), RFC 7714 (AES-GCM).
 """
 
 from abc import ABC, abstractmethod
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from itertools import count
+from typing import Final, NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
@@ -37,9 +39,37 @@ _GCM_NONCE_BYTES: Final = 12
 _CM_TAG_BYTES: Final = 10
 _ENCRYPTED_FLAG: Final = 1 << 31
 _INDEX_LIMIT: Final = 1 << 31
+_INDEX_BITS: Final = 48
+"""Of an RTP packet: rollover counter and sequence number."""
 _RTP_CIPHER, _RTP_AUTH, _RTP_SALT, _RTCP_CIPHER, _RTCP_AUTH, _RTCP_SALT = range(6)
 
 Readable: TypeAlias = bytes | memoryview
+
+
+class ClearPacket(NamedTuple):
+    """An RTP packet taken apart once, to be sealed for many.
+
+    Attributes:
+        header: With contributing sources and extension: stays clear.
+        payload: What is encrypted.
+        nonce_bits: What a nonce has of the packet besides its index: the SSRC, above 48 bits.
+        clear_bytes: Length of the header.
+        length_bytes: Of the whole packet.
+    """
+
+    header: bytes
+    payload: bytes
+    nonce_bits: int
+    clear_bytes: int
+    length_bytes: int
+
+
+def clear_packet(packet: Readable) -> ClearPacket:
+    """Take apart a whole RTP packet with a header of 12 bytes or more."""
+    clear_bytes = rtp_header_bytes(packet)
+    nonce_bits = int.from_bytes(packet[8:12], "big") << _INDEX_BITS
+    header, payload = bytes(packet[:clear_bytes]), bytes(packet[clear_bytes:])
+    return ClearPacket(header, payload, nonce_bits, clear_bytes, len(packet))
 
 
 class Sealer(ABC):
@@ -58,10 +88,19 @@ class Sealer(ABC):
         self._rtcp_index = 0
 
     @abstractmethod
-    def seal_into(self, packet: Readable, index: int, out: memoryview) -> int:
-        """Write an RTP packet, sealed, and return its length.
+    def seal_run(self, packets: Iterable[ClearPacket], first_index: int, rows: Iterable[memoryview]) -> None:
+        """Write RTP packets that follow one another, sealed; each becomes `overhead_bytes` longer.
 
         The same packet can be sealed again at any time, and gives the same bytes.
+
+        Args:
+            packets: In order; so many as there are rows, at most.
+            first_index: Of the first, as of `seal_into`.
+            rows: One for each, as ``out`` of `seal_into`.
+        """
+
+    def seal_into(self, packet: Readable, index: int, out: memoryview) -> int:
+        """Write one RTP packet, sealed, and return its length. For many, `seal_run` takes two thirds of the time.
 
         Args:
             packet: Whole, with a header of 12 bytes or more.
@@ -69,6 +108,9 @@ class Sealer(ABC):
                 that it gets, so the upper 32 bits are to be 0 there.
             out: At least `ROOM_BYTES` longer than the packet.
         """
+        clear = clear_packet(packet)
+        self.seal_run((clear,), index, (out,))
+        return clear.length_bytes + self.overhead_bytes
 
     def seal_rtcp(self, packet: bytes) -> bytes:
         """Return a compound RTCP packet sealed.
@@ -118,20 +160,18 @@ class _GcmSealer(Sealer):
         self._rtcp_cipher = AESGCM(master.derive(_RTCP_CIPHER, key_bytes))
         self._rtcp_salt = int.from_bytes(master.derive(_RTCP_SALT, salt_bytes), "big")
 
-    def seal_into(self, packet: Readable, index: int, out: memoryview) -> int:
-        clear_bytes = rtp_header_bytes(packet)
-        header = packet[:clear_bytes]
-        out[:clear_bytes] = header
-        # 16 zero bits, SSRC, rollover counter and sequence number (8.1).
-        nonce = self._rtp_salt ^ (int.from_bytes(packet[8:12], "big") << 48 | index)
-        sealed_bytes = len(packet) + _GCM_TAG_BYTES
-        room = out[clear_bytes:sealed_bytes]
-        self._rtp_cipher.encrypt_into(nonce.to_bytes(_GCM_NONCE_BYTES, "big"), packet[clear_bytes:], header, room)
-        return sealed_bytes
+    def seal_run(self, packets: Iterable[ClearPacket], first_index: int, rows: Iterable[memoryview]) -> None:
+        encrypt_into, salt = self._rtp_cipher.encrypt_into, self._rtp_salt
+        indexed = zip(packets, rows, count(first_index), strict=False)
+        for (header, payload, nonce_bits, clear_bytes, length_bytes), row, index in indexed:
+            row[:clear_bytes] = header
+            # 16 zero bits, SSRC, rollover counter and sequence number (8.1).
+            nonce = (salt ^ (nonce_bits | index)).to_bytes(_GCM_NONCE_BYTES, "big")
+            encrypt_into(nonce, payload, header, row[clear_bytes : length_bytes + _GCM_TAG_BYTES])
 
     def _seal_rtcp(self, packet: bytes, index: int) -> bytes:
         header, word = packet[:_RTCP_HEADER_BYTES], (_ENCRYPTED_FLAG | index).to_bytes(4, "big")
-        nonce = self._rtcp_salt ^ (int.from_bytes(packet[4:8], "big") << 48 | index)
+        nonce = self._rtcp_salt ^ (int.from_bytes(packet[4:8], "big") << _INDEX_BITS | index)
         sealed = self._rtcp_cipher.encrypt(
             nonce.to_bytes(_GCM_NONCE_BYTES, "big"), packet[_RTCP_HEADER_BYTES:], header + word
         )
@@ -152,9 +192,15 @@ class _Counter:
         self._salt = int.from_bytes(master.derive(first_label + 2, master.profile.salt_bytes), "big") << 16
         self._cipher: CipherContext = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
 
-    def encrypt_into(self, payload: Readable, ssrc: int, index: int, out: memoryview) -> None:
-        """Write the cipher of ``payload``; ``out`` is at least 15 bytes longer, which are left alone."""
-        self._cipher.reset_nonce((self._salt ^ ssrc << 64 ^ index << 16).to_bytes(16, "big"))
+    def encrypt_into(self, payload: Readable, nonce_bits: int, out: memoryview) -> None:
+        """Write the cipher of ``payload``; ``out`` is at least 15 bytes longer, which are left alone.
+
+        Args:
+            payload: What is encrypted.
+            nonce_bits: SSRC, and index in 48 bits.
+            out: Where to.
+        """
+        self._cipher.reset_nonce((self._salt ^ nonce_bits << 16).to_bytes(16, "big"))
         self._cipher.update_into(payload, out)
 
     def tag(self, covered: Readable) -> bytes:
@@ -171,20 +217,21 @@ class _CounterSealer(Sealer):
         super().__init__(master.profile)
         self._rtp, self._rtcp = _Counter(master, _RTP_CIPHER), _Counter(master, _RTCP_CIPHER)
 
-    def seal_into(self, packet: Readable, index: int, out: memoryview) -> int:
-        clear_bytes, end = rtp_header_bytes(packet), len(packet)
-        out[:clear_bytes] = packet[:clear_bytes]
-        self._rtp.encrypt_into(packet[clear_bytes:], int.from_bytes(packet[8:12], "big"), index, out[clear_bytes:])
-        # The rollover counter is covered as well (4.2), and lies where the tag comes to lie.
-        out[end : end + 4] = (index >> 16).to_bytes(4, "big")
-        out[end : end + _CM_TAG_BYTES] = self._rtp.tag(out[: end + 4])
-        return end + _CM_TAG_BYTES
+    def seal_run(self, packets: Iterable[ClearPacket], first_index: int, rows: Iterable[memoryview]) -> None:
+        rtp = self._rtp
+        indexed = zip(packets, rows, count(first_index), strict=False)
+        for (header, payload, nonce_bits, clear_bytes, end), row, index in indexed:
+            row[:clear_bytes] = header
+            rtp.encrypt_into(payload, nonce_bits | index, row[clear_bytes:])
+            # The rollover counter is covered as well (4.2), and lies where the tag comes to lie.
+            row[end : end + 4] = (index >> 16).to_bytes(4, "big")
+            row[end : end + _CM_TAG_BYTES] = rtp.tag(row[: end + 4])
 
     def _seal_rtcp(self, packet: bytes, index: int) -> bytes:
         room = memoryview(bytearray(len(packet) + ROOM_BYTES))
-        ssrc, end = int.from_bytes(packet[4:8], "big"), len(packet)
+        nonce_bits, end = int.from_bytes(packet[4:8], "big") << _INDEX_BITS | index, len(packet)
         room[:_RTCP_HEADER_BYTES] = packet[:_RTCP_HEADER_BYTES]
-        self._rtcp.encrypt_into(packet[_RTCP_HEADER_BYTES:], ssrc, index, room[_RTCP_HEADER_BYTES:])
+        self._rtcp.encrypt_into(packet[_RTCP_HEADER_BYTES:], nonce_bits, room[_RTCP_HEADER_BYTES:])
         room[end : end + 4] = (_ENCRYPTED_FLAG | index).to_bytes(4, "big")
         covered = bytes(room[: end + 4])
         return covered + self._rtcp.tag(covered)

@@ -42,6 +42,10 @@ def _look_at(packet: RtcpPacket, size_bytes: int) -> None:
     match packet:
         case Nack(_, _, seqnos):
             assert len(seqnos) <= 17 * size_bytes // 4
+            (again,) = decode_compound(encode_compound([packet]))
+            assert isinstance(again, Nack)
+            assert set(again.seqnos) == set(seqnos)
+            return  # what is listed twice, or out of order, is not listed so again
         case TransportFeedback(count=count, arrivals=arrivals):
             assert len(arrivals) <= size_bytes
             offsets = [offset for offset, _ in arrivals]

@@ -1,9 +1,11 @@
 """DTLS: the handshake's datagrams, its repetition, its limits and its end."""
 
+import hashlib
 from contextlib import suppress
 
 import pytest
 from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_ASN1, X509, load_certificate
 from tests.support.rtc_peers import OUR_IDENTITY, THEIR_IDENTITY
 
 from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES, MTU_BYTES, RESEND_US, Dtls, pack_records
@@ -124,11 +126,11 @@ def test_a_peer_with_another_certificate_is_told_and_gets_no_keys() -> None:
 class PlainPeer:
     """A DTLS client of another make."""
 
-    def __init__(self, srtp: bytes | None, *, shows: bool = True) -> None:
+    def __init__(self, srtp: bytes | None, *, shows: bool = True, certificate: X509 | None = None) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_options(SSL.OP_NO_QUERY_MTU)
         if shows:
-            context.use_certificate(THEIR_IDENTITY.certificate)
+            context.use_certificate(certificate or THEIR_IDENTITY.certificate)
             context.use_privatekey(THEIR_IDENTITY.private_key)
         if srtp is not None:
             context.set_tlsext_use_srtp(srtp)
@@ -147,8 +149,8 @@ class PlainPeer:
             return b""
 
 
-def meet(peer: PlainPeer) -> Dtls:
-    server = Dtls(OUR_IDENTITY, decode_fingerprint(THEIR_IDENTITY.fingerprint), is_client=False)
+def meet(peer: PlainPeer, fingerprint: str = THEIR_IDENTITY.fingerprint) -> Dtls:
+    server = Dtls(OUR_IDENTITY, decode_fingerprint(fingerprint), is_client=False)
     said = peer.handle([])
     while said:
         server.handle_datagram(said, 0)
@@ -179,6 +181,18 @@ def test_a_peer_without_our_profiles_is_let_go(srtp: bytes | None) -> None:
 def test_a_peer_without_a_certificate_is_let_go() -> None:
     server = meet(PlainPeer(PROFILES[0].name.encode(), shows=False))
     assert (server.close_reason, server.keys) == ("dtls_failed", None)
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL X509")
+def test_a_certificate_with_a_date_that_is_none_is_known_by_its_fingerprint_all_the_same() -> None:
+    der = THEIR_IDENTITY.certificate_der
+    at = der.index(b"Z") - 12
+    der = der[:at] + b"999999999999" + der[at + 12 :]
+    pairs = hashlib.sha256(der).digest().hex(":")
+    certificate = load_certificate(FILETYPE_ASN1, der)
+    assert meet(PlainPeer(PROFILES[0].name.encode(), certificate=certificate), f"sha-256 {pairs}").keys
+    other = meet(PlainPeer(PROFILES[0].name.encode(), certificate=certificate))
+    assert (other.close_reason, other.keys) == ("dtls_wrong_certificate", None)
 
 
 def test_records_are_packed_whole_into_datagrams() -> None:

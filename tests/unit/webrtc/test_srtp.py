@@ -12,6 +12,7 @@ from headrace.webrtc.srtp import (
     ROOM_BYTES,
     Opener,
     Sealer,
+    clear_packet,
     make_sealer,
     rtp_header_bytes,
 )
@@ -81,6 +82,16 @@ def test_a_packet_can_be_sealed_again_and_into_a_piece_of_something_larger(profi
     end = 50 + sealer.seal_into(memoryview(packet), 5, room[50:])
     assert room[50:end] == first
     assert room[:50] == b"\xee" * 50
+
+
+@every_profile
+def test_a_run_is_sealed_as_its_packets_are_one_by_one(profile: SrtpProfile) -> None:
+    sealer = make_sealer(master(profile))
+    packets = [rtp(0xFFFE + number, bytes(900 + number), extensions={1: b"x"}) for number in range(5)]
+    rows = [memoryview(bytearray(1_000)) for _ in packets]
+    sealer.seal_run([clear_packet(packet) for packet in packets], 0xFFFE, rows)
+    for number, (packet, row) in enumerate(zip(packets, rows, strict=True)):
+        assert row[: len(packet) + sealer.overhead_bytes] == seal(sealer, packet, 0xFFFE + number)
 
 
 @every_profile

@@ -11,42 +11,8 @@ CHROMIUM_WHEP = (OFFERS / "chromium_whep.sdp").read_text()
 CHROMIUM_WHIP = (OFFERS / "chromium_whip.sdp").read_text()
 """The same with a canvas and a silent tone: video in two layers, and audio, ``sendonly``."""
 
-FFMPEG_WHIP = f"""\
-v=0
-o=FFmpeg 4489045141692799359 2 IN IP4 127.0.0.1
-s=FFmpegPublishSession
-t=0 0
-a=group:BUNDLE 0 1
-a=extmap-allow-mixed
-a=msid-semantic: WMS
-m=audio 9 UDP/TLS/RTP/SAVPF 111
-c=IN IP4 0.0.0.0
-a=ice-ufrag:9cb4a2b7
-a=ice-pwd:0f6d7c0e3a9b1d5e8c4f2a6b7d9e1c3f
-a=fingerprint:{FINGERPRINT}
-a=setup:passive
-a=mid:0
-a=sendonly
-a=msid:FFmpeg audio
-a=rtcp-mux
-a=rtpmap:111 opus/48000/2
-a=ssrc:3018352761 cname:FFmpeg
-m=video 9 UDP/TLS/RTP/SAVPF 106
-c=IN IP4 0.0.0.0
-a=ice-ufrag:9cb4a2b7
-a=ice-pwd:0f6d7c0e3a9b1d5e8c4f2a6b7d9e1c3f
-a=fingerprint:{FINGERPRINT}
-a=setup:passive
-a=mid:1
-a=sendonly
-a=msid:FFmpeg video
-a=rtcp-mux
-a=rtcp-rsize
-a=rtpmap:106 H264/90000
-a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42c00d
-a=ssrc:3018352762 cname:FFmpeg
-"""
-"""FFmpeg 8's whip muxer: it waits for us to begin DTLS."""
+FFMPEG_WHIP = (OFFERS / "ffmpeg_whip.sdp").read_text()
+"""FFmpeg 8.1's whip muxer, in PyAV: it waits for us to begin DTLS."""
 
 OBS_WHIP = f"""\
 v=0

@@ -4,6 +4,7 @@ Source: RFC 8866, 5.14, 6.6 (rtpmap), 6.15 (fmtp); RFC 4585, 4.2 (rtcp-fb); RFC 
 (extmap); RFC 8851 (rid); RFC 8853 (simulcast); RFC 5576 (ssrc).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ MAX_PAYLOAD_TYPES: Final = 128
 MAX_RIDS: Final = 4
 """Simulcast layers; browsers send three at most."""
 MAX_SSRCS: Final = 16
+_RID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -186,7 +188,7 @@ def _rids(section: Section) -> tuple[str, ...]:
         return ()
     offered = {value.split()[0] for value in section.all("rid") if value.split()[1:2] == ["send"]}
     layers = (layer.partition(",")[0].lstrip("~") for layer in words[words.index("send") + 1].split(";"))
-    return tuple(dict.fromkeys(layer for layer in layers if layer in offered and layer.isalnum()))[:MAX_RIDS]
+    return tuple(dict.fromkeys(layer for layer in layers if layer in offered and _RID.fullmatch(layer)))[:MAX_RIDS]
 
 
 def _ssrcs(section: Section) -> tuple[int, ...]:

@@ -33,7 +33,8 @@ def test_ffmpeg_waits_for_our_handshake() -> None:
     offer = decode_offer(FFMPEG_WHIP)
     assert offer.makes_us_dtls_client
     assert [media.kind for media in offer.media] == ["audio", "video"]
-    assert offer.media[1].ssrcs == (3018352762,)
+    assert offer.media[1].ssrcs == (3372407728,)
+    assert [(codec.name, codec.rtx_payload_type) for codec in offer.media[1].codecs] == [("h264", 105)]
 
 
 def test_obs_has_its_fingerprint_before_the_sections_and_candidates_in_the_first() -> None:

@@ -16,7 +16,7 @@ from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
 from headrace.netio.outbox import Outbox
 from headrace.remux.rtp_packetizer import HEADER_BYTES, MAX_PACKET_BYTES
-from headrace.webrtc.srtp import ROOM_BYTES
+from headrace.webrtc.srtp import ROOM_BYTES, ClearPacket, clear_packet
 
 ROWS: Final = 1_024
 """Sealed packets at a time: 1.3 MB, which stay in a core's cache."""
@@ -78,28 +78,28 @@ class RtcFanout:
         ring = place.stream.ring
         for at in range(begin, end, MAX_PACKETS_AT_ONCE):
             stop = min(end, at + MAX_PACKETS_AT_ONCE)
-            packets = [place.dress(packet, index) for index, packet in enumerate(ring.between(at, stop), at)]
+            dressed = [place.dress(packet, index) for index, packet in enumerate(ring.between(at, stop), at)]
+            packets = list(map(clear_packet, dressed))
             peers_at_once = ROWS // len(packets)
             for first in range(0, len(group), peers_at_once):
                 self._send_piece(group[first : first + peers_at_once], packets, at)
-            payload_bytes = sum(map(len, packets)) - HEADER_BYTES * len(packets)
+            payload_bytes = sum(map(len, dressed)) - HEADER_BYTES * len(packets)
             for _, one in group:
                 one.next_index = stop
                 one.sent_packets += len(packets)
                 one.sent_payload_bytes += payload_bytes
 
-    def _send_piece(self, group: list[Recipient], packets: list[bytes], begin: int) -> None:
+    def _send_piece(self, group: list[Recipient], packets: list[ClearPacket], begin: int) -> None:
         """Seal packets that are the same in clear for each of a group, and send them."""
-        rows = iter(self._rows)
         overhead_bytes, addresses = 0, []
-        for viewer, place in group:
+        for first_row, (viewer, place) in zip(range(0, ROWS, len(packets)), group, strict=False):
             sealer, address = viewer.peer.sealer, viewer.peer.address
             assert sealer is not None
             assert address is not None
-            seal_into, overhead_bytes = sealer.seal_into, sealer.overhead_bytes
+            overhead_bytes = sealer.overhead_bytes
             addresses.append(address)
-            for index, packet in enumerate(packets, place.index_of(begin)):
-                seal_into(packet, index, next(rows))
+            rows = self._rows[first_row : first_row + len(packets)]
+            sealer.seal_run(packets, place.index_of(begin), rows)
         count = len(group) * len(packets)
         shape = len(group), len(packets)
         self._outbox.send_burst(
@@ -107,7 +107,7 @@ class RtcFanout:
             self._headers(count).reshape(*shape, HEADER_BYTES),
             self._sealed,
             self._slots[:count].reshape(shape),
-            np.array([len(packet) + overhead_bytes - HEADER_BYTES for packet in packets], np.int64),
+            np.array([packet.length_bytes + overhead_bytes - HEADER_BYTES for packet in packets], np.int64),
         )
 
     def _headers(self, count: int) -> U8Array:

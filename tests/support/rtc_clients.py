@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from threading import Event
 
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from tests.support.encoded_streams import FRAMES_PER_SECOND, encoded_stream, payloads_of
 
 from headrace.access.directory import Directory
@@ -118,6 +118,51 @@ class Watcher:
         """End."""
         await self._connection.close()
         await asyncio.gather(*self._tasks)
+
+
+class Camera:
+    """A WebRTC client that produces.
+
+    Attributes:
+        answer: What it was answered.
+    """
+
+    def __init__(self) -> None:
+        self._connection = RTCPeerConnection()
+        self._connection.addTrack(VideoStreamTrack())
+        self._connection.addTrack(AudioStreamTrack())
+        self.answer: SessionAnswer | None = None
+
+    @property
+    def state(self) -> str:
+        """Of its connection."""
+        return str(self._connection.connectionState)
+
+    async def offer(self) -> str:
+        """Return its offer."""
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        return str(self._connection.localDescription.sdp)
+
+    async def produce(self, broker: Broker, channel_id: str | None, credential: str | None = None) -> None:
+        """Begin."""
+        assert broker.rtc is not None
+        self.answer = await broker.rtc.produce(channel_id, await self.offer(), credential, HOST)
+        await self._connection.setRemoteDescription(RTCSessionDescription(self.answer.sdp, "answer"))
+
+    async def close(self) -> None:
+        """End."""
+        await self._connection.close()
+
+
+@asynccontextmanager
+async def filming(broker: Broker, channel_id: str | None, credential: str | None = None) -> AsyncIterator[Camera]:
+    """Produce a channel by WebRTC."""
+    camera = Camera()
+    try:
+        await camera.produce(broker, channel_id, credential)
+        yield camera
+    finally:
+        await camera.close()
 
 
 @asynccontextmanager

@@ -27,7 +27,8 @@ RTX = 97
 
 def picture(number: int, size_bytes: int = 3_000, *, is_keyframe: bool = False) -> AccessUnit:
     """Return a picture that cannot be decoded, 25 a second."""
-    nal = bytes([0x65 if is_keyframe else 0x41]) + Random(number).randbytes(size_bytes)
+    # Without zeros nothing in it looks like the beginning of the next unit.
+    nal = bytes([0x65 if is_keyframe else 0x41]) + Random(number).randbytes(size_bytes).replace(b"\0", b"\1")
     pts_90khz = 90_000 + number * FRAME_90KHZ
     return AccessUnit(Codec.H264, pts_90khz, pts_90khz, [nal], is_keyframe)
 

@@ -24,6 +24,8 @@ from headrace.srt.stream_id import AccessRequest, parse_stream_id
 
 SWEEP_INTERVAL_US: Final = 1_000_000
 """How often grants that end by themselves are looked at: whoever holds one is let go so much later at most."""
+VOUCHER_US: Final = 10_000_000
+"""Our own caller shows it at once, and repeats itself for three seconds."""
 _FAILURES: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
 
 
@@ -56,7 +58,17 @@ class Admissions:
         told_to_wait: How many were not looked at because their host had failed too often.
     """
 
-    __slots__ = ("_failed", "_gate", "_held", "_sweep_us", "_unix_time_us", "desk", "ended", "told_to_wait")
+    __slots__ = (
+        "_failed",
+        "_gate",
+        "_held",
+        "_sweep_us",
+        "_unix_time_us",
+        "_vouchers",
+        "desk",
+        "ended",
+        "told_to_wait",
+    )
 
     def __init__(self, directory: Directory | None, unix_time_us: Callable[[], int] = unix_time_us) -> None:
         self._gate = None if directory is None else Gate(directory)
@@ -65,6 +77,7 @@ class Admissions:
         self._held: dict[int, Grant] = {}
         self._sweep_us: int | None = None
         self.desk: HookDesk | None = None
+        self._vouchers: dict[str, tuple[int, Admitted]] = {}
         self.ended: Counter[str] = Counter()
         self.told_to_wait = 0
 
@@ -83,10 +96,18 @@ class Admissions:
         except ChannelIdError:
             # The error has the id as it came, in which anything may stand.
             return Denial(BAD_REQUEST, _explain_id(request.stream_id))
+        vouched = self._vouchers.get(wanted.credential or "")
+        if vouched is not None and now_us < vouched[0]:
+            return vouched[1]
         if wanted.mode == "bidirectional":
             return Denial(int(RejectReason.BAD_MODE), "mode is publish or request")
         ask = Ask(Verb(wanted.mode), channel_id, wanted.credential)
         return self.decide(ask, wanted, request.address, now_us)
+
+    def vouch(self, admitted: Admitted, voucher: str, now_us: int) -> None:
+        """Admit whoever shows ``voucher`` within `VOUCHER_US` as was admitted: it is asked about once only."""
+        self._vouchers = {one: known for one, known in self._vouchers.items() if now_us < known[0]}
+        self._vouchers[voucher] = now_us + VOUCHER_US, admitted
 
     def decide(self, ask: Ask, wanted: AccessRequest, address: bytes, now_us: int) -> Admitted | Denial | None:
         """Return whether what somebody asks for is granted; None while that is not known.

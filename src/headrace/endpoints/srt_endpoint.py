@@ -203,6 +203,10 @@ class SrtEndpoint:
         wanted = AccessRequest(ask.channel_id or "", ask.verb.value, credential=ask.credential)
         return self._admissions.decide(ask, wanted, address, now_us)
 
+    def vouch(self, admitted: Admitted, voucher: str, now_us: int) -> None:
+        """Admit who calls within some seconds with ``voucher`` as its stream key, which nobody can guess."""
+        self._admissions.vouch(admitted, voucher, now_us)
+
     def admit_viewer(self, admitted: Admitted, address: bytes, now_us: int) -> int | Denial:
         """Let in who watches by other means than SRT.
 

@@ -9,6 +9,7 @@
 import asyncio
 import socket
 from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
 
@@ -199,13 +200,20 @@ class Broker:
                 self._tcp.close()
             raise
 
+    def _own_address(self) -> tuple[str, int]:
+        """Return where our own client reaches the broker."""
+        host, port, _ = decode_sockaddr(self._socket.local_address)
+        return ("127.0.0.1" if ip_address(host).is_unspecified else host), port
+
     def _start_web(self) -> None:
         if self._config.http is None or self._tcp is None:
             return
         self._desk.start()
         desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
         if self._config.rtc is not None and self._rtc_socket is not None:
-            self._rtc = RtcGateway(self._config.rtc, self._rtc_socket, self._endpoint, self._loop)
+            self._rtc = RtcGateway(
+                self._config.rtc, self._rtc_socket, self._endpoint, self._loop, self._own_address()
+            )
             self._rtc.start()
         backlog = KeyframeBacklog(self._endpoint, self._loop)
         self._thumbnails = ChannelThumbnails(backlog.read, Thumbnailer())

@@ -10,6 +10,8 @@ from headrace.netio.udp_socket import UdpSocket
 DEFAULT_RTC_PORT: Final = 8889
 MAX_SESSIONS: Final = 8_192
 """Of 2.5 Mbit/s these would be 20 Gbit/s, more than one thread seals."""
+MOST_BITS_PER_SECOND: Final = 8_000_000
+"""A camera in 1080p60; a browser takes 2.5 Mbit/s where nobody sets more."""
 MAX_HALF_OPEN: Final = 512
 """Sessions whose connection is not there yet: each may cost a handshake of two milliseconds."""
 
@@ -27,6 +29,7 @@ class RtcConfig:
         port: UDP port; 0 lets the system choose.
         public_addresses: At which browsers reach it; none are those of this machine, or the one it listens on.
         max_sessions: Most at a time.
+        most_bits_per_second: Who produces is asked not to send more.
         max_half_open: Of these, those whose connection is not there yet.
     """
 
@@ -34,6 +37,7 @@ class RtcConfig:
     port: int = DEFAULT_RTC_PORT
     public_addresses: tuple[str, ...] = ()
     max_sessions: int = MAX_SESSIONS
+    most_bits_per_second: int = MOST_BITS_PER_SECOND
     max_half_open: int = MAX_HALF_OPEN
 
 

@@ -25,10 +25,18 @@ class RtcGateway:
         udp: Its socket, which is closed at the end.
         srt: Has the channels, and knows who may do what.
         srt_loop: Drives it.
+        broker: Host and port at which our own client reaches it.
     """
 
-    def __init__(self, config: RtcConfig, udp: UdpSocket, srt: SrtEndpoint, srt_loop: MediaLoop) -> None:
-        self._arguments = config, udp, srt, srt_loop
+    def __init__(
+        self,
+        config: RtcConfig,
+        udp: UdpSocket,
+        srt: SrtEndpoint,
+        srt_loop: MediaLoop,
+        broker: tuple[str, int],
+    ) -> None:
+        self._arguments = config, udp, srt, srt_loop, broker
         self._udp = udp
         self._starting: asyncio.Task[RtcService] | None = None
 

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -20,7 +20,10 @@ from headrace.base.errors import ChannelIdError
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sockaddr
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
+from headrace.endpoints.rtc_inbound import InboundNumbers
+from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
+from headrace.endpoints.rtc_session import RtcSession
 from headrace.endpoints.rtc_viewer import Numbers, Place, RtcViewer
 from headrace.endpoints.rtc_watching import RtcWatching
 from headrace.endpoints.srt_endpoint import SrtEndpoint
@@ -28,8 +31,10 @@ from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.entropy import random_bytes
 from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
+from headrace.remux.access_unit import Codec
 from headrace.service.host_addresses import host_addresses
 from headrace.service.rtc_config import RtcConfig
+from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
 from headrace.srt.rejection import RejectReason
 from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
@@ -37,7 +42,7 @@ from headrace.webrtc.ice import IceCredentials, make_credentials
 from headrace.webrtc.identity import make_identity
 from headrace.webrtc.peer import Peer
 from headrace.webrtc.sdp.answer import Answer, HostCandidate, SentStream, encode_answer
-from headrace.webrtc.sdp.choice import answer_viewer
+from headrace.webrtc.sdp.choice import answer_producer, answer_viewer
 from headrace.webrtc.sdp.fragment import decode_fragment, encode_fragment
 from headrace.webrtc.sdp.lines import SdpError
 from headrace.webrtc.sdp.offer import Offer, decode_offer
@@ -50,7 +55,11 @@ LOOK_SECONDS: Final = 0.4
 """A live channel has said how it is encoded by then; the answer to who watches depends on it."""
 _SESSION_ID_BYTES: Final = 24
 _UNACCEPTABLE: Final = int(RejectReason.UNACCEPTABLE)
+_VOUCHER_BYTES: Final = 24
 _KINDS: Final = ("video", "audio")
+_CODECS: Final = {"h264": Codec.H264, "h265": Codec.HEVC, "av1": Codec.AV1, "opus": Codec.OPUS}
+SILENT_US: Final = 2_000_000
+"""A camera sends something each 30 ms."""
 
 _T = TypeVar("_T", int, str)
 
@@ -63,17 +72,21 @@ class _Session:
 
     Attributes:
         channel_id: Its channel.
-        visitor_id: Its number among those whom the SRT side has let in.
+        visitor_id: Of who watches, its number among those whom the SRT side has let in.
+        producing: Of who produces, its media.
+        producer: Of who produces, its connection to the SRT side.
         remote: What the browser makes its checks with.
         etag: Of its ICE session.
         mid: Of its first media section in use.
     """
 
     channel_id: str
-    visitor_id: int
     remote: IceCredentials
     etag: str
     mid: str
+    visitor_id: int | None = None
+    producing: RtcProducing | None = None
+    producer: RtcProducer | None = None
 
 
 class RtcService:
@@ -84,15 +97,25 @@ class RtcService:
         udp: Its socket.
         srt: Has the channels, and knows who may do what.
         srt_loop: Drives it.
+        broker: Host and port at which our own client reaches it.
     """
 
-    def __init__(self, config: RtcConfig, udp: UdpSocket, srt: SrtEndpoint, srt_loop: MediaLoop) -> None:
+    def __init__(
+        self,
+        config: RtcConfig,
+        udp: UdpSocket,
+        srt: SrtEndpoint,
+        srt_loop: MediaLoop,
+        broker: tuple[str, int],
+    ) -> None:
+        self._broker = broker
         self._config = config
         self._udp = udp
         self._srt = srt
         self._srt_loop = srt_loop
         self._sessions: dict[str, _Session] = {}
         self._of_visitors: dict[int, str] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin, in the running event loop."""
@@ -154,11 +177,14 @@ class RtcService:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
         raise GatewayRefusal(OVERLOAD, "it is not known yet who may do what: try again")
 
-    async def _enter(self, admitted: Admitted, address: bytes) -> int:
+    def _check_room(self) -> None:
         if len(self._sessions) >= self._config.max_sessions:
             raise GatewayRefusal(OVERLOAD, "too many sessions of browsers")
         if self._endpoint.half_open >= self._config.max_half_open:
             raise GatewayRefusal(OVERLOAD, "too many sessions whose connection is not there yet")
+
+    async def _enter(self, admitted: Admitted, address: bytes) -> int:
+        self._check_room()
         visitor_id = await self._srt_loop.call(lambda: self._srt.admit_viewer(admitted, address, now_us()))
         if isinstance(visitor_id, Denial):
             raise GatewayRefusal(visitor_id.code, visitor_id.why)
@@ -190,11 +216,16 @@ class RtcService:
         video_place, audio_place = (_place(answer, room, kind) for kind in _KINDS)
         viewer = RtcViewer(session_id, peer, video_place, audio_place, now_us())
         watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
-        mid = next(one.offer.mid for one in answer.media if one.codec is not None)
-        session = _Session(channel.channel_id, visitor_id, offer.ice, secrets.token_hex(8), mid)
-        self._sessions[session_id] = session
+        session = _Session(channel.channel_id, offer.ice, secrets.token_hex(8), _first_mid(answer), visitor_id)
         self._of_visitors[visitor_id] = session_id
-        await self._loop.call(lambda: self._endpoint.add(watching, now_us()))
+        return await self._begin(watching, session, answer, local)
+
+    async def _begin(
+        self, session: RtcSession, known: _Session, answer: Answer, local: IceCredentials
+    ) -> SessionAnswer:
+        """Let a browser call, and return what it is answered."""
+        self._sessions[session.session_id] = known
+        await self._loop.call(lambda: self._endpoint.add(session, now_us()))
         sdp = encode_answer(
             answer,
             candidates=self._candidates,
@@ -202,7 +233,7 @@ class RtcService:
             ice=local,
             session_number=secrets.randbits(62),
         )
-        return SessionAnswer(session_id, sdp, session.etag)
+        return SessionAnswer(session.session_id, sdp, known.etag)
 
     async def _look_at(self, room: RtcRoom) -> None:
         """Wait until it is known how a live channel is encoded."""
@@ -229,8 +260,68 @@ class RtcService:
         self, channel_id: str | None, offer_sdp: str, credential: str | None, host: str
     ) -> SessionAnswer:
         """Let somebody produce; see `headrace.web.gateway.MediaGateway.produce`."""
-        del channel_id, offer_sdp, credential, host
-        raise GatewayRefusal(_UNACCEPTABLE, "this broker takes producers over SRT only")
+        try:
+            if channel_id is not None:
+                check_channel_id(channel_id)
+            offer = decode_offer(offer_sdp)
+        except (SdpError, ChannelIdError) as error:
+            raise GatewayRefusal(BAD_REQUEST, str(error)) from None
+        try:
+            answer = _without_layers(answer_producer(offer))
+        except SdpError as error:
+            raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
+        admitted = await self._ask(Ask(Verb.PUBLISH, channel_id, credential), encode_sockaddr(host, 0))
+        self._check_room()
+        await self._end_silent(admitted.grant.channel_id)
+        voucher = secrets.token_hex(_VOUCHER_BYTES)
+        await self._srt_loop.call(lambda: self._srt.vouch(admitted, voucher, now_us()))
+        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
+        producer = await RtcProducer.open(
+            *self._broker, admitted, voucher, lambda reason: self._end_soon(session_id, reason)
+        )
+        try:
+            return await self._open_producer(session_id, admitted.grant, offer, answer, producer)
+        except BaseException:
+            await producer.close()
+            raise
+
+    async def _open_producer(
+        self, session_id: str, grant: Grant, offer: Offer, answer: Answer, producer: RtcProducer
+    ) -> SessionAnswer:
+        local = make_credentials(random_bytes)
+        producing = RtcProducing(
+            session_id,
+            grant.channel_id,
+            self._peer(offer, answer, local),
+            local,
+            streams=_inbound(answer),
+            sink=producer.put,
+            random_bytes=random_bytes,
+            most_bits_per_second=self._config.most_bits_per_second,
+            opened_us=now_us(),
+        )
+        session = _Session(
+            grant.channel_id,
+            offer.ice,
+            secrets.token_hex(8),
+            _first_mid(answer),
+            producing=producing,
+            producer=producer,
+        )
+        return await self._begin(producing, session, answer, local)
+
+    async def _end_silent(self, channel_id: str) -> None:
+        """End who produces a channel and sends nothing any more: a browser that was closed does not say so.
+
+        Over SRT its connection is alive, as it is ours, so that nobody would be let in before it is missed here.
+        """
+        for session_id, session in list(self._sessions.items()):
+            producing = session.producing
+            if producing is None or session.producer is None or session.channel_id != channel_id:
+                continue
+            if now_us() - (producing.heard_us or producing.opened_us) > SILENT_US:
+                await self._end(session_id, "replaced")
+                await session.producer.close()
 
     async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
         """Take candidates, or restart ICE; see `headrace.web.gateway.MediaGateway.patch`."""
@@ -268,14 +359,22 @@ class RtcService:
     def _end_visitor(self, visitor_id: int, reason: str) -> None:
         session_id = self._of_visitors.get(visitor_id)
         if session_id is not None:
-            self._loop.call_soon(lambda: self._endpoint.end(session_id, reason, now_us()))
+            self._end_soon(session_id, reason)
+
+    def _end_soon(self, session_id: str, reason: str) -> None:
+        self._loop.call_soon(lambda: self._endpoint.end(session_id, reason, now_us()))
 
     def _forget(self, session_id: str, _reason: str) -> None:
         session = self._sessions.pop(session_id, None)
-        if session is not None:
-            del self._of_visitors[session.visitor_id]
-            self._srt_loop.call_soon(lambda: self._srt.visitors.leave(session.visitor_id, now_us()))
+        if session is not None and session.visitor_id is not None:
+            visitor_id = session.visitor_id
+            del self._of_visitors[visitor_id]
+            self._srt_loop.call_soon(lambda: self._srt.visitors.leave(visitor_id, now_us()))
             self._rooms.leave(session.channel_id)
+        if session is not None and session.producer is not None:
+            closing = asyncio.create_task(session.producer.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _call_here(self, function: Callable[[_T, str], None]) -> Callable[[_T, str], None]:
         """Return what has ``function`` called in the event loop, from any thread."""
@@ -291,6 +390,28 @@ class RtcService:
         self._loop.stop()
         self._endpoint.close(now_us())
         self._rooms.stop()
+        producers = [session.producer for session in self._sessions.values() if session.producer is not None]
+        await asyncio.gather(*(producer.close() for producer in producers), *self._closing)
+
+
+def _first_mid(answer: Answer) -> str:
+    """Return the name of the first media section in use."""
+    return next(one.offer.mid for one in answer.media if one.codec is not None)
+
+
+def _without_layers(answer: Answer) -> Answer:
+    """Return an answer after which a browser sends one layer of its picture: its best."""
+    return replace(answer, media=tuple(replace(one, rids=()) for one in answer.media))
+
+
+def _inbound(answer: Answer) -> list[InboundNumbers]:
+    """Return how the streams of a producer are known, the picture first."""
+    sections = [media for media in map(answer.of_kind, _KINDS) if media is not None]
+    return [
+        InboundNumbers(_CODECS[media.codec.name], media.codec.payload_type, media.codec.rtx_payload_type)
+        for media in sections
+        if media.codec is not None
+    ]
 
 
 def _place(answer: Answer, room: RtcRoom, kind: str) -> Place | None:

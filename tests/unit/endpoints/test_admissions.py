@@ -13,7 +13,7 @@ from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.access.directory import OPEN_DIRECTORY
 from headrace.access.gate import Denial, Grant
 from headrace.base.sockaddr import encode_sockaddr
-from headrace.endpoints.admissions import SWEEP_INTERVAL_US, Admissions, Admitted
+from headrace.endpoints.admissions import SWEEP_INTERVAL_US, VOUCHER_US, Admissions, Admitted
 from headrace.hub.failed_attempts import FIRST_WAIT_US, FREE_FAILURES, FREE_THINGS
 from headrace.srt.handshake import Handshake
 from headrace.srt.listener import ConnectionRequest
@@ -192,3 +192,15 @@ def test_what_is_public_is_watched_whatever_is_shown_and_heals_nobody_who_guesse
         codes.append(ask_from(admissions, "10.0.0.1", f"publish:cam1:guess{number:04}"))
         assert ask_from(admissions, "10.0.0.1", f"request:cam1:whatever{number}") == 0
     assert codes[-1] == 2402
+
+
+def test_who_shows_a_voucher_is_let_in_as_was_decided_for_as_long_as_that_holds() -> None:
+    admissions = Admissions(closed_directory(), lambda: 0)
+    decided = admissions.ask(request_of(f"#!::r=cam1,m=publish,k={KEYS['cam1']}"), 0)
+    assert isinstance(decided, Admitted)
+    admissions.vouch(decided, "voucher", 0)
+    shown = request_of("#!::r=cam1,m=publish,k=voucher")
+    assert admissions.ask(shown, VOUCHER_US - 1) is decided
+    assert isinstance(admissions.ask(shown, VOUCHER_US), Denial)
+    admissions.vouch(decided, "other", VOUCHER_US)
+    assert isinstance(admissions.ask(shown, 0), Denial)

@@ -152,7 +152,10 @@ def measure_window(
     run_loads(loads, settle_seconds)
     counts = load.counts().since(counts)
     if counts.shutdowns:
-        raise LoadError(f"{counts.shutdowns} peers were sent away while they were measured")
+        said = process.last_words
+        raise LoadError(
+            f"{counts.shutdowns} peers were sent away while they were measured; last was heard: {said}"
+        )
     return Window(
         *_shares(before, after, elapsed_seconds), *_shares(load_before, load_after, elapsed_seconds), counts
     )

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self
 
 from headrace.bench.loopback_port import LoadError
 
+_LAST_LINES: Final = 3
 _END_SECONDS: Final = 10
 
 
@@ -94,6 +95,11 @@ class MeasuredProcess:
     def open_files(self) -> int:
         """File descriptors, sockets among them."""
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it has written to its standard error."""
+        return " / ".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
     def stop(self) -> None:
         """End it as a service manager would."""

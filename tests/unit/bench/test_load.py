@@ -81,8 +81,8 @@ def test_peers_that_are_sent_away_spoil_a_window(tmp_path: Path) -> None:
             self.shutdowns = 2
 
     with (
-        MeasuredProcess(["sleep", "60"], tmp_path / "log") as process,
-        pytest.raises(LoadError, match="2 peers were sent away"),
+        MeasuredProcess(["sh", "-c", "echo too many >&2; exec sleep 60"], tmp_path / "log") as process,
+        pytest.raises(LoadError, match=r"2 peers were sent away .* last was heard: too many"),
     ):
         measure_window(process, Leaving(), (), seconds=0.01, warm_up_seconds=0)
 

@@ -15,6 +15,7 @@ import numpy as np
 from headrace.base.datagram_batch import I64Array
 from headrace.bench.delays import Delays
 from headrace.bench.load import WARM_UP_SECONDS, Window, notes_about
+from headrace.bench.loopback_port import LoadError
 from headrace.bench.results import Baseline, Figure, Goal, Series
 from headrace.bench.rivals import BROKER, compiled_loop, measure_in_turns, rivals
 from headrace.bench.scenario import Finding, Plan, Progress, Scenario
@@ -44,6 +45,17 @@ class Latencies:
         self.windows: list[Window] = []
         self.delays_us: list[I64Array] = []
 
+    def add(self, window: Window, delays_us: I64Array) -> None:
+        """Take what one run has measured.
+
+        Raises:
+            LoadError: Nothing came.
+        """
+        if not len(delays_us):
+            raise LoadError("nothing came while it was measured: leave the machine alone meanwhile")
+        self.windows.append(window)
+        self.delays_us.append(delays_us)
+
     def percentile_ms(self, percent: float) -> tuple[float, ...]:
         """Return a percentile of each run."""
         return tuple(float(np.percentile(delays_us, percent)) / 1000 for delays_us in self.delays_us)
@@ -60,7 +72,12 @@ def measure_one(
             for name, rival in found.items():
                 rival.delays.take()
                 latencies[name].windows.append(measure_in_turns(found, name, seconds))
-                latencies[name].delays_us.append(_warm(rival.delays))
+                warm = _warm(rival.delays)
+                if not len(warm):
+                    raise LoadError(
+                        f"nothing came through {name} with {subscribers} subscribers while it was measured"
+                    )
+                latencies[name].delays_us.append(warm)
     return latencies
 
 

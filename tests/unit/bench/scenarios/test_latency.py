@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from tests.support.bench_windows import window
 
+from headrace.bench.loopback_port import LoadError
 from headrace.bench.rivals import BROKER, C_LOOP
 from headrace.bench.scenarios.latency import Latencies, figures_of, series_of
 
 
 def latencies(*delays_us: int) -> Latencies:
     made = Latencies()
-    made.windows.append(window(0.1))
-    made.delays_us.append(np.array(delays_us))
+    made.add(window(0.1), np.array(delays_us, np.int64))
     return made
 
 
@@ -31,6 +31,11 @@ def test_each_percentile_has_its_goal(subscribers: int, delay_us: int, met: list
     assert figures[0].values == (delay_us / 1000,)
     assert figures[0].baseline is not None
     assert figures[0].baseline.values == (0.5,)
+
+
+def test_a_run_in_which_nothing_came_is_an_error_not_a_figure() -> None:
+    with pytest.raises(LoadError, match="nothing came"):
+        latencies()
 
 
 def test_a_line_is_the_distribution() -> None:

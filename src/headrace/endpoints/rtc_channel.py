@@ -43,15 +43,36 @@ class RtcStream:
         newest_timestamp: RTP timestamp of the newest packet.
     """
 
-    __slots__ = ("_packetizer", "codec", "newest_timestamp", "ring", "rtx_ssrc", "ssrc")
+    __slots__ = (
+        "_offset",
+        "_packetizer",
+        "_payload_type",
+        "codec",
+        "newest_timestamp",
+        "ring",
+        "rtx_ssrc",
+        "ssrc",
+    )
 
     def __init__(self, codec: Codec, payload_type: int, random_bytes: Callable[[int], bytes]) -> None:
-        self.codec = codec
-        self.ssrc, offset = (int.from_bytes(random_bytes(4), "big") for _ in range(2))
+        self.ssrc, self._offset = (int.from_bytes(random_bytes(4), "big") for _ in range(2))
         self.rtx_ssrc = self.ssrc ^ 1
-        self._packetizer = RtpPacketizer(codec, ssrc=self.ssrc, payload_type=payload_type, timestamp_offset=offset)
+        self._payload_type = payload_type
         self.ring = RtpRing()
+        self.use(codec)
         self.newest_timestamp = 0
+
+    def use(self, codec: Codec) -> None:
+        """Go on with another codec; nobody starts with what was before."""
+        self.codec = codec
+        self._packetizer = RtpPacketizer(
+            codec,
+            ssrc=self.ssrc,
+            payload_type=self._payload_type,
+            first_index=self.ring.next_index,
+            timestamp_offset=self._offset,
+        )
+        self.ring.end()
 
     def timestamp_at(self, pts_90khz: int) -> int:
         """Return the RTP timestamp of a time."""
@@ -79,10 +100,9 @@ class RtcChannel:
         audio: The sound.
         line: Its times.
         cname: By which browsers know that sound and picture belong together.
-        notice: Why browsers cannot show it, for people; None while they can.
     """
 
-    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "notice", "video")
+    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "video")
 
     def __init__(
         self,
@@ -97,7 +117,6 @@ class RtcChannel:
         self.audio = RtcStream(Codec.OPUS, AUDIO_PAYLOAD_TYPE, random_bytes)
         self.line = PtsLine()
         self.cname = random_bytes(8).hex()
-        self.notice: str | None = None
 
     @property
     def streams(self) -> tuple[RtcStream, RtcStream]:
@@ -105,10 +124,26 @@ class RtcChannel:
         return self.video, self.audio
 
     @property
+    def notice(self) -> str | None:
+        """Why browsers cannot show it, for people; None while they can."""
+        return self._units.notice
+
+    @property
     def profile_level_id(self) -> str | None:
         """What SDP says of an H.264 stream: six digits; None while that is not known."""
         facts = self._units.sps_facts
         return None if facts is None else facts.profile_level_id
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures; None while they are not known."""
+        facts = self._units.sps_facts
+        return None if facts is None else (facts.width, facts.height)
+
+    @property
+    def has_reordering(self) -> bool:
+        """Whether its pictures have B-frames."""
+        return self._units.has_reordering
 
     def take(self, payloads: list[bytes], now_us: int, *, is_gap: bool = False) -> None:
         """Take payloads of the channel's transport stream, before which something may be missing."""
@@ -118,7 +153,6 @@ class RtcChannel:
             units = self._units.feed(payload)
             if units:
                 self._sort(units, now_us)
-        self.notice = self._explain()
 
     def _sort(self, units: list[AccessUnit], now_us: int) -> None:
         """Pass on what browsers play, and have converted what they do not."""
@@ -126,6 +160,8 @@ class RtcChannel:
         for unit in units:
             unit.pts_90khz = self.line.place(unit.pts_90khz)
             if unit.is_video:
+                if unit.codec is not self.video.codec:
+                    self.video.use(unit.codec)
                 self.line.note_arrival(unit.pts_90khz, now_us)
             if unit.codec is Codec.AAC and not has_opus and self._converter is not None:
                 self._converter.feed(unit)
@@ -137,16 +173,6 @@ class RtcChannel:
             for stream in self.streams:
                 if unit.codec is stream.codec:
                     stream.add(unit, now_us)
-
-    def _explain(self) -> str | None:
-        if self._units.has_reordering:
-            return (
-                "the channel's pictures have B-frames, which browsers cannot play by WebRTC: "
-                "set the encoder to zero B-frames (OBS: bf=0; x264: tune=zerolatency)"
-            )
-        if self._units.unknown_video_type is not None:
-            return "browsers get H.264 here: the channel's pictures are encoded in another way"
-        return None
 
     def close(self) -> None:
         """End what was begun for it."""

@@ -57,6 +57,7 @@ class RtcEndpoint:
         self._deadlines = Deadlines()
         self.ignored_packets: Counter[str] = Counter()
         self.half_open = 0
+        self._unplayable: set[str] = set()
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
 
     def open_room(self, channel_id: str, converter: SoundConverter | None = None) -> RtcRoom:
@@ -78,7 +79,19 @@ class RtcEndpoint:
         room = self.rooms.get(channel_id)
         if room is not None:
             room.channel.take(payloads, now_us, is_gap=is_gap)
+            self._end_unfit(room, now_us)
             room.forward(now_us)
+
+    def _end_unfit(self, room: RtcRoom, now_us: int) -> None:
+        """End sessions that cannot play what the channel has now: they may agree on it anew, or hear why not."""
+        channel_id, notice = room.channel.channel_id, room.channel.notice
+        if notice is not None and channel_id not in self._unplayable:
+            self._unplayable.add(channel_id)
+            _log.warning("browsers cannot play a channel", channel=channel_id, why=notice)
+        elif notice is None:
+            self._unplayable.discard(channel_id)
+        for viewer in room.unfit():
+            self.end(viewer.session_id, "not_playable" if notice is not None else "codec_changed", now_us)
 
     def add(self, session: RtcSession, now_us: int) -> None:
         """Let a session that was agreed on begin: its peer may call now."""

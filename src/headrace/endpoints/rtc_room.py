@@ -61,6 +61,14 @@ class RtcRoom:
         if viewer in self.viewers:
             self.viewers.remove(viewer)
 
+    def unfit(self) -> list[RtcViewer]:
+        """Return who cannot play what the channel has now."""
+        channel = self.channel
+        if channel.notice is not None:
+            return list(self.viewers)
+        codec = channel.video.codec
+        return [one for one in self.viewers if one.video is not None and one.video.numbers.codec is not codec]
+
     def restart(self, viewer: RtcViewer, now_us: int) -> None:
         """Have one that asked for a keyframe begin again with the newest, unless it just has."""
         if now_us - viewer.restarted_us >= RESTART_INTERVAL_US:

@@ -8,6 +8,7 @@ Source: ``docs/decisions/0023-browsers.md``.
 from typing import Final, NamedTuple
 
 from headrace.endpoints.rtc_channel import RtcStream
+from headrace.remux.access_unit import Codec
 from headrace.webrtc.peer import Peer
 
 PRELUDE_TICKS: Final = 9_000
@@ -29,10 +30,12 @@ class Numbers(NamedTuple):
     Attributes:
         payload_type: Of the packets.
         rtx_payload_type: Of those that are sent again; None sends them again as they were.
+        codec: What was agreed on.
     """
 
     payload_type: int
     rtx_payload_type: int | None = None
+    codec: Codec = Codec.H264
 
 
 class Prelude(NamedTuple):

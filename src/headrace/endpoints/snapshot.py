@@ -4,7 +4,7 @@ Source: ``docs/reference/statistics.md``, "a running broker", has every key with
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -38,8 +38,26 @@ class Piece(NamedTuple):
     items: list[Facts]
 
 
+class Sessions(Protocol):
+    """Knows of the sessions of browsers: `headrace.endpoints.rtc_snapshot.RtcSnapshot`."""
+
+    def channel_facts(self, channel_id: str) -> Facts:
+        """Return what is known of a channel because browsers watch it."""
+
+    def session_facts(self, channel_id: str, now_us: int) -> list[Facts]:
+        """Return who watches a channel."""
+
+    def broker_facts(self) -> Facts:
+        """Return what is said of all of them."""
+
+
 def snapshot_pieces(
-    endpoint: SrtEndpoint, watches: ChannelWatches, now_us: Callable[[], int], *, subscribers_of: str | None
+    endpoint: SrtEndpoint,
+    watches: ChannelWatches,
+    now_us: Callable[[], int],
+    *,
+    subscribers_of: str | None,
+    sessions: Sessions | None = None,
 ) -> Iterator[Piece]:
     """Return the lists of a snapshot one after another, each in pieces of at most about a millisecond.
 
@@ -50,15 +68,23 @@ def snapshot_pieces(
         watches: What was seen of its channels before.
         now_us: Tells the time, which goes on between two pieces.
         subscribers_of: Id of the channel whose subscribers are wanted; ``*`` for all, None for none.
+        sessions: Knows of those of browsers; None where there are none.
     """
     channels = list(endpoint.hub.channels.values())
     for at in range(0, len(channels), CHANNELS_PER_PIECE):
         some = channels[at : at + CHANNELS_PER_PIECE]
-        yield Piece("channels", [channel_facts(one, watches.of(one), endpoint.table, now_us()) for one in some])
+        items = [channel_facts(one, watches.of(one), endpoint.table, now_us()) for one in some]
+        for channel, facts in zip(some, items, strict=True):
+            facts["sessions"] = {"count": endpoint.visitors.watching(channel.channel_id)}
+            if sessions is not None:
+                facts.update(sessions.channel_facts(channel.channel_id))
+        yield Piece("channels", items)
     wanted = [one for one in channels if subscribers_of in {"*", one.channel_id}]
     for channel in wanted:
         for items in _subscribers(endpoint.table, channel, now_us):
             yield Piece("subscribers", items)
+        if sessions is not None:
+            yield Piece("subscribers", sessions.session_facts(channel.channel_id, now_us()))
     events = endpoint.events.newest
     for at in range(0, len(events), EVENTS_PER_PIECE):
         yield Piece("events", [event_facts(event) for event in events[at : at + EVENTS_PER_PIECE]])

@@ -212,7 +212,12 @@ class Broker:
         desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
         if self._config.rtc is not None and self._rtc_socket is not None:
             self._rtc = RtcGateway(
-                self._config.rtc, self._rtc_socket, self._endpoint, self._loop, self._own_address()
+                self._config.rtc,
+                self._rtc_socket,
+                self._endpoint,
+                self._loop,
+                broker=self._own_address(),
+                desk=self._desk,
             )
             self._rtc.start()
         backlog = KeyframeBacklog(self._endpoint, self._loop)

@@ -13,7 +13,7 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.base.version import VERSION
 from headrace.endpoints.channel_watch import ChannelWatches
 from headrace.endpoints.rate_meter import RateMeter
-from headrace.endpoints.snapshot import Facts, Piece, snapshot_pieces
+from headrace.endpoints.snapshot import Facts, Piece, Sessions, snapshot_pieces
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.process import resident_bytes
@@ -30,6 +30,9 @@ class BrokerStatus:
     Args:
         endpoint: Its endpoint.
         socket: Its common socket.
+
+    Attributes:
+        sessions: Knows of those of browsers; None where there are none.
     """
 
     def __init__(self, endpoint: SrtEndpoint, socket: UdpSocket) -> None:
@@ -38,6 +41,7 @@ class BrokerStatus:
         self._watches = ChannelWatches()
         self._received, self._sent = RateMeter(), RateMeter()
         self._started_us = now_us()
+        self.sessions: Sessions | None = None
 
     def observe(self) -> Iterator[None]:
         """Look at rates and channels: once a second, giving way where it yields."""
@@ -56,7 +60,9 @@ class BrokerStatus:
 
     def _document(self, subscribers_of: str | None) -> Iterator[str]:
         yield f'{{"version":{STATUS_VERSION},"broker":{_json(self.broker_facts())}'
-        pieces = snapshot_pieces(self._endpoint, self._watches, now_us, subscribers_of=subscribers_of)
+        pieces = snapshot_pieces(
+            self._endpoint, self._watches, now_us, subscribers_of=subscribers_of, sessions=self.sessions
+        )
         left = list(_LISTS)
         for name, of_list in groupby(pieces, lambda piece: piece.name):
             left.remove(name)
@@ -85,6 +91,7 @@ class BrokerStatus:
             "dropped_subscribers": dict(endpoint.dropped_subscribers),
             "ended_rights": dict(endpoint.ended_rights),
             "hook_answers": dict(endpoint.hook_answers),
+            **({} if self.sessions is None else self.sessions.broker_facts()),
         }
 
 

@@ -11,6 +11,7 @@ from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
 from headrace.service.rtc_config import RtcConfig
+from headrace.service.status_desk import StatusDesk
 from headrace.web.gateway import PatchAnswer, SessionAnswer
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class RtcGateway:
         srt: Has the channels, and knows who may do what.
         srt_loop: Drives it.
         broker: Host and port at which our own client reaches it.
+        desk: Is told what knows of the sessions, once it is there.
     """
 
     def __init__(
@@ -34,8 +36,11 @@ class RtcGateway:
         udp: UdpSocket,
         srt: SrtEndpoint,
         srt_loop: MediaLoop,
+        *,
         broker: tuple[str, int],
+        desk: StatusDesk,
     ) -> None:
+        self._desk = desk
         self._arguments = config, udp, srt, srt_loop, broker
         self._udp = udp
         self._starting: asyncio.Task[RtcService] | None = None
@@ -49,6 +54,7 @@ class RtcGateway:
         module: Any = await asyncio.to_thread(import_module, "headrace.service.rtc_service")
         service: RtcService = module.RtcService(*self._arguments)
         service.start()
+        self._desk.use_sessions(service.sessions)
         return service
 
     async def service(self) -> "RtcService":

@@ -24,6 +24,7 @@ from headrace.endpoints.rtc_inbound import InboundNumbers
 from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
+from headrace.endpoints.rtc_snapshot import RtcSnapshot
 from headrace.endpoints.rtc_viewer import Numbers, Place, RtcViewer
 from headrace.endpoints.rtc_watching import RtcWatching
 from headrace.endpoints.srt_endpoint import SrtEndpoint
@@ -58,6 +59,7 @@ _UNACCEPTABLE: Final = int(RejectReason.UNACCEPTABLE)
 _VOUCHER_BYTES: Final = 24
 _KINDS: Final = ("video", "audio")
 _CODECS: Final = {"h264": Codec.H264, "h265": Codec.HEVC, "av1": Codec.AV1, "opus": Codec.OPUS}
+_NAMES: Final = {codec: name for name, codec in _CODECS.items()}
 SILENT_US: Final = 2_000_000
 """A camera sends something each 30 ms."""
 
@@ -132,6 +134,11 @@ class RtcService:
         _log.info("listening for browsers", webrtc=format_sockaddr(self._udp.local_address))
 
     @property
+    def sessions(self) -> RtcSnapshot:
+        """What knows of the sessions."""
+        return RtcSnapshot(self._endpoint)
+
+    @property
     def port(self) -> int:
         """The UDP port it listens on."""
         return decode_sockaddr(self._udp.local_address)[1]
@@ -203,7 +210,7 @@ class RtcService:
         try:
             answer = answer_viewer(
                 offer,
-                video="h264",
+                video=_NAMES[video.codec],
                 profile_level_id=channel.profile_level_id,
                 video_stream=SentStream(video.ssrc, channel.cname, video.rtx_ssrc),
                 audio_stream=SentStream(audio.ssrc, channel.cname),
@@ -241,7 +248,7 @@ class RtcService:
         if channel is None or channel.producer is None:
             return
         for _ in range(round(LOOK_SECONDS / LOOK_AGAIN_SECONDS)):
-            if room.channel.profile_level_id is not None or room.channel.notice is not None:
+            if room.channel.video.ring.next_index or room.channel.notice is not None:
                 return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
@@ -420,7 +427,8 @@ def _place(answer: Answer, room: RtcRoom, kind: str) -> Place | None:
     if media is None or media.codec is None:
         return None
     stream = room.channel.video if kind == "video" else room.channel.audio
-    return Place(stream, Numbers(media.codec.payload_type, media.codec.rtx_payload_type))
+    codec = media.codec
+    return Place(stream, Numbers(codec.payload_type, codec.rtx_payload_type, _CODECS[codec.name]))
 
 
 def _check_encryption(grant: Grant) -> None:

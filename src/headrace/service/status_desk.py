@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from headrace.endpoints.snapshot import Sessions
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
@@ -33,6 +34,10 @@ class StatusDesk:
         self._status = BrokerStatus(endpoint, socket)
         self._loop = loop
         self._looking: asyncio.Task[None] | None = None
+
+    def use_sessions(self, sessions: Sessions) -> None:
+        """Tell of the sessions of browsers too from now on."""
+        self._status.sessions = sessions
 
     def start(self) -> None:
         """Begin to look, in the running event loop; a second time does nothing."""

@@ -2,11 +2,14 @@
 
 from random import Random
 
+import structlog.testing
+from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.rtc_peers import check
 from tests.support.rtc_stage import CHANNEL, Stage, picture
 
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.rtc_endpoint import MAX_ADDRESSES_PER_SESSION
+from headrace.remux.access_unit import Codec
 from headrace.webrtc.ice import make_credentials
 from headrace.webrtc.peer import CONSENT_US, SETUP_US
 
@@ -120,3 +123,28 @@ def test_what_one_viewer_sends_that_is_malformed_does_not_hold_up_another() -> N
     stage.show(picture(0, is_keyframe=True))
     stage.run(10_000)
     assert len(second.pictures()) == 3
+
+
+def test_who_cannot_play_what_the_channel_has_now_is_sent_away_to_agree_anew() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    stage.stream(2)
+    hevc = encoded_stream(5, video="libx265", video_options={"x265-params": "bframes=0:log-level=none"})
+    stage.endpoint.take(CHANNEL, payloads_of(hevc), stage.now_us)
+    assert stage.ended == [("session-1", "codec_changed")]
+    assert stage.room.channel.video.codec is Codec.HEVC
+    stage.play()
+    assert browser.ends == ["dtls_closed"]
+
+
+def test_pictures_that_no_browser_can_play_are_told_of_once_and_end_who_watches() -> None:
+    stage = Stage()
+    stage.joined()
+    options = {"bf": "2", "g": "25", "preset": "ultrafast", "b-adapt": "0"}
+    payloads = payloads_of(encoded_stream(10, video_options=options))
+    with structlog.testing.capture_logs() as logs:
+        for payload in payloads:
+            stage.endpoint.take(CHANNEL, [payload], stage.now_us)
+    assert stage.ended == [("session-1", "not_playable")]
+    (said,) = [line for line in logs if line["event"] == "browsers cannot play a channel"]
+    assert "B-frames" in said["why"]

@@ -43,6 +43,11 @@ def test_a_client_plays_picture_and_sound_and_leaves_when_its_session_is_deleted
             await until(lambda: watcher.frames["video"] > 25 and watcher.frames["audio"] > 50, seconds=30)
             service = await service_of(broker)
             assert broker.endpoint.visitors.watching("A") == 1
+            status = await broker.desk.document("A")
+            assert status["broker"]["sessions"] == 1
+            assert status["channels"][0]["sessions"] == {"count": 1}
+            assert status["channels"][0]["video"]["codec"] == "H.264"
+            assert status["subscribers"][0]["sent_packets"] > 50
             assert watcher.answer is not None
             await service.end(watcher.answer.session_id)
             await until(lambda: watcher.state == "closed")

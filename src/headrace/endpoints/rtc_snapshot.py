@@ -1,0 +1,82 @@
+"""What the sessions of browsers are doing, as plain values for people and programs.
+
+They are looked at from another thread than that which serves them: two numbers may be of two moments.
+
+Source: ``docs/reference/statistics.md``, "a running broker".
+"""
+
+from typing import Any, Final, TypeAlias
+
+from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.rtc_endpoint import RtcEndpoint
+from headrace.endpoints.rtc_room import RtcRoom
+from headrace.endpoints.rtc_watching import RtcWatching
+
+Facts: TypeAlias = dict[str, Any]
+
+NO_ROOM: Final[Facts] = {"video": None, "has_reordering": False, "notice": None}
+
+
+class RtcSnapshot:
+    """Tells what an endpoint is doing.
+
+    Args:
+        endpoint: Is looked at.
+    """
+
+    __slots__ = ("_endpoint",)
+
+    def __init__(self, endpoint: RtcEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def channel_facts(self, channel_id: str) -> Facts:
+        """Return what is known of a channel because browsers watch it."""
+        room = self._endpoint.rooms.get(channel_id)
+        return dict(NO_ROOM) if room is None else _room_facts(room)
+
+    def session_facts(self, channel_id: str, now_us: int) -> list[Facts]:
+        """Return who watches a channel."""
+        sessions = list(self._endpoint.sessions.values())
+        return [
+            watching_facts(session, now_us)
+            for session in sessions
+            if isinstance(session, RtcWatching) and session.channel_id == channel_id
+        ]
+
+    def broker_facts(self) -> Facts:
+        """Return what is said of the endpoint as a whole."""
+        endpoint = self._endpoint
+        return {
+            "sessions": len(endpoint.sessions),
+            "half_open_sessions": endpoint.half_open,
+            "ignored_browser_packets": dict(endpoint.ignored_packets),
+        }
+
+
+def _room_facts(room: RtcRoom) -> Facts:
+    channel = room.channel
+    size = channel.size
+    video = None if size is None else {"codec": channel.video.codec.value, "width": size[0], "height": size[1]}
+    return {"video": video, "has_reordering": channel.has_reordering, "notice": channel.notice}
+
+
+def watching_facts(session: RtcWatching, now_us: int) -> Facts:
+    """Return one browser that watches, with the keys of a subscriber where they mean the same."""
+    viewer = session.viewer
+    address = session.peer.address
+    places = viewer.places
+    return {
+        "channel": session.channel_id,
+        "session_id": session.session_id,
+        "address": None if address is None else format_sockaddr(address),
+        "state": "connecting" if viewer.connected_us is None else "current",
+        "connected_seconds": round((now_us - (viewer.connected_us or viewer.opened_us)) / 1e6, 1),
+        "rtt_ms": None if viewer.rtt_us is None else round(viewer.rtt_us / 1e3, 1),
+        "estimate_bps": viewer.estimate_bps,
+        "lost_fraction": round(viewer.lost_fraction, 3),
+        "sent_packets": sum(place.sent_packets for place in places),
+        "sent_payload_bytes": sum(place.sent_payload_bytes for place in places),
+        "resent_packets": sum(place.resent_packets for place in places),
+        "naks_packets": viewer.naks_packets,
+        "keyframe_requests": viewer.keyframe_requests,
+    }

@@ -1,0 +1,54 @@
+"""What the sessions of browsers are doing, as plain values."""
+
+import json
+from random import Random
+
+from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.rtc_stage import CHANNEL, Stage
+
+from headrace.endpoints.rtc_snapshot import NO_ROOM, RtcSnapshot
+
+
+def test_each_session_stands_among_the_subscribers_of_its_channel() -> None:
+    stage = Stage()
+    snapshot = RtcSnapshot(stage.endpoint)
+    stage.joined()
+    stage.browser()
+    stage.stream(30)
+    connected, connecting = snapshot.session_facts(CHANNEL, stage.now_us)
+    assert connected["channel"] == CHANNEL
+    assert connected["session_id"] == "session-1"
+    assert connected["address"] == "10.1.0.1:5000"
+    assert connected["state"] == "current"
+    assert connected["connected_seconds"] == 1.2
+    assert connected["sent_packets"] > 90
+    assert connected["sent_payload_bytes"] > 90_000
+    assert (connecting["state"], connecting["address"], connecting["sent_packets"]) == ("connecting", None, 0)
+    assert snapshot.session_facts("another", stage.now_us) == []
+    json.dumps([connected, connecting])
+
+
+def test_of_a_channel_that_is_watched_it_is_known_what_its_pictures_are() -> None:
+    stage = Stage()
+    snapshot = RtcSnapshot(stage.endpoint)
+    assert snapshot.channel_facts("another") == NO_ROOM
+    assert snapshot.channel_facts(CHANNEL) == NO_ROOM
+    stage.endpoint.take(CHANNEL, payloads_of(encoded_stream(5)), stage.now_us)
+    facts = snapshot.channel_facts(CHANNEL)
+    assert facts == {
+        "video": {"codec": "H.264", "width": 320, "height": 180},
+        "has_reordering": False,
+        "notice": None,
+    }
+
+
+def test_the_endpoint_as_a_whole_is_counted() -> None:
+    stage = Stage()
+    stage.joined()
+    stage.browser()
+    stage.hand_over([(Random(1).randbytes(30), bytes(28))])
+    assert RtcSnapshot(stage.endpoint).broker_facts() == {
+        "sessions": 2,
+        "half_open_sessions": 1,
+        "ignored_browser_packets": {"unknown_peer": 1},
+    }

@@ -1,15 +1,22 @@
 """Asks an ASGI application without a socket, and a broker for it that does as it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 from starlette.types import ASGIApp
 
 from headrace.access.channel_rule import Visibility
 from headrace.access.gate import NOT_FOUND, UNAUTHORIZED
-from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+from headrace.store.errors import ConflictError, StateError
+from headrace.store.state_store import StateStore
+from headrace.web.admin_gate import AdminGate
+from headrace.web.app import WebParts
+from headrace.web.chat import Chats
+from headrace.web.gateway import ChatIdentity, GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+
+T = TypeVar("T")
 
 HOST = "192.0.2.7"
 
@@ -56,6 +63,7 @@ class DeskStandIn:
         looks: How often the status was asked for.
         kicked: Socket ids that were to be sent away.
         happening: What `events` gives.
+        identities: Whom credentials make of somebody in a chat.
     """
 
     def __init__(self) -> None:
@@ -65,6 +73,7 @@ class DeskStandIn:
         self.looks = 0
         self.kicked: list[int] = []
         self.happening: list[dict[str, Any]] = []
+        self.identities: dict[str, ChatIdentity] = {}
 
     def add(self, channel_id: str, visibility: Visibility = Visibility.PUBLIC, **facts: Any) -> None:
         """Have a channel."""
@@ -96,6 +105,10 @@ class DeskStandIn:
         """Give them."""
         for event in self.happening:
             yield event
+
+    def chat_identity(self, channel_id: str, credential: str | None) -> ChatIdentity:
+        """Return who is known."""
+        return self.identities.get(credential or "", ChatIdentity())
 
     async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
         """Raise unless it is so."""
@@ -157,3 +170,54 @@ class GatewayStandIn:
     def _find(self, session_id: str) -> None:
         if session_id != self.SESSION:
             raise GatewayRefusal(NOT_FOUND, "there is no such session")
+
+
+class StateStandIn:
+    """A state in a folder, or none; used where it is asked for, without a thread.
+
+    Args:
+        store: The state.
+    """
+
+    def __init__(self, store: StateStore | None = None) -> None:
+        self._store = store
+        self.failure: StateError | None = None
+        self.uses = 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is one."""
+        return self._store is not None
+
+    async def use(self, work: Callable[[StateStore], T]) -> T:
+        """Do it."""
+        self.uses += 1
+        if self.failure is not None:
+            raise self.failure
+        if self._store is None:
+            raise ConflictError("this broker runs without a state")
+        return work(self._store)
+
+
+ADMIN_TOKEN = "hra_the-token-of-the-tests"
+ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+def web_parts(
+    desk: DeskStandIn | None = None,
+    store: StateStore | None = None,
+    gateway: GatewayStandIn | None = None,
+    **more: Any,
+) -> WebParts:
+    """Return what an application stands on."""
+    state = StateStandIn(store)
+    return WebParts(
+        desk or DeskStandIn(),
+        state,
+        Chats(state, lambda: 0, lambda: 1_000_000_000),
+        AdminGate(state, ADMIN_TOKEN, lambda: 0),
+        lambda: True,
+        lambda: 0,
+        gateway,
+        **more,
+    )

@@ -30,9 +30,12 @@ MAX_KEYS_TRIED: Final = 4
 MAX_UNIX_S: Final = 1 << 40
 """In 36,000 years. A larger number is a slip, such as milliseconds in the place of seconds."""
 MAX_TOKEN_ID_CHARACTERS: Final = 64
+MAX_NAME_CHARACTERS: Final = 32
+"""Of who speaks in a chat."""
 
 CHANNEL_CLAIM: Final = "channel"
 VERB_CLAIM: Final = "verb"
+NAME_CLAIM: Final = "name"
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PRINTABLE: Final = re.compile(r"[!-~]+")
@@ -48,6 +51,7 @@ class TokenClaims:
         verb: What may be done with them.
         expires_unix_s: Until before when.
         token_id: Claim ``jti``, for logs, or None.
+        name: Claim ``name``, under which its holder speaks in the chat, or None.
         key: What signed it.
     """
 
@@ -56,6 +60,7 @@ class TokenClaims:
     expires_unix_s: int
     token_id: str | None
     key: TokenKey
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def _claims(claims: dict[str, Any], key: TokenKey, unix_s: int) -> TokenClaims:
     not_before_unix_s = _seconds(claims, "nbf")
     if not_before_unix_s is not None and unix_s < not_before_unix_s:
         raise _FaultError("the token is not valid yet")
-    return TokenClaims(_channel_ids(claims), _verb(claims), expires_unix_s, _token_id(claims), key)
+    return TokenClaims(_channel_ids(claims), _verb(claims), expires_unix_s, _token_id(claims), key, _name(claims))
 
 
 def _seconds(claims: dict[str, Any], name: str) -> int | None:
@@ -185,6 +190,13 @@ def _token_id(claims: dict[str, Any]) -> str | None:
     return None
 
 
+def _name(claims: dict[str, Any]) -> str | None:
+    value = claims.get(NAME_CLAIM)
+    if isinstance(value, str) and 0 < len(value.strip()) <= MAX_NAME_CHARACTERS and value.isprintable():
+        return value.strip()
+    return None
+
+
 def sign_token(
     key: TokenKey,
     secret: bytes,
@@ -193,6 +205,7 @@ def sign_token(
     *,
     expires_unix_s: int,
     token_id: str | None = None,
+    name: str | None = None,
 ) -> str:
     """Return a token.
 
@@ -203,6 +216,7 @@ def sign_token(
         verb: To do what with it.
         expires_unix_s: Until before when, seconds since 1970-01-01 UTC.
         token_id: Names it in logs.
+        name: Under which its holder speaks in the chat.
     """
     claims: dict[str, str | int] = {
         "iss": key.issuer,
@@ -213,6 +227,8 @@ def sign_token(
     }
     if token_id is not None:
         claims["jti"] = token_id
+    if name is not None:
+        claims[NAME_CLAIM] = name
     signer: Any = secret if key.algorithm == "HS256" else Ed25519PrivateKey.from_private_bytes(secret)
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return _JWS.encode(payload, signer, algorithm=key.algorithm, headers={"kid": key.key_id})

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from headrace.access.admin_token import MIN_ADMIN_CHARACTERS
 from headrace.base.errors import HeadraceError
 from headrace.base.passphrase import check_passphrase
 
@@ -44,6 +45,20 @@ def read_passphrase(text: str | None, file: Path | None) -> str | None:
     """
     given = _find(text, file, "PASSPHRASE", "passphrase")
     return None if given is None else check_passphrase(given.text)
+
+
+def read_admin_token(text: str | None, file: Path | None) -> str | None:
+    """Return the admin token that was given, or None.
+
+    Raises:
+        CredentialError: It is too short to be one, or the file cannot be read; the message shows nothing of it.
+    """
+    token = read_credential(text, file, variable="ADMIN_TOKEN", what="admin token")
+    if token is not None and len(token) < MIN_ADMIN_CHARACTERS:
+        raise CredentialError(
+            f"an admin token has at least {MIN_ADMIN_CHARACTERS} characters: this one can be guessed"
+        )
+    return token
 
 
 class _Given(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from headrace.base.errors import HeadraceError
+from headrace.cli.credentials import read_admin_token
 from headrace.cli.hostport import format_host_port, parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
@@ -234,6 +235,22 @@ def serve(
             help="Where pages, API, WHIP and WHEP are served (TCP); no host: on all addresses; off: nowhere.",
         ),
     ] = DEFAULT_HTTP,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="ADMIN_TOKEN_FILE",
+            help="A file with a token that opens the operator's page and API, beside that of the state.",
+        ),
+    ] = None,
+    admin_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            envvar="ADMIN_TOKEN",
+            help="The same as text: on a command line other users of this machine see it.",
+        ),
+    ] = None,
     trusted_proxies: Annotated[
         str,
         typer.Option(
@@ -293,11 +310,13 @@ def serve(
         ),
         control=control,
         pacing_megabits=pacing_megabits,
-        state=None if state == STATE_OFF else StateChoice(state, is_open, partial(_tell_first_key, host, port)),
+        state=None
+        if state == STATE_OFF
+        else StateChoice(state, is_open, partial(_tell_first_key, host, port), partial(_tell_admin_token, http)),
         token_keys=None if token_keys is None else TokenKeyFile(token_keys, token_issuer, token_audience),
         hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
         coalescing=coalescing,
-        http=_http_config(http, trusted_proxies),
+        http=_http_config(http, read_admin_token(admin_token, admin_token_file), trusted_proxies),
         rtc=RtcConfig(host or None, webrtc_port, _addresses(public_addresses)),
     )
     if state == STATE_OFF and not is_open:
@@ -312,12 +331,12 @@ def serve(
         raise ListenError(str(error)) from None
 
 
-def _http_config(http: str, trusted_proxies: str) -> HttpConfig | None:
+def _http_config(http: str, admin_token: str | None, trusted_proxies: str) -> HttpConfig | None:
     if http == HTTP_OFF:
         return None
     host, port = parse_host_port(http, default_port=DEFAULT_HTTP_PORT)
     proxies = tuple(proxy.strip() for proxy in trusted_proxies.split(",") if proxy.strip())
-    return HttpConfig(host or None, port, trusted_proxies=proxies)
+    return HttpConfig(host or None, port, admin_token, proxies)
 
 
 def _addresses(text: str) -> tuple[str, ...]:
@@ -367,6 +386,24 @@ def _tell_first_key(host: str, port: int, channel_id: str, key: str) -> None:
         f"watch     headrace client {channel_id} --play",
         "",
     ]
+    _tell(lines)
+
+
+def _tell_admin_token(http: str, token: str) -> None:
+    """Show the first admin token once, as the first key."""
+    if http != HTTP_OFF:
+        at = http if http.partition(":")[0] else f"{LOOPBACK}{http}"
+        _tell(
+            [
+                f"operate   http://{at}/operate with this admin token, which is shown this once:",
+                "",
+                f"  {token}",
+                "",
+            ]
+        )
+
+
+def _tell(lines: list[str]) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from headrace.access.admin_token import ADMIN_RANDOM_BYTES, make_admin_token
 from headrace.access.ask import Verb
 from headrace.access.directory import TokenKey
 from headrace.access.jwks import JwksError, read_jwks
@@ -45,6 +46,9 @@ def new(
     can_publish: Annotated[
         bool, typer.Option("--publish", help="For publishing in the place of watching.")
     ] = False,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Whose it is: the name in the channel's chat.")
+    ] = None,
     state: StateOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -58,9 +62,21 @@ def new(
     from headrace.access.tokens import sign_token  # noqa: PLC0415
 
     verb = Verb.PUBLISH if can_publish else Verb.REQUEST
-    token = sign_token(key, key.key, channel, verb, expires_unix_s=expires_unix_s, token_id=token_id)
+    token = sign_token(key, key.key, channel, verb, expires_unix_s=expires_unix_s, token_id=token_id, name=name)
     if as_json:
         print_json({"token": token, "token_id": token_id, "channel": channel, "expires_unix_s": expires_unix_s})
+        return
+    print_lines(token)
+
+
+@tokens.command("admin")
+def admin(*, state: StateOption = "", as_json: JsonOption = False) -> None:
+    """Make a token for the operator's page and API in the place of the one before, and print it, once."""
+    token = make_admin_token(random_bytes(ADMIN_RANDOM_BYTES))
+    with open_state(state) as store:
+        store.admin_tokens.replace(token)
+    if as_json:
+        print_json({"admin_token": token})
         return
     print_lines(token)
 

@@ -21,7 +21,6 @@ from headrace.base.sockaddr import decode_sockaddr, format_sockaddr
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import DEFAULT_BACKLOG_AGE_US, DEFAULT_BACKLOG_BYTES, BacklogLimit
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
-from headrace.media.thumbnailer import Thumbnailer
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.capabilities import Capabilities, probe_capabilities
 from headrace.netio.clock import now_us
@@ -36,6 +35,7 @@ from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.service.keyframe_backlog import KeyframeBacklog
 from headrace.service.rtc_config import RtcConfig, RtcListenError, bind_for_browsers
 from headrace.service.rtc_gateway import RtcGateway
+from headrace.service.state_desk import StateDesk
 from headrace.service.state_follower import StateChoice, StateFollower
 from headrace.service.status_desk import StatusDesk
 from headrace.service.token_key_file import TokenKeyFile
@@ -210,6 +210,7 @@ class Broker:
             return
         self._desk.start()
         desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
+        state = StateDesk(None if self._config.state is None else self._config.state.place)
         if self._config.rtc is not None and self._rtc_socket is not None:
             self._rtc = RtcGateway(
                 self._config.rtc,
@@ -220,9 +221,14 @@ class Broker:
                 desk=self._desk,
             )
             self._rtc.start()
+        # Imported here: it comes from the room of decoders, none of which are loaded before a broker listens.
+        from headrace.media.thumbnailer import Thumbnailer  # noqa: PLC0415
+
         backlog = KeyframeBacklog(self._endpoint, self._loop)
         self._thumbnails = ChannelThumbnails(backlog.read, Thumbnailer())
-        self._web = WebService(self._tcp, self._config.http, desk, self._rtc, self._thumbnails)
+        self._web = WebService(
+            self._tcp, self._config.http, desk, state, gateway=self._rtc, thumbnails=self._thumbnails
+        )
         self._web.start()
 
     async def _start_hook(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from headrace.access.admin_token import ADMIN_RANDOM_BYTES, make_admin_token
 from headrace.access.channel_rule import ChannelRule
 from headrace.access.directory import Directory
 from headrace.access.stream_keys import make_stream_key
@@ -34,11 +35,13 @@ class StateChoice:
         is_open: Let anybody publish.
         on_first_key: Told a channel and its key when the state is new and both were made. Without it, and for an
             open broker, none are made. It is called in another thread.
+        on_admin_token: Told the admin token that is made with them, likewise.
     """
 
     place: str
     is_open: bool = False
     on_first_key: Callable[[str, str], None] | None = None
+    on_admin_token: Callable[[str], None] | None = None
 
 
 class StateFollower:
@@ -127,7 +130,14 @@ class StateFollower:
             key = make_stream_key(random_bytes(KEY_RANDOM_BYTES))
             if store.begin(ChannelRule(FIRST_CHANNEL_ID), key, "made at the first start"):
                 on_first_key(FIRST_CHANNEL_ID, key)
+                self._make_admin_token(store)
         return store
+
+    def _make_admin_token(self, store: "StateStore") -> None:
+        if self._choice.on_admin_token is not None:
+            token = make_admin_token(random_bytes(ADMIN_RANDOM_BYTES))
+            store.admin_tokens.replace(token)
+            self._choice.on_admin_token(token)
 
     def _read_newer(self, revision: int) -> Directory | None:
         """Return the directory if it is another one than that of ``revision``; a backup may be an older one."""

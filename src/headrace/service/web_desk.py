@@ -14,10 +14,10 @@ from headrace.base.errors import ChannelIdError
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.snapshot import event_facts
 from headrace.endpoints.srt_endpoint import SrtEndpoint
-from headrace.netio.clock import now_us
+from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.media_loop import MediaLoop
 from headrace.service.status_desk import StatusDesk
-from headrace.web.gateway import GatewayRefusal
+from headrace.web.gateway import ChatIdentity, GatewayRefusal
 
 EVENT_SECONDS: Final = 0.5
 """How often is looked for what has happened."""
@@ -62,6 +62,24 @@ class WebDesk:
         directory = self._directory()
         rule = None if directory is None else Gate(directory).rule(channel_id)
         return None if rule is None else rule.visibility
+
+    def chat_identity(self, channel_id: str, credential: str | None) -> ChatIdentity:
+        """Return whom what somebody shows makes of it in a channel's chat."""
+        directory = self._directory()
+        if directory is None or credential is None:
+            return ChatIdentity()
+        entry = directory.find_key(credential)
+        if entry is not None:
+            return ChatIdentity(role="producer" if entry.channel_id == channel_id else None)
+        if not directory.token_keys:
+            return ChatIdentity()
+        # Loaded by whoever made a directory that has keys for tokens.
+        from headrace.access.tokens import TokenFault, check_token  # noqa: PLC0415
+
+        claims = check_token(credential, directory.token_keys, unix_time_us() // 1_000_000)
+        if isinstance(claims, TokenFault) or channel_id not in claims.channel_ids:
+            return ChatIdentity()
+        return ChatIdentity(claims.name, "producer" if claims.verb is Verb.PUBLISH else None)
 
     async def kick(self, socket_id: int) -> bool:
         """Send a producer or subscriber away; return whether there was one."""

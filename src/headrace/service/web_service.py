@@ -3,7 +3,8 @@
 import socket
 from typing import TYPE_CHECKING
 
-from headrace.netio.clock import now_us
+from headrace.netio.clock import now_us, unix_time_us
+from headrace.service.state_desk import StateDesk
 from headrace.service.web_desk import WebDesk
 from headrace.web.gateway import MediaGateway, Thumbnails
 from headrace.web.http_config import HttpConfig
@@ -11,6 +12,8 @@ from headrace.web.http_server import HttpServer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from headrace.web.chat import Chats
 
 
 class WebService:
@@ -20,6 +23,7 @@ class WebService:
         tcp: Listens already; it is closed at the end.
         config: How it is to be.
         desk: Knows the broker.
+        state: What it keeps; closed at the end.
         gateway: Opens sessions of WebRTC; None where there is no WebRTC.
         thumbnails: Makes pictures; None where none are made.
     """
@@ -29,11 +33,15 @@ class WebService:
         tcp: socket.socket,
         config: HttpConfig,
         desk: WebDesk,
+        state: StateDesk,
+        *,
         gateway: MediaGateway | None = None,
         thumbnails: Thumbnails | None = None,
     ) -> None:
         self._config = config
         self._desk = desk
+        self._state = state
+        self._chats: Chats | None = None
         self._gateway = gateway
         self._thumbnails = thumbnails
         self._server = HttpServer(tcp, config, self._make_app)
@@ -44,11 +52,17 @@ class WebService:
 
     def _make_app(self) -> "ASGIApp":
         # Called in a thread: FastAPI and what else it takes would hold up the broker's start.
+        from headrace.web.admin_gate import AdminGate  # noqa: PLC0415
         from headrace.web.app import WebParts, make_app  # noqa: PLC0415
+        from headrace.web.chat import Chats  # noqa: PLC0415
 
+        self._chats = Chats(self._state, now_us, unix_time_us)
         return make_app(
             WebParts(
                 self._desk,
+                self._state,
+                self._chats,
+                AdminGate(self._state, self._config.admin_token, now_us),
                 lambda: self._desk.is_ready,
                 now_us,
                 self._gateway,
@@ -60,3 +74,6 @@ class WebService:
     async def stop(self) -> None:
         """End; a second time, or without a start, does nothing."""
         await self._server.stop()
+        if self._chats is not None:
+            await self._chats.stop()
+        self._state.close()

@@ -9,8 +9,9 @@ from sqlalchemy.sql import Select
 
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.base.channel_id import check_channel_id
+from headrace.store.chat_records import remove_chat, rename_chat
 from headrace.store.database import Database
-from headrace.store.errors import StateError
+from headrace.store.errors import ConflictError, MissingError
 from headrace.store.tables import CHANNELS, STREAM_KEYS
 
 
@@ -80,6 +81,18 @@ class ChannelRecords:
             check_channel_exists(connection, rule.channel_id)
             connection.execute(update(CHANNELS).where(CHANNELS.c.channel_id == rule.channel_id).values(values))
 
+    def show_to(self, channel_id: str, visibility: Visibility) -> ChannelRecord:
+        """Set who may watch a channel, and nothing else; return it.
+
+        Raises:
+            StateError: There is no such channel, or the state cannot be written.
+        """
+        with self._database.writing() as connection:
+            check_channel_exists(connection, channel_id)
+            mine = CHANNELS.c.channel_id == channel_id
+            connection.execute(update(CHANNELS).where(mine).values(visibility=visibility.value))
+        return self.find(channel_id)
+
     def rename(self, channel_id: str, new_id: str) -> None:
         """Give a channel another id; its keys open it under that one.
 
@@ -93,9 +106,10 @@ class ChannelRecords:
             _check_is_free(connection, new_id)
             renamed = update(CHANNELS).where(CHANNELS.c.channel_id == channel_id).values(channel_id=new_id)
             connection.execute(renamed)
+            rename_chat(connection, channel_id, new_id)
 
     def remove(self, channel_id: str) -> None:
-        """Remove a channel and its keys.
+        """Remove a channel, its keys and its chat.
 
         Raises:
             StateError: There is no such channel, or the state cannot be written.
@@ -103,6 +117,7 @@ class ChannelRecords:
         with self._database.writing() as connection:
             check_channel_exists(connection, channel_id)
             connection.execute(delete(CHANNELS).where(CHANNELS.c.channel_id == channel_id))
+            remove_chat(connection, channel_id)
 
 
 def add_channel(connection: Connection, rule: ChannelRule) -> None:
@@ -125,9 +140,9 @@ def check_channel_exists(connection: Connection, channel_id: str) -> None:
         raise no_channel(channel_id)
 
 
-def no_channel(channel_id: str) -> StateError:
+def no_channel(channel_id: str) -> MissingError:
     """Return what is said of a channel that is not there."""
-    return StateError(
+    return MissingError(
         f"there is no channel {channel_id}: 'headrace channels list' shows those there are, "
         f"'headrace channels add {channel_id}' makes it"
     )
@@ -135,7 +150,7 @@ def no_channel(channel_id: str) -> StateError:
 
 def _check_is_free(connection: Connection, channel_id: str) -> None:
     if _exists(connection, channel_id):
-        raise StateError(
+        raise ConflictError(
             f"there is a channel {channel_id} already: choose another id, "
             f"or 'headrace channels set {channel_id}' changes it"
         )

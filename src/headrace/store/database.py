@@ -83,6 +83,16 @@ class Database:
             yield connection
 
     @contextmanager
+    def noting(self) -> Iterator[Connection]:
+        """Give a connection for what is no part of who may do what: it makes no new revision that brokers look at.
+
+        Raises:
+            StateError: The database cannot be written.
+        """
+        with self._begun(writes=True) as connection:
+            yield connection
+
+    @contextmanager
     def _begun(self, *, writes: bool) -> Iterator[Connection]:
         file = self._location.file
         if writes and file is not None and not is_writable(file):

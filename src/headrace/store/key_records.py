@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from headrace.access.stream_keys import hash_stream_key
 from headrace.store.channel_records import check_channel_exists
 from headrace.store.database import Database
-from headrace.store.errors import StateError
+from headrace.store.errors import MissingError, StateError
 from headrace.store.tables import STREAM_KEYS
 
 MAX_LABEL_CHARACTERS: Final = 64
@@ -65,6 +65,19 @@ class KeyRecords:
             check_channel_exists(connection, channel_id)
             return [KeyRecord(*row) for row in connection.execute(wanted)]
 
+    def list_all(self) -> list[KeyRecord]:
+        """Return the keys of all channels, those that were revoked too, by channels and numbers.
+
+        Raises:
+            StateError: The state cannot be read.
+        """
+        columns = (
+            STREAM_KEYS.c[name] for name in ("key_id", "channel_id", "label", "created_unix_s", "revoked_unix_s")
+        )
+        wanted = select(*columns).order_by(STREAM_KEYS.c.channel_id, STREAM_KEYS.c.key_id)
+        with self._database.reading() as connection:
+            return [KeyRecord(*row) for row in connection.execute(wanted)]
+
     def add(self, channel_id: str, key: str, label: str = "") -> int:
         """Let ``key`` open a channel; return its number.
 
@@ -85,7 +98,7 @@ class KeyRecords:
             check_channel_exists(connection, channel_id)
             mine = (STREAM_KEYS.c.channel_id == channel_id) & (STREAM_KEYS.c.key_id == key_id)
             if connection.execute(select(STREAM_KEYS.c.key_id).where(mine)).first() is None:
-                raise StateError(
+                raise MissingError(
                     f"channel {channel_id} has no key {key_id}: "
                     f"'headrace keys list {channel_id}' shows those that it has"
                 )

@@ -28,6 +28,24 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         " retired_unix_s BIGINT,"
         " PRIMARY KEY (issuer, key_id))",
     ),
+    (
+        "CREATE TABLE headrace_admin_tokens ("
+        " digest_hex VARCHAR(64) NOT NULL PRIMARY KEY,"
+        " created_unix_s BIGINT NOT NULL)",
+        "CREATE TABLE headrace_chat_lines ("
+        " channel_id VARCHAR(64) NOT NULL,"
+        " line_id BIGINT NOT NULL,"
+        " unix_ms BIGINT NOT NULL,"
+        " name VARCHAR(32) NOT NULL,"
+        " text VARCHAR(500) NOT NULL,"
+        " role VARCHAR(16),"
+        " PRIMARY KEY (channel_id, line_id))",
+        "CREATE TABLE headrace_chat_mutes ("
+        " channel_id VARCHAR(64) NOT NULL,"
+        " name VARCHAR(32) NOT NULL,"
+        " created_unix_s BIGINT NOT NULL,"
+        " PRIMARY KEY (channel_id, name))",
+    ),
 )
 """Statements of each step. ``{counted_id}`` is a number that is never given twice."""
 

@@ -11,7 +11,9 @@ from typing import Self
 
 from headrace.access.channel_rule import ChannelRule
 from headrace.access.directory import Directory
+from headrace.store.admin_token_records import AdminTokenRecords
 from headrace.store.channel_records import ChannelRecords, add_channel
+from headrace.store.chat_records import ChatRecords
 from headrace.store.database import Database, read_revision
 from headrace.store.directory_rows import read_directory
 from headrace.store.key_records import KeyRecords, add_key
@@ -29,6 +31,8 @@ class StateStore:
         channels: Its channels.
         keys: Its stream keys.
         token_keys: What tokens are signed and checked with.
+        admin_tokens: What opens the half of the HTTP API that changes things.
+        chat: What was said in the channels.
 
     Raises:
         StateError: It cannot be used; nothing was changed.
@@ -39,6 +43,8 @@ class StateStore:
         self.channels = ChannelRecords(self._database)
         self.keys = KeyRecords(self._database)
         self.token_keys = TokenKeyRecords(self._database)
+        self.admin_tokens = AdminTokenRecords(self._database)
+        self.chat = ChatRecords(self._database)
 
     def revision(self) -> int:
         """Return how often it was written: 0 if it is new.

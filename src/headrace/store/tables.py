@@ -55,3 +55,31 @@ TOKEN_KEYS: Final = Table(
     Column("retired_unix_s", BigInteger),
 )
 """``key``: an HS256 secret or an Ed25519 public key, in base64url. A retired one signs nothing any more."""
+
+ADMIN_TOKENS: Final = Table(
+    "headrace_admin_tokens",
+    METADATA,
+    Column("digest_hex", String(64), primary_key=True),
+    Column("created_unix_s", BigInteger, nullable=False),
+)
+"""``digest_hex``: SHA-256 of a token, which is stored nowhere."""
+
+CHAT_LINES: Final = Table(
+    "headrace_chat_lines",
+    METADATA,
+    Column("channel_id", String(64), primary_key=True),
+    Column("line_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("unix_ms", BigInteger, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("text", String(500), nullable=False),
+    Column("role", String(16)),
+)
+"""The newest lines of each channel. There is no foreign key: an open broker's channels are in no other table."""
+
+CHAT_MUTES: Final = Table(
+    "headrace_chat_mutes",
+    METADATA,
+    Column("channel_id", String(64), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("created_unix_s", BigInteger, nullable=False),
+)

@@ -6,17 +6,17 @@ page gets no further than its visitor's own key or token.
 Source: Fetch, 3.2 (CORS); RFC 9725, 4.7; mediamtx #5975 (CORS with stored credentials).
 """
 
+import re
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_PATHS: Final = ("/whep/", "/whip/", "/api/v1/channels", "/thumbnails/")
-"""What begins so is open to every origin, and ``/whip``."""
+_SESSIONS: Final = re.compile(r"/whep/.+|/whip(/.+)?")
+_READ: Final = re.compile(r"/api/v1/channels(/[^/]+)?|/api/v1/events|/thumbnails/.+")
 EXPOSED_HEADERS: Final = "Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate"
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match"
-ALLOWED_METHODS: Final = "GET, POST, PATCH, DELETE, OPTIONS"
 PREFLIGHT_SECONDS: Final = 7200
 
 
@@ -32,12 +32,14 @@ class CrossOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or not is_open(scope["path"]):
-            await self._app(scope, receive, send)
+        methods = open_methods(scope["path"]) if scope["type"] == "http" else ()
+        headers = dict(scope.get("headers", ()))
+        if methods and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            answer = {**_PREFLIGHT_HEADERS, "Access-Control-Allow-Methods": ", ".join(methods)}
+            await Response(status_code=204, headers=answer)(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send)
+        if not methods or scope["method"] not in methods:
+            await self._app(scope, receive, send)
             return
 
         async def send_open(message: Message) -> None:
@@ -50,14 +52,15 @@ class CrossOrigin:
         await self._app(scope, receive, send_open)
 
 
-def is_open(path: str) -> bool:
-    """Return whether pages of other origins may use what is at ``path``."""
-    return path == "/whip" or path.startswith(OPEN_PATHS)
+def open_methods(path: str) -> tuple[str, ...]:
+    """Return what pages of other origins may do with what is at ``path``; nothing of what is the admin's."""
+    if _SESSIONS.fullmatch(path):
+        return ("POST", "PATCH", "DELETE", "OPTIONS", "GET")
+    return ("GET", "HEAD", "OPTIONS") if _READ.fullmatch(path) else ()
 
 
 _PREFLIGHT_HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": ALLOWED_METHODS,
     "Access-Control-Allow-Headers": ALLOWED_HEADERS,
     "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
 }

@@ -3,12 +3,17 @@
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from headrace.access.channel_rule import Visibility
 from headrace.base.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.store.state_store import StateStore
+
+T = TypeVar("T")
 
 
 class GatewayRefusal(HeadraceError):  # noqa: N818 - it is an answer, not a fault
@@ -55,6 +60,19 @@ class PatchAnswer:
 
     fragment: str | None = field(repr=False)
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatIdentity:
+    """Whom a credential makes of somebody in a chat.
+
+    Attributes:
+        name: That it bears, or None.
+        role: ``producer`` of who has the channel's key, or None.
+    """
+
+    name: str | None = None
+    role: str | None = None
 
 
 class MediaGateway(Protocol):
@@ -133,6 +151,24 @@ class BrokerDesk(Protocol):
 
         Raises:
             GatewayRefusal: It may not.
+        """
+
+    def chat_identity(self, channel_id: str, credential: str | None) -> ChatIdentity:
+        """Return whom what somebody shows makes of it in a channel's chat."""
+
+
+class StateAccess(Protocol):
+    """Reads and writes what the broker keeps."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it keeps anything."""
+
+    async def use(self, work: "Callable[[StateStore], T]") -> T:
+        """Have ``work`` done with the state, in a thread; return or raise what it does.
+
+        Raises:
+            StateError: There is no state, or it cannot be used.
         """
 
 

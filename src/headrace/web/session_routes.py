@@ -14,7 +14,6 @@ from headrace.web.credentials import viewer_credential
 from headrace.web.gateway import GatewayRefusal, MediaGateway, SessionAnswer, StaleEtagError
 from headrace.web.peer_host import peer_host
 from headrace.web.problems import problem, refusal
-from headrace.web.request_body import BodyError, media_type, read_text
 
 OFFER_TYPE: Final = "application/sdp"
 FRAGMENT_TYPE: Final = "application/trickle-ice-sdpfrag"
@@ -59,9 +58,9 @@ class SessionRoutes:
             return self._options("POST, OPTIONS", {"Accept-Post": OFFER_TYPE})
         if request.method != "POST":
             return _not_allowed("POST, OPTIONS", f"send the SDP offer by POST as {OFFER_TYPE}")
-        if media_type(request) != OFFER_TYPE:
+        if _media_type(request) != OFFER_TYPE:
             return _wrong_type(OFFER_TYPE, {"Accept-Post": OFFER_TYPE})
-        offer = await read_text(request)
+        offer = (await request.body()).decode()
         channel_id = request.path_params.get("channel")
         credential, host = viewer_credential(request), peer_host(request)
         if kind == "whep":
@@ -98,7 +97,7 @@ class SessionRoutes:
         return _not_allowed("PATCH, DELETE, OPTIONS", "a session is changed by PATCH and ended by DELETE")
 
     async def _patch(self, request: Request) -> Response:
-        if media_type(request) != FRAGMENT_TYPE:
+        if _media_type(request) != FRAGMENT_TYPE:
             return _wrong_type(FRAGMENT_TYPE, {"Accept-Patch": FRAGMENT_TYPE})
         wanted = request.headers.get("if-match")
         if wanted is None:
@@ -107,7 +106,7 @@ class SessionRoutes:
             )
         # RFC 9725, 4.3.1: "*" restarts ICE whatever was before.
         etag = None if wanted.strip() == "*" else wanted.strip().strip('"')
-        fragment = await read_text(request)
+        fragment = (await request.body()).decode()
         answer = await self._gateway.patch(request.path_params["session"], fragment, etag)
         headers = {"ETag": f'"{answer.etag}"'}
         if answer.fragment is None:
@@ -121,8 +120,8 @@ def _guarded(handler: Handler) -> Handler:
             return await handler(request)
         except GatewayRefusal as error:
             return refusal(error)
-        except BodyError as error:
-            return problem(error.status, str(error))
+        except UnicodeDecodeError:
+            return problem(400, "the body is no UTF-8 text")
         except StaleEtagError:
             return problem(412, "the session has another ETag by now: send If-Match with that, or with *")
 
@@ -135,3 +134,7 @@ def _not_allowed(methods: str, detail: str) -> Response:
 
 def _wrong_type(wanted: str, headers: dict[str, str]) -> Response:
     return problem(415, f"the body is to be {wanted}: say so in Content-Type", headers=headers)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -2,14 +2,14 @@
 
 import pytest
 from starlette.applications import Starlette
-from tests.support.web_client import DeskStandIn, GatewayStandIn, ask
+from tests.support.web_client import DeskStandIn, GatewayStandIn, ask, web_parts
 
-from headrace.web.app import WebParts, make_app
+from headrace.web.app import make_app
 
 
 @pytest.fixture
 def app() -> Starlette:
-    return make_app(WebParts(DeskStandIn(), lambda: True, lambda: 0, GatewayStandIn()))
+    return make_app(web_parts(gateway=GatewayStandIn()))
 
 
 def test_what_is_not_there_is_a_problem_that_says_so(app: Starlette) -> None:
@@ -29,14 +29,14 @@ def test_a_bug_shows_nothing_of_itself() -> None:
         async def status(self, subscribers_of: str | None = None) -> dict[str, object]:
             raise ZeroDivisionError("s3cret")
 
-    answer = ask(make_app(WebParts(Broken(), lambda: True, lambda: 0)), "GET", "/api/v1/channels")
+    answer = ask(make_app(web_parts(Broken())), "GET", "/api/v1/channels")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "s3cret" not in answer.text
 
 
 def test_without_webrtc_there_is_no_whep(app: Starlette) -> None:
     assert ask(app, "OPTIONS", "/whep/a").status_code == 204
-    without = make_app(WebParts(DeskStandIn(), lambda: True, lambda: 0))
+    without = make_app(web_parts())
     assert ask(without, "OPTIONS", "/whep/a").status_code == 404
 
 

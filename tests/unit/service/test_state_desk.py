@@ -1,0 +1,49 @@
+"""A broker's state for the HTTP side."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from headrace.access.channel_rule import ChannelRule
+from headrace.service.state_desk import StateDesk
+from headrace.store.errors import ConflictError
+from headrace.store.state_store import StateStore
+
+
+def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
+    desk = StateDesk(str(tmp_path / "state"))
+    desk.close()
+    assert desk.is_there
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_work_is_done_in_a_thread_one_at_a_time(tmp_path: Path) -> None:
+    working = 0
+
+    def work(store: StateStore) -> str:
+        nonlocal working
+        working += 1
+        assert working == 1
+        store.channels.list_all()
+        working -= 1
+        return threading.current_thread().name
+
+    async def run() -> list[str]:
+        desk = StateDesk(str(tmp_path / "state"))
+        names = await asyncio.gather(*(desk.use(work) for _ in range(5)))
+        await desk.use(lambda store: store.channels.add(ChannelRule("A")))
+        assert [one.rule.channel_id for one in await desk.use(lambda store: store.channels.list_all())] == ["A"]
+        desk.close()
+        desk.close()
+        return names
+
+    assert threading.current_thread().name not in asyncio.run(run())
+
+
+def test_without_a_state_that_is_said() -> None:
+    desk = StateDesk(None)
+    assert not desk.is_there
+    with pytest.raises(ConflictError, match="--state DIR"):
+        asyncio.run(desk.use(lambda store: None))

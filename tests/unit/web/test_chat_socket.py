@@ -1,0 +1,160 @@
+"""A chat over a WebSocket."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.web_client import ADMIN_TOKEN, DeskStandIn, web_parts
+from tests.support.web_sockets import ClosedError, Socket, SocketClient
+
+from headrace.access.channel_rule import Visibility
+from headrace.web import chat_socket
+from headrace.web.app import make_app
+from headrace.web.chat_socket import encode, is_own_origin
+from headrace.web.gateway import ChatIdentity
+
+
+@pytest.fixture
+def desk() -> DeskStandIn:
+    found = DeskStandIn()
+    found.add("A")
+    found.add("secret", Visibility.PRIVATE)
+    return found
+
+
+@pytest.fixture
+def client(desk: DeskStandIn) -> Iterator[SocketClient]:
+    with SocketClient(make_app(web_parts(desk))) as opened:
+        yield opened
+
+
+def hear(socket: Socket) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(socket.receive_text())
+    return message
+
+
+def join(socket: Socket, name: str = "Anna", **more: str) -> dict[str, Any]:
+    socket.send_json({"type": "join", "name": name, **more})
+    assert hear(socket)["type"] == "history"
+    return hear(socket)
+
+
+def test_two_people_hear_each_other_and_who_comes_later_reads_what_was_said(client: SocketClient) -> None:
+    with client.connect("/chat/A") as anna, client.connect("/chat/A") as ben:
+        assert join(anna) == {"type": "welcome", "name": "Anna", "has_token_name": False}
+        join(ben, "Ben")
+        anna.send_json({"type": "say", "text": "hello"})
+        for socket in (anna, ben):
+            line = hear(socket)
+            assert (line["type"], line["name"], line["text"], line["role"]) == ("line", "Anna", "hello", None)
+        with client.connect("/chat/A") as zoe:
+            zoe.send_json({"type": "join", "name": ""})
+            assert [one["text"] for one in hear(zoe)["lines"]] == ["hello"]
+            assert hear(zoe)["name"] == ""
+            zoe.send_json({"type": "say", "text": "me too"})
+            assert hear(zoe) == {"type": "refused", "why": "choose a name first", "retry_seconds": 0}
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '<img src=x onerror="alert(1)">', "a & b", "</script><b>"]
+)
+def test_markup_does_not_get_through_what_is_on_the_wire_is_text_without_any(
+    client: SocketClient, text: str
+) -> None:
+    with client.connect("/chat/A") as anna:
+        join(anna, text[:20])
+        anna.send_json({"type": "say", "text": text})
+        raw = anna.receive_text()
+        assert not {"<", ">", "&"} & set(raw)
+        assert json.loads(raw)["text"] == text
+
+
+def test_a_name_is_changed_by_joining_again_without_the_history(client: SocketClient) -> None:
+    with client.connect("/chat/A") as anna:
+        join(anna)
+        anna.send_json({"type": "join", "name": "Anna 2"})
+        assert hear(anna) == {"type": "welcome", "name": "Anna 2", "has_token_name": False}
+
+
+def test_a_private_channel_shows_nothing_without_a_token(client: SocketClient) -> None:
+    for more in ({}, {"token": "wrong"}):
+        with client.connect("/chat/secret") as stranger:
+            stranger.send_json({"type": "join", "name": "x", **more})
+            refused = hear(stranger)
+            assert (refused["type"], refused["is_final"]) == ("refused", True)
+            with pytest.raises(ClosedError):
+                stranger.receive_text()
+    with client.connect("/chat/secret") as anna:
+        join(anna, token="a-token")
+    with client.connect("/chat/secret?token=a-token") as anna:
+        join(anna)
+
+
+def test_a_token_gives_a_name_and_a_key_a_role_and_the_admins_token_opens_all(
+    client: SocketClient, desk: DeskStandIn
+) -> None:
+    desk.identities = {"named": ChatIdentity("Dr. Token"), "key": ChatIdentity(role="producer")}
+    with client.connect("/chat/A") as socket:
+        assert join(socket, "me", token="named")["name"] == "Dr. Token"
+    with client.connect("/chat/A") as socket:
+        join(socket, "me", token="key")
+        socket.send_json({"type": "say", "text": "x"})
+        assert hear(socket)["role"] == "producer"
+    with client.connect("/chat/secret") as socket:
+        join(socket, "Op", token=ADMIN_TOKEN)
+        socket.send_json({"type": "say", "text": "x"})
+        assert hear(socket)["role"] == "operator"
+
+
+def test_who_may_watch_no_longer_is_let_go(
+    client: SocketClient, desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_socket, "CHECK_SECONDS", 0.02)
+    with client.connect("/chat/secret") as anna:
+        join(anna, token="a-token")
+        desk.token = "another"
+        assert hear(anna)["is_final"]
+        with pytest.raises(ClosedError):
+            anna.receive_text()
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "no json", "[]", "1", "[" * 5000, '{"type":"fly"}', '{"type":["say"]}', "{}"]
+)
+def test_what_is_no_message_is_told_and_ends_nothing(client: SocketClient, sent: str) -> None:
+    with client.connect("/chat/A") as anna:
+        join(anna)
+        anna.send_text(sent)
+        assert hear(anna) == {"type": "refused", "why": "a message is join or say"}
+        anna.send_json({"type": "say", "text": {"not": "text"}})
+        assert hear(anna)["type"] == "line"
+
+
+def test_who_speaks_before_coming_in_is_told(client: SocketClient) -> None:
+    with client.connect("/chat/A") as anna:
+        anna.send_json({"type": "say", "text": "x"})
+        assert hear(anna)["why"] == "join first"
+
+
+def test_a_page_of_another_origin_is_turned_away(client: SocketClient) -> None:
+    with (
+        pytest.raises(ClosedError),
+        client.connect("/chat/A", headers={"Origin": "https://evil.example"}),
+    ):
+        pass
+    with client.connect("/chat/A", headers={"Origin": "http://testserver"}) as anna:
+        join(anna)
+
+
+def test_an_origin_is_ours_with_the_same_host_and_port_alone() -> None:
+    assert is_own_origin("https://tv.example", "tv.example")
+    assert is_own_origin("http://127.0.0.1:8080", "127.0.0.1:8080")
+    assert is_own_origin(None, "tv.example")
+    for origin in ("https://tv.example.evil.example", "http://127.0.0.1:8081", "null", ""):
+        assert not is_own_origin(origin, "tv.example")
+    assert not is_own_origin("null", "")
+
+
+def test_no_markup_stands_in_json() -> None:
+    assert encode({"text": "<&>ä"}) == '{"text":"\\u003c\\u0026\\u003eä"}'

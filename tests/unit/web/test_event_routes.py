@@ -1,0 +1,86 @@
+"""Server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from tests.support.web_client import ADMIN_TOKEN, DeskStandIn, StateStandIn, ask
+
+from headrace.web import event_routes
+from headrace.web.admin_gate import AdminGate
+from headrace.web.event_routes import EventRoutes, encode_event
+from headrace.web.public_channels import PublicChannels
+
+
+def routes(desk: DeskStandIn) -> EventRoutes:
+    clock = iter(range(0, 10**12, 10**9))
+    gate = AdminGate(StateStandIn(), ADMIN_TOKEN, lambda: 0)
+    return EventRoutes(desk, PublicChannels(desk, lambda: next(clock)), gate)
+
+
+async def take(stream: AsyncIterator[str], count: int) -> list[str]:
+    async with asyncio.timeout(10):
+        return [await anext(stream) for _ in range(count)]
+
+
+def test_everybody_hears_that_the_list_has_changed_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_routes, "LOOK_SECONDS", 0.001)
+
+    async def run() -> None:
+        desk = DeskStandIn()
+        made = routes(desk)
+        stream = made._stream(is_admin=False)
+        first = await take(stream, 2)
+        assert first[0].startswith("retry: ")
+        assert first[1].startswith("event: channels\ndata: ")
+        assert made.listeners == 1
+        looks = desk.looks
+        desk.add("A")
+        (second,) = await take(stream, 1)
+        assert json.loads(second.partition("data: ")[2]) == {"unix_ms": 1_000_000, "channels": 1}
+        assert desk.looks > looks
+        await stream.aclose()
+        assert made.listeners == 0
+
+    asyncio.run(run())
+
+
+def test_a_quiet_stream_says_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_routes, "ALIVE_SECONDS", 0.001)
+
+    async def run() -> None:
+        stream = routes(DeskStandIn())._stream(is_admin=False)
+        assert ": alive\n\n" in await take(stream, 4)
+        await stream.aclose()
+
+    asyncio.run(run())
+
+
+def test_the_admin_hears_what_happens() -> None:
+    async def run() -> None:
+        desk = DeskStandIn()
+        desk.happening = [{"number": 7, "event": "producer gone", "address": "192.0.2.9:5"}]
+        stream = routes(desk)._stream(is_admin=True)
+        heard = await take(stream, 3)
+        assert any(one.startswith("id: 7\nevent: event\n") and "192.0.2.9" in one for one in heard)
+        await stream.aclose()
+        stream = routes(desk)._stream(is_admin=False)
+        assert "192.0.2.9" not in "".join(await take(stream, 2))
+        await stream.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_wrong_token_hears_nothing_and_too_many_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = routes(DeskStandIn())
+    app = Starlette(routes=[made.route()])
+    assert ask(app, "GET", "/api/v1/events", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    monkeypatch.setattr(event_routes, "MAX_LISTENERS", 0)
+    answer = ask(app, "GET", "/api/v1/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+def test_data_is_one_line_whatever_stands_in_it() -> None:
+    assert encode_event("x", {"why": "a\nb"}).count("\n") == 3

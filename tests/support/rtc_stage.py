@@ -51,7 +51,7 @@ class Browser:
     def __init__(self, stage: "Stage", number: int, numbers: Numbers, *, has_audio: bool) -> None:
         self._stage = stage
         random = Random(number)
-        self.address = encode_sockaddr(f"10.1.0.{number}", 5_000)
+        self.address = encode_sockaddr(f"10.1.{number >> 8}.{number & 255}", 5_000)
         self._ours, self._theirs = make_credentials(random.randbytes), make_credentials(random.randbytes)
         peer = Peer(
             local=self._ours,

@@ -109,7 +109,7 @@ def channel_table(channels: list[Facts], *, wide: bool) -> Table:
                 for key in ("rtt_ms", "lost_packets", "recovered_packets", "dropped_packets")
             ),
             _text(channel["continuity_errors"]),
-            _text(group["count"]),
+            _text(group["count"] + channel.get("sessions", {}).get("count", 0)),
             _text(group["resent_packets"]),
         ]
         if wide:
@@ -130,15 +130,16 @@ def channel_table(channels: list[Facts], *, wide: bool) -> Table:
 
 
 def subscriber_table(subscribers: list[Facts], *, wide: bool) -> Table:
-    """Return a table with a row for each subscriber."""
+    """Return a table with a row for each subscriber, browsers among them: of those some figures are not known."""
     headings = ["connected", "rtt\nms", "latency\nms", "sent\nMB", "resent", "loss\nreports", "not\nacked"]
     table = _table(("subscriber", "socket id", "state", "key") if wide else ("subscriber",), headings)
     for one in subscribers:
-        figures = [duration(one["connected_seconds"]), _text(one["rtt_ms"]), _text(one["latency_ms"])]
+        figures = [duration(one["connected_seconds"]), _text(one["rtt_ms"]), _text(one.get("latency_ms"))]
         figures += [f"{one['sent_payload_bytes'] / 1e6:.1f}"]
-        figures += [_text(one[key]) for key in ("resent_packets", "naks_packets", "unacknowledged_packets")]
-        more = (one["socket_id"], one["state"].replace("_", " "), _text(one["key"])) if wide else ()
-        table.add_row(one["address"], *more, *figures)
+        figures += [_text(one.get(key)) for key in ("resent_packets", "naks_packets", "unacknowledged_packets")]
+        state = one["state"].replace("_", " ")
+        more = (one.get("socket_id", "browser"), state, _text(one.get("key"))) if wide else ()
+        table.add_row(_text(one["address"]), *more, *figures)
     return table
 
 

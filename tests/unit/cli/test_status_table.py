@@ -138,6 +138,24 @@ def test_the_subscribers_of_one_channel_are_shown_one_by_one() -> None:
     assert clear.split()[4] == "-"
 
 
+def test_a_browser_stands_among_the_subscribers_and_is_counted_with_them() -> None:
+    browser = {
+        "channel": "1AAA99",
+        "session_id": "secret",
+        "address": None,
+        "state": "connecting",
+        "connected_seconds": 5.0,
+        "rtt_ms": None,
+        "sent_payload_bytes": 0,
+        "resent_packets": 0,
+        "naks_packets": 0,
+    }
+    wide = shown(140, "1AAA99", subscribers=[SUBSCRIBER, browser]).splitlines()[-1]
+    assert wide.split() == ["-", "browser", "connecting", "-", "5s", "-", "-", "0.0", "0", "0", "-"]
+    assert "secret" not in wide
+    assert "1236" in shown(channels=[{**CHANNEL, "sessions": {"count": 2}}])
+
+
 def test_more_subscribers_than_anybody_reads_are_left_out() -> None:
     text = shown(80, "1AAA99", subscribers=[SUBSCRIBER] * (MAX_SUBSCRIBER_LINES + 5))
     assert text.count("127.0.0.1:57561") == MAX_SUBSCRIBER_LINES

@@ -108,8 +108,8 @@ def test_who_has_no_key_or_another_channels_is_refused(broker: OwnBroker, tmp_pa
     none = run_headrace("produce", "live", *SMALL_PATTERN, *at, folder=tmp_path)
     assert none.returncode == 1
     assert "refused (2401)" in none.stderr
-    assert none.stderr.endswith(
-        "give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one\n"
+    assert (
+        "give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one" in none.stderr
     )
     foreign = ("--key-file", str(tmp_path / "other.key"))
     wrong = run_headrace("produce", "live", *SMALL_PATTERN, *at, *foreign, folder=tmp_path)

@@ -1,7 +1,8 @@
 """``headrace keys``: what producers publish with."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -25,11 +26,15 @@ from headrace.cli.state import (
     print_table,
     show_time,
 )
+from headrace.client.broker_address import BrokerAddress
 from headrace.netio.entropy import random_bytes
 
 if TYPE_CHECKING:
     from headrace.store.key_records import KeyRecord, KeyRecords
     from headrace.store.state_store import StateStore
+
+ANY_HOSTS: Final = ("0.0.0.0", "::")  # noqa: S104 - what a broker listens at, not this
+LOOPBACK: Final = "127.0.0.1"
 
 keys = make_app("keys", SUMMARIES["keys"])
 
@@ -43,16 +48,20 @@ def new(
     channel: ChannelArgument,
     *,
     label: Annotated[str, typer.Option(metavar="TEXT", help="What it is for, to tell it from others.")] = "",
-    broker: BrokerOption = DEFAULT_BROKER,
+    broker: BrokerOption = "",
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Put it into a new file of yours alone, and do not print it."),
     ] = None,
     state: StateOption = "",
     as_json: JsonOption = False,
+    listen: Annotated[str, typer.Option(envvar="LISTEN", hidden=True)] = "",
 ) -> None:
-    """Make a key for a channel and print it, once."""
-    address = parse_broker(broker)
+    """Make a key for a channel and print it, once, with lines to paste.
+
+    They have the address of --broker; without it this machine's, with the port of LISTEN or else 8890.
+    """
+    address = parse_broker(broker) if broker else _address_here(listen)
     key = _make_key()
     with open_state(state) as store:
         passphrase = store.channels.find(check_channel_id(channel)).rule.passphrase
@@ -64,6 +73,8 @@ def new(
     else:
         print_lines(f"key {number} of channel {channel}, shown this once:", "", f"  {key}", "")
         print_lines(*publishing_lines(str(address), channel, key, passphrase))
+        if not broker:
+            print_lines("", f"{address} is this machine: --broker HOST:PORT prints lines for others.")
 
 
 @keys.command("keep")
@@ -130,6 +141,12 @@ def revoke(
         chosen = _only_key(store.keys, channel) if number is None else number
         store.keys.revoke(channel, chosen)
     print_lines(f"revoked key {chosen} of channel {channel}")
+
+
+def _address_here(listen: str) -> BrokerAddress:
+    """Return where a broker that listens at ``listen`` is reached from its own machine."""
+    address = parse_broker(listen or DEFAULT_BROKER)
+    return replace(address, host=LOOPBACK) if address.host in ANY_HOSTS else address
 
 
 def _make_key() -> str:

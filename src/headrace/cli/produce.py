@@ -23,7 +23,7 @@ from headrace.cli.options import (
     parse_broker,
 )
 from headrace.cli.produce_progress import ProduceProgress
-from headrace.cli.refusal_hints import PASSPHRASE_HINT
+from headrace.cli.refusal_hints import publish_hint
 from headrace.cli.sources import SourceChoice, open_stream
 from headrace.cli.timed_events import TimedEvents
 from headrace.client.publisher import Publisher
@@ -32,7 +32,7 @@ from headrace.media.encoder import EncoderSettings
 from headrace.media.live_stream import LiveStream
 from headrace.media.pass_through import PassThrough
 from headrace.srt.caller import ConnectTimeoutError
-from headrace.srt.rejection import ConnectionRejectedError, RejectReason
+from headrace.srt.rejection import ConnectionRejectedError
 
 MAX_SIDE_PIXELS: Final = 8192
 """H.264's highest levels allow pictures of that width."""
@@ -168,26 +168,13 @@ def produce(
     except ConnectTimeoutError:
         raise BrokerUnreachableError(f"no broker answers at {address}: {UNREACHABLE_HINT}") from None
     except ConnectionRejectedError as error:
-        raise ProduceError(f"{address} {error}{_hint(error.code, has_key=credential is not None)}") from None
+        raise ProduceError(
+            f"{address} {error}{publish_hint(error.code, has_key=credential is not None)}"
+        ) from None
     except OSError as error:
         raise BrokerUnreachableError(
             f"cannot reach {address}: {error.strerror or error}: {UNREACHABLE_HINT}"
         ) from None
-
-
-def _hint(code: int, *, has_key: bool) -> str:
-    match code:
-        case RejectReason.CONFLICT:
-            return ": end it, choose another ID, or use --takeover or --standby"
-        case RejectReason.UNAUTHORIZED if has_key:
-            return ": the key was revoked, or is another broker's: 'headrace keys new' makes one there"
-        case RejectReason.UNAUTHORIZED:
-            return ": give the channel's key with --key-file FILE or STREAM_KEY; 'headrace keys new' makes one"
-        case RejectReason.BAD_SECRET | RejectReason.UNSECURE:
-            return PASSPHRASE_HINT
-        case RejectReason.FORBIDDEN:
-            return ": the key is another channel's"
-    return ""
 
 
 async def _run(

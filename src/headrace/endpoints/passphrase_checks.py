@@ -1,6 +1,7 @@
 """Whether callers have their channel's passphrase; who keeps coming with a wrong one waits longer and longer.
 
-A passphrase is chosen by people and so can be guessed, other than a stream key; and each check takes 0.7 ms.
+A passphrase is chosen by people and so can be guessed, other than a stream key; and each check takes a
+millisecond.
 
 Source: ``docs/decisions/0020-limits.md``.
 """

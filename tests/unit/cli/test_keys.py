@@ -43,6 +43,28 @@ def test_a_key_opens_its_channel_and_is_shown_with_what_to_paste(run: Run, tmp_p
     assert key not in run("list", "a") + run("list", "a", "--json")
 
 
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        (None, "127.0.0.1:8890"),
+        (":9000", "127.0.0.1:9000"),
+        ("0.0.0.0:9000", "127.0.0.1:9000"),
+        ("[::]:9000", "127.0.0.1:9000"),
+        ("192.0.2.10", "192.0.2.10:8890"),
+        ("[2001:db8::1]:9000", "[2001:db8::1]:9000"),
+    ],
+)
+def test_without_an_address_what_to_paste_has_the_broker_s_port_and_says_so(
+    run: Run, listen: str | None, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if listen is not None:
+        monkeypatch.setenv("LISTEN", listen)
+    said = run("new", "a")
+    assert f"srt://{address}?streamid=hrk_" in said
+    assert said.endswith(f"\n{address} is this machine: --broker HOST:PORT prints lines for others.\n")
+    assert "is this machine" not in run("new", "a", "--broker", "192.0.2.10")
+
+
 def test_a_script_gets_a_key_as_json(run: Run, tmp_path: Path) -> None:
     said = json.loads(run("new", "a", "--json"))
     assert (said["key_id"], said["channel"]) == (1, "a")

@@ -42,6 +42,7 @@ class RtcEndpoint:
         sessions: By session id.
         ignored_packets: What was dropped, by reason.
         half_open: Sessions whose connection is not there yet.
+        on_connected: Is told, in this machine's thread, of a session whose connection is there.
         on_ended: Is told, in this machine's thread, of a session that has ended by itself, and why.
     """
 
@@ -58,6 +59,7 @@ class RtcEndpoint:
         self.ignored_packets: Counter[str] = Counter()
         self.half_open = 0
         self._unplayable: set[str] = set()
+        self.on_connected: Callable[[str], None] = lambda _session_id: None
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
 
     def open_room(self, channel_id: str, converter: SoundConverter | None = None) -> RtcRoom:
@@ -183,6 +185,7 @@ class RtcEndpoint:
         address = session.peer.address
         self.half_open -= 1
         session.is_connected = True
+        self.on_connected(session.session_id)
         _log.info(
             f"{session.kind} connected",
             channel=session.channel_id,

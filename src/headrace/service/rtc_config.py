@@ -15,6 +15,10 @@ MOST_BITS_PER_SECOND: Final = 8_000_000
 MAX_HALF_OPEN: Final = 512
 """Sessions whose connection is not there yet: each may cost a handshake of two milliseconds."""
 
+MAX_HALF_OPEN_PER_HOST: Final = 64
+"""A connection takes a quarter of a second: a school behind one address gets in within moments, and a stranger who
+agrees on sessions and never calls leaves room for the others."""
+
 
 class RtcListenError(HeadraceError):
     """Browsers cannot be listened to where it was told to."""
@@ -31,6 +35,7 @@ class RtcConfig:
         max_sessions: Most at a time.
         most_bits_per_second: Who produces is asked not to send more.
         max_half_open: Of these, those whose connection is not there yet.
+        max_half_open_per_host: Of these, those of one host: an IPv4 address, or a /64 of IPv6.
     """
 
     host: str | None = None
@@ -39,6 +44,7 @@ class RtcConfig:
     max_sessions: int = MAX_SESSIONS
     most_bits_per_second: int = MOST_BITS_PER_SECOND
     max_half_open: int = MAX_HALF_OPEN
+    max_half_open_per_host: int = MAX_HALF_OPEN_PER_HOST
 
 
 def bind_for_browsers(config: RtcConfig) -> UdpSocket:

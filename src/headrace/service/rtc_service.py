@@ -17,6 +17,7 @@ from headrace.access.ask import Ask, Verb
 from headrace.access.gate import BAD_REQUEST, NOT_FOUND, OVERLOAD, Denial, Grant
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import ChannelIdError
+from headrace.base.hosts import host_number
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sockaddr
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
@@ -117,6 +118,7 @@ class RtcService:
         self._srt_loop = srt_loop
         self._sessions: dict[str, _Session] = {}
         self._of_visitors: dict[int, str] = {}
+        self._half_open: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -127,6 +129,8 @@ class RtcService:
         self._identity = make_identity(unix_time_us() // 1_000_000)
         self._unix_offset_us = unix_time_us() - now_us()
         self._asyncio = asyncio.get_running_loop()
+        note_connected = self._call_here(self._note_connected)
+        self._endpoint.on_connected = lambda session_id: note_connected(session_id, "")
         self._endpoint.on_ended = self._call_here(self._forget)
         self._srt.visitors.on_ended = self._call_here(self._end_visitor)
         self._candidates = self._find_candidates()
@@ -157,12 +161,15 @@ class RtcService:
         address = encode_sockaddr(host, 0)
         admitted = await self._ask(Ask(Verb.REQUEST, channel_id, credential), address)
         _check_encryption(admitted.grant)
+        self._check_room(address)
         visitor_id = await self._enter(admitted, address)
         try:
-            return await self._enter_room(channel_id, offer, visitor_id)
+            answer = await self._enter_room(channel_id, offer, visitor_id)
         except BaseException:
             await self._leave(visitor_id)
             raise
+        self._note_half_open(answer.session_id, address)
+        return answer
 
     async def _enter_room(self, channel_id: str, offer: Offer, visitor_id: int) -> SessionAnswer:
         room = await self._rooms.enter(channel_id)
@@ -184,14 +191,15 @@ class RtcService:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
         raise GatewayRefusal(OVERLOAD, "it is not known yet who may do what: try again")
 
-    def _check_room(self) -> None:
+    def _check_room(self, address: bytes) -> None:
+        """Refuse one session more than there may be, in all or whose connection is not there yet."""
+        half_open, of_host = len(self._half_open), list(self._half_open.values()).count(host_number(address))
         if len(self._sessions) >= self._config.max_sessions:
             raise GatewayRefusal(OVERLOAD, "too many sessions of browsers")
-        if self._endpoint.half_open >= self._config.max_half_open:
+        if half_open >= self._config.max_half_open or of_host >= self._config.max_half_open_per_host:
             raise GatewayRefusal(OVERLOAD, "too many sessions whose connection is not there yet")
 
     async def _enter(self, admitted: Admitted, address: bytes) -> int:
-        self._check_room()
         visitor_id = await self._srt_loop.call(lambda: self._srt.admit_viewer(admitted, address, now_us()))
         if isinstance(visitor_id, Denial):
             raise GatewayRefusal(visitor_id.code, visitor_id.why)
@@ -277,8 +285,9 @@ class RtcService:
             answer = _without_layers(answer_producer(offer))
         except SdpError as error:
             raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
-        admitted = await self._ask(Ask(Verb.PUBLISH, channel_id, credential), encode_sockaddr(host, 0))
-        self._check_room()
+        address = encode_sockaddr(host, 0)
+        admitted = await self._ask(Ask(Verb.PUBLISH, channel_id, credential), address)
+        self._check_room(address)
         await self._end_silent(admitted.grant.channel_id)
         voucher = secrets.token_hex(_VOUCHER_BYTES)
         await self._srt_loop.call(lambda: self._srt.vouch(admitted, voucher, now_us()))
@@ -287,10 +296,12 @@ class RtcService:
             *self._broker, admitted, voucher, lambda reason: self._end_soon(session_id, reason)
         )
         try:
-            return await self._open_producer(session_id, admitted.grant, offer, answer, producer)
+            answered = await self._open_producer(session_id, admitted.grant, offer, answer, producer)
         except BaseException:
             await producer.close()
             raise
+        self._note_half_open(session_id, address)
+        return answered
 
     async def _open_producer(
         self, session_id: str, grant: Grant, offer: Offer, answer: Answer, producer: RtcProducer
@@ -371,7 +382,15 @@ class RtcService:
     def _end_soon(self, session_id: str, reason: str) -> None:
         self._loop.call_soon(lambda: self._endpoint.end(session_id, reason, now_us()))
 
+    def _note_half_open(self, session_id: str, address: bytes) -> None:
+        if session_id in self._sessions:
+            self._half_open[session_id] = host_number(address)
+
+    def _note_connected(self, session_id: str, _: str) -> None:
+        self._half_open.pop(session_id, None)
+
     def _forget(self, session_id: str, _reason: str) -> None:
+        self._half_open.pop(session_id, None)
         session = self._sessions.pop(session_id, None)
         if session is not None and session.visitor_id is not None:
             visitor_id = session.visitor_id

@@ -14,6 +14,7 @@ from headrace.cli.serve import ListenError, _run, _tell_first_key, serve
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.admission_hook import HookConfig, HookError
 from headrace.service.broker import BrokerConfig
+from headrace.service.rtc_config import RtcConfig
 from headrace.service.token_key_file import TokenKeyFileError
 
 
@@ -156,3 +157,13 @@ def test_the_collector_passes_over_what_a_running_broker_has_loaded() -> None:
         assert gc.get_freeze_count() > 1_000
     finally:
         gc.unfreeze()
+
+
+def test_what_browsers_are_told_comes_from_options(configs: list[BrokerConfig]) -> None:
+    serve(listen="127.0.0.1:0", webrtc_port=9999, public_addresses="203.0.113.5, 2001:db8::5")
+    assert configs[0].rtc == RtcConfig("127.0.0.1", 9999, ("203.0.113.5", "2001:db8::5"))
+
+
+def test_a_public_address_is_numeric() -> None:
+    with pytest.raises(ListenError, match="takes IP addresses, and 'broker' is none"):
+        serve(public_addresses="broker")

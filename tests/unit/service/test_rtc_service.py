@@ -131,7 +131,11 @@ def test_pictures_that_browsers_cannot_play_are_refused_with_the_setting_to_chan
 
 @pytest.mark.parametrize(
     ("limits", "why"),
-    [(RtcConfig(HOST, 0, max_sessions=1), "sessions"), (RtcConfig(HOST, 0, max_half_open=1), "connection is not")],
+    [
+        (RtcConfig(HOST, 0, max_sessions=1), "sessions"),
+        (RtcConfig(HOST, 0, max_half_open=1), "connection is not"),
+        (RtcConfig(HOST, 0, max_half_open_per_host=1), "connection is not"),
+    ],
 )
 def test_a_full_house_says_so(limits: RtcConfig, why: str) -> None:
     async def test() -> None:
@@ -148,6 +152,19 @@ def test_a_full_house_says_so(limits: RtcConfig, why: str) -> None:
             await service.watch("A", offers[1], None, HOST)
             for watcher in watchers:
                 await watcher.close()
+
+    run(test)
+
+
+def test_who_is_connected_is_half_open_no_more() -> None:
+    async def test() -> None:
+        async with (
+            broker_for_browsers(RtcConfig(HOST, 0, max_half_open=1)) as broker,
+            watching(broker, "A") as first,
+        ):
+            await until(lambda: first.state == "connected")
+            async with watching(broker, "A") as second:
+                await until(lambda: second.state == "connected")
 
     run(test)
 

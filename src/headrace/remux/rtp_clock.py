@@ -14,6 +14,8 @@ from headrace.webrtc.rtp import unwrap_timestamp
 CLOCK_HZ: Final = 90_000
 SLEW_PERCENT: Final = 5
 """A stream is moved by so much of the time that passes: 50 ms in a second, without a time that goes back."""
+MAX_JUMP_90KHZ: Final = 10 * CLOCK_HZ
+"""Timestamps that jump by more, or back by as much, are another clock, which begins with its arrival."""
 MAX_STEP_90KHZ: Final = 5 * CLOCK_HZ
 """A report that is off by more is of a wall clock that was set anew."""
 
@@ -74,15 +76,22 @@ class RtpClock:
     def time_90khz(self, timestamp: int, now_us: int) -> int:
         """Return the session's time of an RTP timestamp, which arrived at ``now_us``; call it in their order."""
         if self._base_ticks is None:
-            self._base_ticks = self._last_ticks = timestamp
-            self._base_90khz = self._session.arrival_90khz(now_us)
+            self._begin(timestamp, now_us)
         ticks = unwrap_timestamp(timestamp, self._last_ticks)
         passed_90khz = (ticks - self._last_ticks) * CLOCK_HZ // self._rate_hz
+        if abs(passed_90khz) > MAX_JUMP_90KHZ:
+            self._begin(timestamp, now_us)
+            ticks, passed_90khz = timestamp, 0
         self._last_ticks = ticks
         most_90khz = max(0, passed_90khz) * SLEW_PERCENT // 100
         missing_90khz = self._target_90khz - self._correction_90khz
         self._correction_90khz += max(-most_90khz, min(most_90khz, missing_90khz))
         return self._plain_90khz(ticks) + self._correction_90khz
+
+    def _begin(self, timestamp: int, now_us: int) -> None:
+        self._base_ticks = self._last_ticks = timestamp
+        self._base_90khz = self._session.arrival_90khz(now_us)
+        self._correction_90khz = self._target_90khz = 0
 
     def handle_report(self, wall_us: int, timestamp: int) -> None:
         """Take a sender report.

@@ -51,13 +51,13 @@ class UnitsToTs:
         codecs: Of the streams: the video first if there is one, then AAC before Opus, as players take the first.
 
     Attributes:
-        dropped_units: Units that were too old when they came, or too long.
+        dropped_units: Units that were too long, or older than the one before of their stream or than the clock.
 
     Raises:
         LocalProtocolError: There is none, or more than three.
     """
 
-    __slots__ = ("_indices", "_muxer", "_packetizer", "_shift_90khz", "dropped_units")
+    __slots__ = ("_indices", "_last_dts_90khz", "_muxer", "_packetizer", "_shift_90khz", "dropped_units")
 
     def __init__(self, codecs: Sequence[Codec]) -> None:
         if not 1 <= len(codecs) <= len(STREAM_PIDS):
@@ -69,6 +69,7 @@ class UnitsToTs:
         self._muxer = Muxer([_STREAM_TYPES[codec] for codec in codecs], descriptors)
         self._packetizer = Packetizer()
         self._shift_90khz: int | None = None
+        self._last_dts_90khz = dict.fromkeys(codecs, PCR_LEAD_90KHZ - 1)
         self.dropped_units = 0
 
     def feed(self, unit: AccessUnit) -> list[bytes]:
@@ -80,9 +81,10 @@ class UnitsToTs:
         if index is None:
             raise LocalProtocolError(f"the stream has no {unit.codec.value}")
         data = _encode(unit)
-        if dts_90khz < PCR_LEAD_90KHZ or (not unit.is_video and len(data) > MAX_SOUND_BYTES):
+        if dts_90khz <= self._last_dts_90khz[unit.codec] or (not unit.is_video and len(data) > MAX_SOUND_BYTES):
             self.dropped_units += 1
             return []
+        self._last_dts_90khz[unit.codec] = dts_90khz
         ts = self._muxer.write(index, data, pts_90khz, dts_90khz, random_access=unit.is_keyframe)
         return [payload for payload in (*self._packetizer.feed(ts), self._packetizer.flush()) if payload]
 

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from headrace.remux.rtp_clock import MAX_STEP_90KHZ, RtpClock, SessionClock
+from headrace.remux.rtp_clock import MAX_JUMP_90KHZ, MAX_STEP_90KHZ, RtpClock, SessionClock
 
 WALL_US = 1_800_000_000_000_000
 
@@ -55,7 +55,7 @@ def test_a_wall_clock_that_is_set_anew_moves_nothing(step_90khz: int, follows: b
     clock.time_90khz(0, 0)
     clock.handle_report(WALL_US, 0)
     clock.handle_report(WALL_US + step_90khz * 100 // 9, 0)
-    moved = clock.time_90khz(9_000_000, 0) - 9_000_000
+    moved = [clock.time_90khz(at, 0) - at for at in range(90_000, 9_090_000, 90_000)][-1]
     assert moved == (450_000 if follows else 0)
 
 
@@ -66,3 +66,18 @@ def test_a_report_before_the_first_packet_is_passed_over() -> None:
     other.time_90khz(0, 0)
     other.handle_report(WALL_US - 10_000_000, 0)
     assert other.time_90khz(3_000, 0) == 3_000
+
+
+@pytest.mark.parametrize("jump_ticks", [MAX_JUMP_90KHZ + 1, -MAX_JUMP_90KHZ - 1])
+def test_timestamps_that_jump_are_another_clock_that_begins_with_its_arrival(jump_ticks: int) -> None:
+    clock = RtpClock(SessionClock(), 90_000)
+    assert clock.time_90khz(5_000_000, 0) == 0
+    assert clock.time_90khz(5_003_000, 33_333) == 3_000
+    assert clock.time_90khz(5_003_000 + jump_ticks, 100_000) == 9_000
+    assert clock.time_90khz(5_006_000 + jump_ticks, 900_000) == 12_000
+
+
+def test_a_smaller_jump_is_a_pause() -> None:
+    clock = RtpClock(SessionClock(), 90_000)
+    clock.time_90khz(0, 0)
+    assert clock.time_90khz(MAX_JUMP_90KHZ, 33_333) == MAX_JUMP_90KHZ

@@ -60,6 +60,16 @@ def test_what_comes_before_the_first_may_be_older_by_nearly_a_second() -> None:
     assert to_ts.dropped_units == 1
 
 
+def test_times_of_a_stream_never_go_back() -> None:
+    to_ts = UnitsToTs([Codec.H264, Codec.OPUS])
+    assert to_ts.feed(picture(5, key=True)) != []
+    assert to_ts.feed(sound(0)) != []
+    assert to_ts.feed(picture(5)) == []
+    assert to_ts.feed(picture(4)) == []
+    assert to_ts.feed(picture(6)) != []
+    assert to_ts.dropped_units == 2
+
+
 def test_sound_has_a_largest_size() -> None:
     to_ts = UnitsToTs([Codec.AAC])
     assert to_ts.feed(AccessUnit(Codec.AAC, 0, 0, [bytes(MAX_SOUND_BYTES)])) != []

@@ -108,8 +108,8 @@ class Session:
     ) -> None:
         clock = SessionClock()
         self._tracks = {
-            Codec.H264: Track(Codec.H264, SECOND // 10, picture_ppm, SECOND if has_reports else None, clock),
-            Codec.OPUS: Track(Codec.OPUS, SECOND // 25, sound_ppm, 5 * SECOND if has_reports else None, clock),
+            Codec.H264: Track(Codec.H264, SECOND // 5, picture_ppm, SECOND if has_reports else None, clock),
+            Codec.OPUS: Track(Codec.OPUS, SECOND // 10, sound_ppm, 5 * SECOND if has_reports else None, clock),
         }
         self._late_us = {Codec.H264: 0, Codec.OPUS: sound_late_us}
         self._wall_ppm = wall_ppm
@@ -148,7 +148,7 @@ class Session:
 
     def _capture(self, codec: Codec, number: int, now_us: int) -> None:
         track = self._tracks[codec]
-        for packet in track.capture(number, now_us, key=number % 20 == 0):
+        for packet in track.capture(number, now_us, key=number % 10 == 0):
             self._send(codec, packet, now_us + self._late_us[codec])
         due_us = track.report_us
         if due_us is not None and number and now_us % due_us < track.interval_us:

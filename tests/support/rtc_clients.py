@@ -54,11 +54,11 @@ class PacedStream:
 
 @asynccontextmanager
 async def producing(
-    broker: Broker, channel_id: str, *, seconds: float = 20.0, **how: object
+    broker: Broker, channel_id: str, *, seconds: float = 20.0, audio: str = "libopus", **how: object
 ) -> AsyncIterator[Publisher]:
     """Produce a channel, and wait until it is on the air with a second's pictures."""
     pictures = round(seconds * FRAMES_PER_SECOND)
-    ts = await asyncio.to_thread(encoded_stream, pictures, audio="libopus", **how)  # type: ignore[arg-type]
+    ts = await asyncio.to_thread(encoded_stream, pictures, audio=audio, **how)  # type: ignore[arg-type]
     publisher = Publisher(BrokerAddress(HOST, broker.port), channel_id, PacedStream(ts, seconds))
     running = asyncio.create_task(publisher.run())
     try:

@@ -3,7 +3,7 @@
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from headrace.endpoints.pts_line import PtsLine
@@ -167,7 +167,7 @@ class RtcChannel:
                 self._converter.feed(unit)
         self.take_units(units, now_us)
 
-    def take_units(self, units: list[AccessUnit], now_us: int) -> None:
+    def take_units(self, units: Sequence[AccessUnit], now_us: int) -> None:
         """Take units whose times are on the line; those that browsers do not play are passed over."""
         for unit in units:
             for stream in self.streams:

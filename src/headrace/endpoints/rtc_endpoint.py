@@ -7,7 +7,7 @@ Source: ``docs/decisions/0023-browsers.md``; RFC 9443, 3 (what a datagram is).
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -20,6 +20,7 @@ from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue, Outbox
+from headrace.remux.access_unit import AccessUnit
 from headrace.webrtc.ice import IceCredentials, username_ufrag
 from headrace.webrtc.peer import Closed, Connected, RtcpReceived
 from headrace.webrtc.stun import is_stun, read_username
@@ -82,6 +83,13 @@ class RtcEndpoint:
         if room is not None:
             room.channel.take(payloads, now_us, is_gap=is_gap)
             self._end_unfit(room, now_us)
+            room.forward(now_us)
+
+    def take_sound(self, channel_id: str, units: Sequence[AccessUnit], now_us: int) -> None:
+        """Take what a channel's sound was converted to; one that nobody watches any more is passed over."""
+        room = self.rooms.get(channel_id)
+        if room is not None:
+            room.channel.take_units(units, now_us)
             room.forward(now_us)
 
     def _end_unfit(self, room: RtcRoom, now_us: int) -> None:

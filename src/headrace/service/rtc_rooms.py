@@ -8,11 +8,14 @@ from functools import partial
 from typing import Final
 
 from headrace.endpoints.channel_taps import OpenTap
+from headrace.endpoints.rtc_channel import SoundConverter
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us
 from headrace.netio.media_loop import MediaLoop
+from headrace.remux.access_unit import Codec
+from headrace.service.sound import make_converter
 from headrace.service.tap_handover import TapHandover
 
 LINGER_SECONDS: Final = 10.0
@@ -43,14 +46,23 @@ class RtcRooms:
         """Return the room of a channel, and keep it until `leave`; None if there are too many channels."""
         async with self._lock:
             self._users[channel_id] = self._users.get(channel_id, 0) + 1
-            room = await self._rtc_loop.call(partial(self._rtc.open_room, channel_id))
-            if channel_id not in self._taps:
-                tap = await self._open_tap(channel_id)
-                if tap is None:
-                    self.leave(channel_id)
-                    return None
-                self._taps[channel_id] = tap
+            if channel_id in self._taps:
+                return self._rtc.rooms[channel_id]
+            converter = await self._make_converter(channel_id)
+            room = await self._rtc_loop.call(partial(self._rtc.open_room, channel_id, converter))
+            tap = await self._open_tap(channel_id)
+            if tap is None:
+                self.leave(channel_id)
+                return None
+            self._taps[channel_id] = tap
             return room
+
+    async def _make_converter(self, channel_id: str) -> SoundConverter:
+        """Return what makes Opus of the channel's AAC, if it has that alone."""
+        rtc, call_soon = self._rtc, self._rtc_loop.call_soon
+        return await make_converter(
+            Codec.AAC, lambda units: call_soon(lambda: rtc.take_sound(channel_id, units, now_us()))
+        )
 
     async def _open_tap(self, channel_id: str) -> OpenTap | None:
         rtc = self._rtc

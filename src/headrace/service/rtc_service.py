@@ -5,7 +5,7 @@ Source: ``docs/decisions/0023-browsers.md``; RFC 9725 (WHIP), draft-ietf-wish-wh
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sock
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_inbound import InboundNumbers
-from headrace.endpoints.rtc_producing import RtcProducing
+from headrace.endpoints.rtc_producing import OpusConverter, RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.endpoints.rtc_snapshot import RtcSnapshot
@@ -33,11 +33,12 @@ from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.entropy import random_bytes
 from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
-from headrace.remux.access_unit import Codec
+from headrace.remux.access_unit import AccessUnit, Codec
 from headrace.service.host_addresses import host_addresses
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
+from headrace.service.sound import make_converter
 from headrace.srt.rejection import RejectReason
 from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
 from headrace.webrtc.ice import IceCredentials, make_credentials
@@ -307,16 +308,19 @@ class RtcService:
         self, session_id: str, grant: Grant, offer: Offer, answer: Answer, producer: RtcProducer
     ) -> SessionAnswer:
         local = make_credentials(random_bytes)
+        streams = _inbound(answer)
+        converter = await self._converter_for(session_id, streams)
         producing = RtcProducing(
             session_id,
             grant.channel_id,
             self._peer(offer, answer, local),
             local,
-            streams=_inbound(answer),
+            streams=streams,
             sink=producer.put,
             random_bytes=random_bytes,
             most_bits_per_second=self._config.most_bits_per_second,
             opened_us=now_us(),
+            converter=converter,
         )
         session = _Session(
             grant.channel_id,
@@ -327,6 +331,18 @@ class RtcService:
             producer=producer,
         )
         return await self._begin(producing, session, answer, local)
+
+    async def _converter_for(self, session_id: str, streams: Sequence[InboundNumbers]) -> OpusConverter | None:
+        """Return what makes AAC of a producer's Opus, if it sends any."""
+        if all(numbers.codec is not Codec.OPUS for numbers in streams):
+            return None
+
+        def take(units: Sequence[AccessUnit]) -> None:
+            producing = self._endpoint.sessions.get(session_id)
+            if isinstance(producing, RtcProducing):
+                producing.take_converted(units)
+
+        return await make_converter(Codec.OPUS, lambda units: self._loop.call_soon(lambda: take(units)))
 
     async def _end_silent(self, channel_id: str) -> None:
         """End who produces a channel and sends nothing any more: a browser that was closed does not say so.

@@ -47,7 +47,7 @@ def test_what_comes_by_webrtc_goes_out_over_srt_and_to_browsers() -> None:
         async with broker_for_browsers() as broker, filming(broker, "A"), watching(broker, "A") as watcher:
             socket = await srt_connect(HOST, broker.port, stream_id="A")
             to_units = TsToUnits()
-            seen = {Codec.H264: 0, Codec.OPUS: 0}
+            seen = {Codec.H264: 0, Codec.AAC: 0, Codec.OPUS: 0}
             async with asyncio.timeout(40):
                 while min(seen.values()) < 20:
                     for unit in to_units.feed(await socket.receive()):

@@ -58,6 +58,18 @@ def test_a_client_plays_picture_and_sound_and_leaves_when_its_session_is_deleted
     run(test)
 
 
+def test_the_aac_of_a_channel_is_heard_too() -> None:
+    async def test() -> None:
+        async with (
+            broker_for_browsers() as broker,
+            producing(broker, "A", audio="aac"),
+            watching(broker, "A") as watcher,
+        ):
+            await until(lambda: watcher.frames["video"] > 10 and watcher.frames["audio"] > 50, seconds=30)
+
+    run(test)
+
+
 def test_who_comes_before_the_producer_sees_it_when_it_comes() -> None:
     async def test() -> None:
         async with broker_for_browsers() as broker, watching(broker, "A") as watcher, producing(broker, "A"):

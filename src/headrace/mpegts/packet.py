@@ -114,9 +114,9 @@ def decode_packet(packet: bytes) -> TsPacket:
 def _is_stuffed(packet: bytes) -> bool:
     """Return whether the adaptation field ends with stuffing bytes (2.4.3.5)."""
     length_bytes = packet[4]
-    if not length_bytes:
+    flags = packet[5] if length_bytes else 0
+    if not flags:  # it says nothing, so it is there to fill the packet
         return True
-    flags = packet[5]
     if flags & 3:  # private data and extensions have lengths of their own
         return packet[4 + length_bytes] == STUFFING_BYTE
     return length_bytes > 1 + (6 if flags & 0x10 else 0) + (6 if flags & 0x08 else 0) + (1 if flags & 0x04 else 0)

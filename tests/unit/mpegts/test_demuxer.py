@@ -168,3 +168,50 @@ def test_two_streams_are_kept_apart() -> None:
         (0, b"v", 400),
         (1, b"a", 400),
     }
+
+
+def unbounded(size: int, counter: int, number: int = 1) -> tuple[bytes, int]:
+    pes = encode_pes(0xE0, bytes([number]) * size, number, bounded=False)
+    return split_into_packets(0x100, counter, pes)
+
+
+def test_a_picture_of_no_given_length_ends_where_a_packet_is_stuffed_if_that_is_believed() -> None:
+    for believed in (False, True):
+        demuxer = Demuxer(ends_at_stuffing=believed)
+        demuxer.feed(tables(streams=VIDEO))
+        ts, _ = unbounded(300, 15)
+        assert demuxer.feed(ts[:188]) == []
+        assert len(demuxer.feed(ts[188:])) == believed
+        assert len(demuxer.flush()) == (not believed)
+
+
+def test_a_picture_that_fills_its_packets_ends_with_the_next() -> None:
+    demuxer = Demuxer(ends_at_stuffing=True)
+    demuxer.feed(tables(streams=VIDEO))
+    full, counter = unbounded(2 * 184 - 14, 15)
+    assert demuxer.feed(full) == []
+    after, _ = unbounded(100, counter, 2)
+    assert [pes.pts_90khz for pes in demuxer.feed(after)] == [1, 2]
+
+
+def test_what_is_missing_is_told_with_the_next_packet_of_its_stream() -> None:
+    demuxer = Demuxer(ends_at_stuffing=True)
+    demuxer.feed(tables(streams=VIDEO))
+    counter, found = 15, []
+    for number in range(1, 6):
+        ts, counter = unbounded(300, counter, number)
+        if number == 4:
+            demuxer.handle_loss()
+        found += demuxer.feed(ts[188:] if number == 2 else ts)
+    assert [(pes.pts_90khz, pes.follows_loss) for pes in found] == [(1, False), (3, True), (4, True), (5, False)]
+    assert demuxer.drops == {"continuity_error": 1, "no_pes_start": 1}
+
+
+def test_after_a_loss_what_was_begun_is_not_gone_on_with() -> None:
+    demuxer = Demuxer(ends_at_stuffing=True)
+    demuxer.feed(tables(streams=VIDEO))
+    ts, _ = unbounded(300, 15)
+    demuxer.feed(ts[:188])
+    demuxer.handle_loss()
+    assert demuxer.buffered_bytes == 0
+    assert demuxer.feed(ts[188:]) == []

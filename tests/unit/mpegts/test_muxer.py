@@ -7,6 +7,7 @@ from headrace.mpegts.demuxer import Demuxer
 from headrace.mpegts.metadata import Metadata, decode_metadata
 from headrace.mpegts.muxer import METADATA_PID, PCR_LEAD_90KHZ, PMT_PID, Muxer
 from headrace.mpegts.packet import PAT_PID, decode_packet, packet_pid
+from headrace.mpegts.psi import REGISTRATION_DESCRIPTOR, Descriptor
 from headrace.mpegts.stream_type import StreamType
 
 AV = [StreamType.H264, StreamType.AAC_ADTS]
@@ -72,3 +73,24 @@ def test_a_muxer_takes_one_to_three_streams() -> None:
     for types in ([], [StreamType.H264] * 4):
         with pytest.raises(ValueError, match="one to 3 streams"):
             Muxer(types)
+
+
+def test_a_third_stream_stands_behind_the_metadata_with_its_descriptors() -> None:
+    opus = (Descriptor(REGISTRATION_DESCRIPTOR, b"Opus"),)
+    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS, StreamType.PRIVATE_DATA], {2: opus})
+    demuxer = Demuxer()
+    found = demuxer.feed(b"".join(muxer.write(index, bytes([index]) * 50, 90_000) for index in range(3)))
+    assert [(pes.pid, pes.payload[0]) for pes in found] == [(0x100, 0), (0x101, 1), (0x103, 2)]
+    by_pid = {stream.pid: stream for stream in demuxer.streams}
+    assert sorted(by_pid) == [0x100, 0x101, 0x102, 0x103]
+    assert by_pid[0x103].format_ids == (b"Opus",)
+
+
+def test_av1_may_be_longer_than_a_length_can_say_and_sound_may_not() -> None:
+    for name in (b"AV01", b"Opus"):
+        muxer = Muxer([StreamType.PRIVATE_DATA], {0: (Descriptor(REGISTRATION_DESCRIPTOR, name),)})
+        if name == b"AV01":
+            assert len(muxer.write(0, bytes(70_000), 90_000)) > 70_000
+        else:
+            with pytest.raises(ValueError, match="only video may be"):
+                muxer.write(0, bytes(70_000), 90_000)

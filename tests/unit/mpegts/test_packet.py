@@ -160,3 +160,29 @@ def test_the_payload_begins_after_header_and_adaptation_field() -> None:
     assert payload_offset(plain) == 4
     assert payload_offset(short) == 188 - 80
     assert payload_offset(bytearray(plain + short), 188) == 2 * 188 - 80
+
+
+@pytest.mark.parametrize(
+    ("packet", "is_stuffed"),
+    [
+        (encode_packet(1, 0, bytes(184)), False),
+        (encode_packet(1, 0, bytes(183)), True),
+        (encode_packet(1, 0, bytes(182)), True),
+        (encode_packet(1, 0, bytes(182), random_access=True), False),
+        (encode_packet(1, 0, bytes(181), random_access=True), True),
+        (encode_packet(1, 0, bytes(176), pcr_27mhz=5), False),
+        (encode_packet(1, 0, bytes(175), pcr_27mhz=5), True),
+        (encode_packet(1, 0, b"", pcr_27mhz=5), False),  # nothing ends with a packet that has no payload
+    ],
+)
+def test_a_packet_is_stuffed_where_its_adaptation_field_is_longer_than_what_it_holds(
+    packet: bytes, is_stuffed: bool
+) -> None:
+    assert decode_packet(packet).is_stuffed == is_stuffed
+
+
+@pytest.mark.parametrize(("tail", "is_stuffed"), [(b"\x01\x07", False), (b"\x01\x07\xff", True)])
+def test_private_data_is_no_stuffing(tail: bytes, is_stuffed: bool) -> None:
+    field = b"\x02" + tail
+    packet = b"\x47\x00\x01\x30" + bytes([len(field)]) + field
+    assert decode_packet(packet.ljust(188, b"p")).is_stuffed == is_stuffed

@@ -92,12 +92,12 @@ class Viewers:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_under_heavy_loss_nobody_opens_a_packet_with_a_wrong_key(seed: int) -> None:
     viewers = Viewers(seed, SimLink(latency_us=20 * MS, jitter_us=5 * MS, loss=0.4))
-    for _ in range(10):
+    for _ in range(6):
         viewers.call()
         viewers.play(0.5)
-    viewers.play(3)
+    viewers.play(2)
     assert not any(viewers.opened_wrongly())
-    assert sum(count > 0 for count in viewers.delivered()) >= 5
+    assert sum(count > 0 for count in viewers.delivered()) >= 3
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -111,10 +111,10 @@ def test_however_late_a_key_s_message_comes_again_nobody_opens_a_packet_with_a_w
         return (0, random.randrange(900 * MS)) if random.random() < 0.5 else (random.randrange(900 * MS),)
 
     viewers.world.network.meddle = repeat_late
-    for _ in range(10):
+    for _ in range(6):
         viewers.call()
         viewers.play(0.5)
-    viewers.play(3)
+    viewers.play(2)
     assert not any(viewers.opened_wrongly())
     assert all(viewers.delivered())
     assert viewers.world.endpoint.dropped_subscribers == {}

@@ -9,6 +9,6 @@ from headrace.media.live_stream import LiveStream
 
 
 @cache
-def keyframe_stream(pictures: int = 3, size: tuple[int, int] = (320, 240)) -> bytes:
+def keyframe_stream(pictures: int = 3, size: tuple[int, int] = (320, 240), title: str | None = None) -> bytes:
     """Return pictures of a size, as `headrace.media.encoder` has them: grey, with a bright bar at the left."""
-    return b"".join(LiveStream(DrawnSource(pictures, size=size), clock=FakeClock()))
+    return b"".join(LiveStream(DrawnSource(pictures, size=size), title=title, clock=FakeClock()))

@@ -60,6 +60,7 @@ class DeskStandIn:
         channels: What the status has.
         visibilities: Of the channels there are.
         token: What opens private channels.
+        is_open: Whether anybody may produce.
         looks: How often the status was asked for.
         kicked: Socket ids that were to be sent away.
         happening: What `events` gives.
@@ -70,6 +71,7 @@ class DeskStandIn:
         self.channels: list[dict[str, Any]] = []
         self.visibilities: dict[str, Visibility] = {}
         self.token = "a-token"
+        self.is_open = False
         self.looks = 0
         self.kicked: list[int] = []
         self.happening: list[dict[str, Any]] = []
@@ -85,7 +87,7 @@ class DeskStandIn:
         self.looks += 1
         return {
             "version": 1,
-            "broker": {"unix_ms": 1_000_000},
+            "broker": {"unix_ms": 1_000_000, "listen": "[::]:8890"},
             "channels": self.channels,
             "subscribers": [],
             "events": [],

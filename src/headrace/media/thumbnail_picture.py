@@ -5,7 +5,7 @@ Blocking, and what it decodes may be hostile: `headrace.media.thumbnailer` runs 
 
 import io
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
 from av.container import InputContainer
@@ -15,7 +15,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from headrace.base.errors import PacketError
 from headrace.media.errors import MediaError
+from headrace.media.thumbnail import Thumbnail
+from headrace.mpegts.metadata import decode_metadata
 
 WIDTH_PIXELS: Final = 480
 HEIGHT_PIXELS: Final = 270
@@ -31,8 +34,8 @@ OPTIONS: Final = {
 """The first of these lets FFmpeg not read to the end for what it wants to know of the streams."""
 
 
-def thumbnail_of(stream: bytes) -> bytes | None:
-    """Return a JPEG of 480 x 270 pixels, with black bars where the picture has another shape.
+def thumbnail_of(stream: bytes) -> Thumbnail | None:
+    """Return a picture of 480 x 270 pixels, with black bars where the stream's has another shape.
 
     Args:
         stream: Whole transport packets, from the tables before a keyframe on.
@@ -48,27 +51,47 @@ def thumbnail_of(stream: bytes) -> bytes | None:
             assert isinstance(container, InputContainer)
             if not container.streams.video:
                 return None
-            video = container.streams.video[0]
-            frame = _first_picture(container, video)
-            pixel_shape = video.sample_aspect_ratio
+            return _look(container, container.streams.video[0])
     except (FFmpegError, ValueError) as error:
         raise MediaError(f"no picture can be decoded: {error}") from error
-    return None if frame is None else _encode(frame, pixel_shape)
 
 
-def _first_picture(container: InputContainer, video: VideoStream) -> VideoFrame | None:
+def _look(container: InputContainer, video: VideoStream) -> Thumbnail | None:
     video.thread_count = 1
     if video.width * video.height > MAX_PIXELS:
         raise MediaError(f"{video.width} x {video.height} pixels are too many")
-    keyframe: Packet[VideoStream] | None = None
-    for packet in container.demux(video):
-        if keyframe is not None and packet.size:
-            frames = video.codec_context.decode(keyframe) + video.codec_context.decode(None)
-            return frames[0] if frames else None
-        # The last one, without bytes, says that the stream is over.
-        if keyframe is None and packet.is_keyframe and packet.size:
+    title: str | None = None
+    keyframe: Packet[Any] | None = None
+    for packet in container.demux():
+        # The last one of each stream, without bytes, says that it is over.
+        if not packet.size:
+            continue
+        if packet.stream.type == "data" and title is None:
+            title = _title_of(bytes(packet))
+        if packet.stream.index != video.index:
+            continue
+        if keyframe is not None:
+            return _picture(video, keyframe, title)
+        if packet.is_keyframe:
             keyframe = packet
     return None
+
+
+def _title_of(tag: bytes) -> str | None:
+    try:
+        return decode_metadata(tag).title
+    except PacketError:
+        return None
+
+
+def _picture(video: VideoStream, keyframe: "Packet[Any]", title: str | None) -> Thumbnail | None:
+    context = video.codec_context
+    frames = context.decode(keyframe) + context.decode(None)
+    if not frames:
+        return None
+    frame = frames[0]
+    jpeg = _encode(frame, video.sample_aspect_ratio)
+    return Thumbnail(jpeg, context.name, frame.width, frame.height, bool(context.has_b_frames), title)
 
 
 def warm_up() -> None:

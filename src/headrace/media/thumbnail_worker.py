@@ -40,9 +40,10 @@ def _write(pictures: BinaryIO, picture: bytes) -> None:
 
 def _picture_of(piece: bytes) -> bytes:
     try:
-        return thumbnail_of(piece) or b""
+        thumbnail = thumbnail_of(piece)
     except (MediaError, MemoryError):
         return b""
+    return b"" if thumbnail is None else thumbnail.encode()
 
 
 def _limit() -> None:

@@ -8,6 +8,9 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
+from headrace.media.errors import MediaError
+from headrace.media.thumbnail import Thumbnail
+
 LENGTH: Final = struct.Struct(">I")
 """Stands before what goes to the process and what comes back."""
 WITHIN_SECONDS: Final = 2.0
@@ -50,8 +53,8 @@ class Thumbnailer:
         self.starts = 0
         self.kills = 0
 
-    async def make(self, stream: bytes) -> bytes | None:
-        """Return a JPEG of what ``stream`` begins with.
+    async def make(self, stream: bytes) -> Thumbnail | None:
+        """Return a picture of what ``stream`` begins with.
 
         Args:
             stream: As `headrace.media.thumbnail_picture.thumbnail_of` wants it.
@@ -65,7 +68,7 @@ class Thumbnailer:
                 process = await self._running()
                 async with asyncio.timeout(self._within_seconds):
                     return await _exchange(process, stream)
-            except (TimeoutError, OSError, asyncio.IncompleteReadError):
+            except (TimeoutError, OSError, asyncio.IncompleteReadError, MediaError):
                 self.kills += 1
                 await self._kill()
                 return None
@@ -116,11 +119,12 @@ class Thumbnailer:
             self._process = None
 
 
-async def _exchange(process: Process, stream: bytes) -> bytes | None:
+async def _exchange(process: Process, stream: bytes) -> Thumbnail | None:
     assert process.stdin is not None
     process.stdin.write(LENGTH.pack(len(stream)) + stream)
     await process.stdin.drain()
-    return await _read_picture(process) or None
+    picture = await _read_picture(process)
+    return Thumbnail.decode(picture) if picture else None
 
 
 async def _read_picture(process: Process) -> bytes:

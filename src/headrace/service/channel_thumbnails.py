@@ -7,8 +7,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
+from headrace.media.thumbnail import Thumbnail
 from headrace.netio.clock import now_us
 
 FRESH_US: Final = 5_000_000
@@ -28,8 +29,8 @@ Backlog: TypeAlias = Callable[[str], Awaitable[bytes]]
 class PictureMaker(Protocol):
     """What `headrace.media.thumbnailer.Thumbnailer` does."""
 
-    async def make(self, stream: bytes) -> bytes | None:
-        """Return a JPEG of what ``stream`` begins with, or None."""
+    async def make(self, stream: bytes) -> Thumbnail | None:
+        """Return a picture of what ``stream`` begins with, or None."""
 
     async def close(self) -> None:
         """Make no more."""
@@ -39,7 +40,7 @@ class PictureMaker(Protocol):
 class _Shown:
     """What is known of one channel's picture."""
 
-    picture: bytes | None = None
+    picture: Thumbnail | None = None
     made_us: int = 0
     due_us: int = 0
     misses: int = 0
@@ -68,14 +69,32 @@ class ChannelThumbnails:
 
     async def newest(self, channel_id: str) -> bytes | None:
         """Return a JPEG of what a channel shows, or None. Only the first one of a channel is waited for."""
-        shown = self._of(channel_id)
-        if shown.making is None and self._clock_us() >= shown.due_us:
-            shown.making = asyncio.create_task(self._renew(channel_id, shown))
+        shown = self._renewed(channel_id)
         if shown.picture is None and shown.making is not None:
             # Not awaited itself: the picture is for others too, when the one who asked first goes away.
             await asyncio.wait({shown.making}, timeout=FIRST_WITHIN_SECONDS)
-        is_old = self._clock_us() - shown.made_us > SHOWN_US
-        return None if is_old else shown.picture
+        picture = self._picture(shown)
+        return None if picture is None else picture.jpeg
+
+    def describe(self, channel_id: str) -> dict[str, Any]:
+        """Return what was seen of a channel when its newest picture was made; nothing while there is none."""
+        picture = self._picture(self._renewed(channel_id))
+        if picture is None:
+            return {}
+        return {
+            "title": picture.title,
+            "video": {"codec": picture.codec, "width": picture.width, "height": picture.height},
+            "has_reordering": picture.has_reordering,
+        }
+
+    def _renewed(self, channel_id: str) -> _Shown:
+        shown = self._of(channel_id)
+        if shown.making is None and self._clock_us() >= shown.due_us:
+            shown.making = asyncio.create_task(self._renew(channel_id, shown))
+        return shown
+
+    def _picture(self, shown: _Shown) -> Thumbnail | None:
+        return None if self._clock_us() - shown.made_us > SHOWN_US else shown.picture
 
     async def close(self) -> None:
         """Make no more."""
@@ -106,7 +125,7 @@ class ChannelThumbnails:
         finally:
             shown.making = None
 
-    def _note(self, shown: _Shown, picture: bytes | None) -> None:
+    def _note(self, shown: _Shown, picture: Thumbnail | None) -> None:
         time_us = self._clock_us()
         if picture is not None:
             shown.picture, shown.made_us, shown.due_us, shown.misses = picture, time_us, time_us + FRESH_US, 0

@@ -53,6 +53,12 @@ class WebDesk:
         """Whether the broker knows who may do what."""
         return self._directory() is not None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may produce, without a key."""
+        directory = self._directory()
+        return directory is not None and directory.is_open
+
     async def status(self, subscribers_of: str | None = None) -> dict[str, Any]:
         """Return the document of ``headrace status --json``."""
         return await self._status.document(subscribers_of)

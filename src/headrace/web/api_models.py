@@ -64,6 +64,8 @@ class ChannelList(BaseModel):
     """The channels that are live or watched, and public."""
 
     unix_ms: int
+    srt_port: int
+    is_open: bool
     channels: list[ChannelView]
 
 

@@ -59,7 +59,8 @@ class WebParts:
 
 def make_app(parts: WebParts) -> Starlette:
     """Return the application."""
-    channels, limits = PublicChannels(parts.desk, parts.now_us), HostLimits()
+    describe = None if parts.thumbnails is None else parts.thumbnails.describe
+    channels, limits = PublicChannels(parts.desk, parts.now_us, describe), HostLimits()
     events = EventRoutes(parts.desk, channels, parts.gate)
 
     def figures() -> WebFigures:

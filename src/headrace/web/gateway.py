@@ -3,7 +3,7 @@
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -130,6 +130,10 @@ class MediaGateway(Protocol):
 class BrokerDesk(Protocol):
     """Tells what the broker does, and lets who may interfere."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may produce, without a key."""
+
     async def status(self, subscribers_of: str | None = None) -> dict[str, Any]:
         """Return the document of ``headrace status --json``.
 
@@ -177,3 +181,6 @@ class Thumbnails(Protocol):
 
     async def newest(self, channel_id: str) -> bytes | None:
         """Return a JPEG, or None while there is none."""
+
+    def describe(self, channel_id: str) -> Mapping[str, Any]:
+        """Return ``title``, ``video`` and ``has_reordering`` of a channel, as far as they are known."""

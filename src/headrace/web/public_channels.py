@@ -6,11 +6,13 @@ Source: ``docs/reference/http-api.md``.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 from headrace.access.channel_rule import Visibility
 from headrace.web.gateway import BrokerDesk
+
+Describe: TypeAlias = Callable[[str], Mapping[str, Any]]
 
 FRESH_US: Final = 500_000
 """A thousand pages that ask each second cost the broker two looks."""
@@ -22,10 +24,17 @@ class PublicChannels:
     Args:
         desk: Knows it.
         now_us: Tells the time.
+        describe: Tells more of a channel that is live, as `headrace.web.gateway.Thumbnails` does.
     """
 
-    def __init__(self, desk: BrokerDesk, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        desk: BrokerDesk,
+        now_us: Callable[[], int],
+        describe: Describe | None = None,
+    ) -> None:
         self._desk = desk
+        self._describe = describe
         self._now_us = now_us
         self._looking = asyncio.Lock()
         self._seen: dict[str, Any] = {}
@@ -45,7 +54,12 @@ class PublicChannels:
         views = map(self._view, status["channels"])
         channels = [view for view, visibility in views if visibility is Visibility.PUBLIC]
         channels.sort(key=lambda one: (one["state"] != "live", -one["viewers"], one["id"]))
-        return {"unix_ms": status["broker"]["unix_ms"], "channels": channels}
+        return {
+            "unix_ms": status["broker"]["unix_ms"],
+            "srt_port": srt_port(status),
+            "is_open": self._desk.is_open,
+            "channels": channels,
+        }
 
     async def find(self, channel_id: str) -> dict[str, Any] | None:
         """Return one channel, whoever may see it; None while nobody produces or watches it."""
@@ -54,7 +68,14 @@ class PublicChannels:
 
     def _view(self, channel: dict[str, Any]) -> tuple[dict[str, Any], Visibility | None]:
         visibility = self._desk.visibility(channel["id"])
+        if self._describe is not None and channel["state"] == "live":
+            channel = {**channel, **self._describe(channel["id"])}
         return channel_view(channel, is_private=visibility is Visibility.PRIVATE), visibility
+
+
+def srt_port(status: dict[str, Any]) -> int:
+    """Return the UDP port for SRT of a broker whose status this is."""
+    return int(status["broker"]["listen"].rpartition(":")[2])
 
 
 def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A small picture of a keyframe."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -8,12 +9,13 @@ from tests.support.keyframes import keyframe_stream
 from tests.support.transport import packets_of
 
 from headrace.media.errors import MediaError
+from headrace.media.thumbnail import Thumbnail
 from headrace.media.thumbnail_picture import thumbnail_of
 
 
-def opened(jpeg: bytes | None) -> Image.Image:
-    assert jpeg is not None
-    return Image.open(io.BytesIO(jpeg))
+def opened(thumbnail: Thumbnail | None) -> Image.Image:
+    assert thumbnail is not None
+    return Image.open(io.BytesIO(thumbnail.jpeg))
 
 
 def grey(picture: Image.Image, x: int, y: int) -> int:
@@ -35,6 +37,12 @@ def test_a_picture_of_another_shape_has_black_bars_beside_it() -> None:
 def test_a_wide_picture_fills_the_whole() -> None:
     picture = opened(thumbnail_of(keyframe_stream(size=(640, 360))))
     assert all(40 < grey(picture, x, y) < 90 for x, y in ((120, 3), (476, 3), (240, 135), (476, 266)))
+
+
+def test_it_tells_what_the_stream_is_and_is_called() -> None:
+    thumbnail = thumbnail_of(keyframe_stream(size=(640, 360), title="Pier"))
+    assert thumbnail is not None
+    assert replace(thumbnail, jpeg=b"") == Thumbnail(b"", "h264", 640, 360, has_reordering=False, title="Pier")
 
 
 def test_a_keyframe_that_is_there_only_in_part_gives_no_picture() -> None:

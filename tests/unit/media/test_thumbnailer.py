@@ -6,9 +6,16 @@ import sys
 import pytest
 from tests.support.keyframes import keyframe_stream
 
+from headrace.media.thumbnail import Thumbnail
 from headrace.media.thumbnailer import Thumbnailer
 
+PICTURE = Thumbnail(b"\xff\xd8", "h264", 16, 9)
 READY = "import sys, os, time; out = sys.stdout.buffer; out.write(bytes(4)); out.flush(); "
+
+
+def answer(code: str) -> str:
+    """Return a program's words that send what ``code`` evaluates to."""
+    return f"answer = {code}; out.write(len(answer).to_bytes(4, 'big') + answer); out.flush()"
 
 
 def fake(then: str) -> tuple[str, ...]:
@@ -20,7 +27,7 @@ def test_one_process_makes_one_picture_after_another() -> None:
     async def run() -> None:
         thumbnailer = Thumbnailer(within_seconds=30)
         pictures = await asyncio.gather(*(thumbnailer.make(keyframe_stream()) for _ in range(3)))
-        assert all(picture is not None and picture.startswith(b"\xff\xd8") for picture in pictures)
+        assert all(picture is not None and picture.jpeg.startswith(b"\xff\xd8") for picture in pictures)
         assert await thumbnailer.make(b"rubbish" * 100) is None
         assert (thumbnailer.starts, thumbnailer.kills) == (1, 0)
         await thumbnailer.close()
@@ -68,12 +75,12 @@ def test_half_an_answer_that_nobody_waits_for_is_not_taken_for_the_next_one() ->
 
 def test_a_process_that_nobody_needs_ends_and_comes_back() -> None:
     async def run() -> None:
-        command = fake("\nwhile head := sys.stdin.buffer.read(5): out.write(bytes([0, 0, 0, 1, 65])); out.flush()")
+        command = fake(f"\nwhile head := sys.stdin.buffer.read(5): {answer(repr(PICTURE.encode()))}")
         thumbnailer = Thumbnailer(command, within_seconds=30, idle_seconds=0)
-        assert await thumbnailer.make(b"x") == b"A"
+        assert await thumbnailer.make(b"x") == PICTURE
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert await thumbnailer.make(b"x") == b"A"
+        assert await thumbnailer.make(b"x") == PICTURE
         assert (thumbnailer.starts, thumbnailer.kills) == (2, 0)
         await thumbnailer.close()
 
@@ -84,15 +91,14 @@ def test_it_hands_on_no_secret_of_its_own_process(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HEADRACE_TEST_SECRET", "hush")
 
     async def run() -> None:
-        tell = (
-            "sys.stdin.buffer.read(5); told = ' '.join(os.environ).encode(); "
-            "out.write(bytes([0, 0, 0, len(told)]) + told); out.flush()"
-        )
+        # What it sees of the environment comes back in the picture.
+        made = repr(PICTURE.encode()) + " + ' '.join(os.environ).encode()"
+        tell = f"sys.stdin.buffer.read(5); {answer(made)}"
         thumbnailer = Thumbnailer(fake(tell), within_seconds=30)
         told = await thumbnailer.make(b"x")
         assert told is not None
-        assert b"HEADRACE_TEST_SECRET" not in told
-        assert b"PATH" in told
+        assert b"HEADRACE_TEST_SECRET" not in told.jpeg
+        assert b"PATH" in told.jpeg
         await thumbnailer.close()
 
     asyncio.run(run())

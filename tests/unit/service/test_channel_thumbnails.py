@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from headrace.media.thumbnail import Thumbnail
 from headrace.service.channel_thumbnails import (
     FRESH_US,
     LONGEST_WAIT_US,
@@ -28,11 +29,12 @@ class Studio:
     async def _backlog(self, channel_id: str) -> bytes:
         return self.streams.get(channel_id, b"")
 
-    async def make(self, stream: bytes) -> bytes | None:
+    async def make(self, stream: bytes) -> Thumbnail | None:
         self.made += 1
         if self.gate is not None:
             await self.gate.wait()
-        return self.pictures(self.made)
+        jpeg = self.pictures(self.made)
+        return None if jpeg is None else Thumbnail(jpeg, "h264", 640, 360, title=f"Number {self.made}")
 
     async def close(self) -> None:
         self.is_closed = True
@@ -145,5 +147,23 @@ def test_the_channels_that_were_looked_at_last_are_remembered() -> None:
         made = studio.made
         assert await studio.newest(str(MAX_CHANNELS)) == b"%d" % made
         assert await studio.newest("0") == b"%d" % (made + 1)
+
+    run(story)
+
+
+def test_a_channel_is_described_by_what_its_newest_picture_was_made_of() -> None:
+    async def story(studio: Studio) -> None:
+        assert studio.thumbnails.describe("A") == {}
+        await studio.newest()
+        assert studio.thumbnails.describe("A") == {
+            "title": "Number 1",
+            "video": {"codec": "h264", "width": 640, "height": 360},
+            "has_reordering": False,
+        }
+        # Whoever asks for that has another picture made too, when the time has come.
+        studio.time_us += FRESH_US
+        studio.thumbnails.describe("A")
+        await studio.newest()
+        assert studio.thumbnails.describe("A")["title"] == "Number 2"
 
     run(story)

@@ -106,3 +106,15 @@ def test_a_subscriber_is_sent_away_and_that_is_an_event() -> None:
             listening.cancel()
 
     asyncio.run(run())
+
+
+def test_it_says_whether_anybody_may_produce() -> None:
+    async def run() -> None:
+        async with desk_of_broker() as (_, desk):
+            assert not desk.is_open
+        async with desk_of_broker(None) as (_, desk):
+            assert not desk.is_open
+        async with desk_of_broker(Directory.of(1, RULES, is_open=True)) as (_, desk):
+            assert desk.is_open
+
+    asyncio.run(run())

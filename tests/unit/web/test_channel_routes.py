@@ -15,6 +15,9 @@ class Pictures:
     async def newest(self, channel_id: str) -> bytes | None:
         return b"\xff\xd8" + channel_id.encode() if channel_id != "dark" else None
 
+    def describe(self, channel_id: str) -> dict[str, str]:
+        return {"title": channel_id.upper()}
+
 
 @pytest.fixture
 def app() -> Starlette:

@@ -18,7 +18,20 @@ def test_a_list_has_public_channels_alone_and_what_is_live_and_watched_first() -
     desk.channels.append({"id": "removed", "state": "live", "state_seconds": 1, "subscribers": {"count": 0}})
     listed = asyncio.run(PublicChannels(desk, lambda: 0).listed())
     assert [one["id"] for one in listed["channels"]] == ["many", "few", "empty"]
-    assert listed["unix_ms"] == 1_000_000
+    assert (listed["unix_ms"], listed["srt_port"], listed["is_open"]) == (1_000_000, 8890, False)
+
+
+def test_what_was_seen_of_a_channel_that_is_live_is_told_too() -> None:
+    desk = DeskStandIn()
+    desk.add("live", title="Old")
+    desk.add("over", state="waiting")
+    seen = {"title": "Bridge", "video": {"codec": "h264", "width": 1280, "height": 720}, "has_reordering": True}
+    channels = PublicChannels(desk, lambda: 0, lambda _: seen)
+    live, over = asyncio.run(channels.find("live")), asyncio.run(channels.find("over"))
+    assert live is not None
+    assert over is not None
+    assert {name: live[name] for name in seen} == seen
+    assert (over["title"], over["video"]) == (None, None)
 
 
 def test_a_channel_shows_what_a_page_shows_and_nobodys_address() -> None:

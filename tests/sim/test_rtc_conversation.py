@@ -10,10 +10,9 @@ from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
 from tests.simnet.rtc_ports import BrowserPort, RtcPort, ports
 from tests.support.openssl_clock import HAS_CLOCK, openssl_clock
-from tests.support.rtc_peers import ELSEWHERE, HERE, THERE
+from tests.support.rtc_peers import ELSEWHERE, HERE, MAX_AMPLIFICATION, THERE
 
 from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES
-from headrace.webrtc.ice import CREDIT_FACTOR
 from headrace.webrtc.peer import CONSENT_US, SETUP_US
 from headrace.webrtc.rtp import RtpPacket, encode_rtp
 
@@ -179,4 +178,4 @@ def test_an_address_that_does_not_answer_gets_a_check_for_each_of_its_own_and_no
     made.network.run_for(SECOND)
     assert made.lite.peer.address == THERE
     assert len(made.browser.media) == 50
-    assert made.lite.bytes_to[ELSEWHERE] <= CREDIT_FACTOR * sum(map(len, stolen))
+    assert made.lite.bytes_to[ELSEWHERE] <= MAX_AMPLIFICATION * sum(map(len, stolen))

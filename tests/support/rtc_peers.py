@@ -8,6 +8,8 @@ from headrace.webrtc.identity import make_identity
 from headrace.webrtc.peer import Closed, Connected, Event, Peer
 from headrace.webrtc.stun import AttributeType, MessageType, encode_message
 
+MAX_AMPLIFICATION = 3
+"""Bytes that an address gets for each that came from there, while it has made good checks and proved nothing."""
 NOW_UNIX_S = 1_800_000_000
 HERE, THERE, ELSEWHERE = (encode_sockaddr(f"10.0.0.{host}", 4000 + host) for host in (1, 2, 3))
 OUR_IDENTITY, THEIR_IDENTITY = make_identity(NOW_UNIX_S), make_identity(NOW_UNIX_S)

@@ -10,6 +10,7 @@ from tests.fuzz.wrong import make_wrong
 from tests.support.rtc_peers import (
     ELSEWHERE,
     HERE,
+    MAX_AMPLIFICATION,
     OURS,
     THEIRS,
     THERE,
@@ -21,7 +22,7 @@ from tests.support.rtc_peers import (
 )
 
 from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES
-from headrace.webrtc.ice import CREDIT_FACTOR, IceCredentials
+from headrace.webrtc.ice import IceCredentials
 from headrace.webrtc.peer import MAX_EVENTS, Peer, RtpReceived
 from headrace.webrtc.rtp import RtpPacket, encode_rtp
 
@@ -61,7 +62,7 @@ class _Scene:
         self.queue = (self.queue + [datagram for datagram, _ in sent(self.there)])[:32]
         self.handed_bytes += 64
         assert self.went[_STRANGER] == 0
-        assert self.went[ELSEWHERE] <= CREDIT_FACTOR * self.came[ELSEWHERE] + 2 * MAX_HANDSHAKE_BYTES
+        assert self.went[ELSEWHERE] <= MAX_AMPLIFICATION * self.came[ELSEWHERE] + 2 * MAX_HANDSHAKE_BYTES
         assert self.here.address in {None, THERE, ELSEWHERE}
         assert (self.here.poll_timer() is None) == (self.here.close_reason is not None)
         happened = events(self.here)

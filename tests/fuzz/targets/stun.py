@@ -5,10 +5,10 @@ from typing import Final
 
 from tests.fuzz.target import Target
 from tests.fuzz.wrong import make_wrong, pick_word
-from tests.support.rtc_peers import ELSEWHERE, OURS, THEIRS, THERE, check
+from tests.support.rtc_peers import ELSEWHERE, MAX_AMPLIFICATION, OURS, THEIRS, THERE, check
 
 from headrace.base.errors import PacketError
-from headrace.webrtc.ice import CREDIT_FACTOR, IceAgent, IceCredentials, username_ufrag
+from headrace.webrtc.ice import IceAgent, IceCredentials, username_ufrag
 from headrace.webrtc.stun import (
     MAX_ATTRIBUTES,
     AttributeType,
@@ -72,7 +72,7 @@ def _give(agent: IceAgent, datagram: bytes) -> None:
         return
     said = agent.poll_datagrams()
     assert all(address == ELSEWHERE for _, address in said)
-    assert sum(len(one) for one, _ in said) <= CREDIT_FACTOR * max(len(datagram), 80)
+    assert sum(len(one) for one, _ in said) <= MAX_AMPLIFICATION * max(len(datagram), 80)
 
 
 def seeds() -> list[bytes]:

@@ -6,6 +6,8 @@ from contextlib import suppress
 import pytest
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, X509, load_certificate
+from tests.simnet.clock import SimClock
+from tests.support.openssl_clock import HAS_CLOCK, openssl_clock
 from tests.support.rtc_peers import OUR_IDENTITY, THEIR_IDENTITY
 
 from headrace.webrtc.dtls import MAX_HANDSHAKE_BYTES, MTU_BYTES, RESEND_US, Dtls, pack_records
@@ -216,3 +218,18 @@ def test_an_address_that_never_answers_gets_so_many_bytes_and_no_more() -> None:
         server.handle_datagram(hello, 0)
         sent_bytes += sum(map(len, server.poll_datagrams()))
     assert 0 < sent_bytes <= MAX_HANDSHAKE_BYTES
+
+
+@pytest.mark.skipif(not HAS_CLOCK, reason="OpenSSL's clock can be replaced on 64-bit Linux alone")
+def test_repetitions_to_who_never_answers_come_to_an_end() -> None:
+    clock = SimClock()
+    with openssl_clock(lambda: clock.now_us):
+        client, server = pair()
+        client.start(clock.now_us)
+        server.handle_datagram(client.poll_datagrams()[0], clock.now_us)
+        sent_bytes = sum(map(len, server.poll_datagrams()))
+        while (due_us := server.poll_timer()) is not None and due_us < 600_000_000:
+            clock.advance_to(due_us)
+            server.handle_timer(due_us)
+            sent_bytes += sum(map(len, server.poll_datagrams()))
+    assert MAX_HANDSHAKE_BYTES - 2 * MTU_BYTES < sent_bytes <= MAX_HANDSHAKE_BYTES

@@ -3,12 +3,11 @@
 from random import Random
 
 import pytest
-from tests.support.rtc_peers import ELSEWHERE, OURS, THEIRS, THERE, check
+from tests.support.rtc_peers import ELSEWHERE, MAX_AMPLIFICATION, OURS, THEIRS, THERE, check
 
 from headrace.base.errors import LocalProtocolError, PacketError
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.webrtc.ice import (
-    CREDIT_FACTOR,
     MAX_CHECKED_ADDRESSES,
     STICKY_US,
     IceAgent,
@@ -140,7 +139,7 @@ def test_our_check_is_repeated_with_the_peers_until_it_is_answered() -> None:
     came = [give(here, check(), ELSEWHERE) for _ in range(30)]
     first = came[0][1]
     assert [answers[1:] for answers in came] == [[first]] * 30
-    assert sum(len(one) for answers in came for one in answers) <= CREDIT_FACTOR * 30 * len(check())
+    assert sum(len(one) for answers in came for one in answers) <= MAX_AMPLIFICATION * 30 * len(check())
     give(here, answer_to(first), ELSEWHERE)
     assert len(give(here, check(), ELSEWHERE)) == 1
     with pytest.raises(PacketError, match="ice_unknown_answer"):

@@ -14,10 +14,12 @@ from headrace.cli.channel_figures import figures_json, print_figures, wide_conso
 from headrace.cli.credentials import read_credential, read_passphrase
 from headrace.cli.exit_codes import EXIT_INTERRUPTED
 from headrace.cli.lifetime import run_until_stopped
+from headrace.cli.live_list import live_channels
 from headrace.cli.logs import configure_logs
 from headrace.cli.options import (
     DEFAULT_BROKER,
     BrokerOption,
+    HttpUrlOption,
     KeyLength,
     KeyLengthOption,
     LatencyOption,
@@ -47,6 +49,7 @@ def client(
     ] = None,
     *,
     broker: BrokerOption = DEFAULT_BROKER,
+    http_url: HttpUrlOption = None,
     subscribe: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,7 +116,7 @@ def client(
     work = (
         run_script(subscriber, address, wanted, seconds, as_json=as_json)
         if is_script
-        else run_shell(subscriber, address, wanted)
+        else run_shell(subscriber, address, wanted, http_url=http_url or None)
     )
     is_complete = asyncio.run(run_until_stopped(work))
     _check_recordings(recorders)
@@ -150,7 +153,12 @@ def _sinks(
 
 
 async def run_shell(
-    subscriber: Client, broker: BrokerAddress, channel_ids: Sequence[str], *, offered_ids: Sequence[str] = ()
+    subscriber: Client,
+    broker: BrokerAddress,
+    channel_ids: Sequence[str],
+    *,
+    offered_ids: Sequence[str] = (),
+    http_url: str | None = None,
 ) -> None:
     """Run the client's shell.
 
@@ -159,13 +167,15 @@ async def run_shell(
         broker: Checked first.
         channel_ids: Subscribed to at once.
         offered_ids: Offered for completion besides.
+        http_url: The broker's page, to ask what is live there; None for what `live_channels` finds.
 
     Raises:
         BrokerUnreachableError: No broker answers.
     """
     await reach_broker(broker)
     async with subscriber:
-        shell = Shell(subscriber, wide_console(), (*channel_ids, *offered_ids))
+        known_ids = (*channel_ids, *offered_ids)
+        shell = Shell(subscriber, wide_console(), known_ids, lambda: live_channels(broker, http_url))
         for channel_id in channel_ids:
             await shell.execute(f"subscribe {channel_id}")
         await shell.run()

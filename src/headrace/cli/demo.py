@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from headrace.access.admin_token import ADMIN_RANDOM_BYTES, make_admin_token
 from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import wide_console
 from headrace.cli.client import run_shell
@@ -22,8 +23,11 @@ from headrace.cli.processes import ProcessEndedError, Processes
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.client import Client
 from headrace.client.reach import BrokerUnreachableError, reach_broker
+from headrace.netio.entropy import random_bytes
 from headrace.netio.udp_socket import UdpSocket
 from headrace.service.broker import DEFAULT_PORT
+from headrace.web.http_config import DEFAULT_HTTP_PORT
+from headrace.web.listening_socket import HttpListenError, listen_on
 
 DEFAULT_SECONDS: Final = 20.0
 UP_SECONDS: Final = 30.0
@@ -99,6 +103,16 @@ def choose_port(wanted: int | None) -> int:
     )
 
 
+def choose_tcp_port() -> int:
+    """Return the usual TCP port for a page, or a free one where that is taken."""
+    try:
+        probe = listen_on(LOOPBACK, DEFAULT_HTTP_PORT)
+    except HttpListenError:
+        probe = listen_on(LOOPBACK, 0)
+    with probe:
+        return int(probe.getsockname()[1])
+
+
 async def _run(
     processes: Processes,
     broker: BrokerAddress,
@@ -109,8 +123,14 @@ async def _run(
     console.print(f"starting a broker at {broker} and {len(channels)} producers", highlight=False)
     state = processes.folder / "state"
     keys = await asyncio.to_thread(make_demo_state, state, [channel.channel_id for channel in channels])
+    page = f"{LOOPBACK}:{choose_tcp_port()}"
     processes.start(
-        "broker", ["serve", "--listen", str(broker), "--state", str(state), "--http", "off", "--log-json"]
+        "broker",
+        [
+            *("serve", "--listen", str(broker), "--state", str(state)),
+            *("--http", page, "--webrtc-port", "0", "--log-json"),
+        ],
+        {"ADMIN_TOKEN": (admin_token := make_admin_token(random_bytes(ADMIN_RANDOM_BYTES)))},
     )
     await _wait_for_broker(processes, broker)
     for channel in channels:
@@ -119,7 +139,9 @@ async def _run(
             ["produce", channel.channel_id, "--broker", str(broker), *channel.arguments],
             {"STREAM_KEY": keys[channel.channel_id]},
         )
+    console.print(f"in a browser: http://{page}", highlight=False)
     if seconds is None:
+        console.print(f"to operate it: http://{page}/operate with the token {admin_token}", highlight=False)
         await _show_shell(processes, broker, channels, console)
     else:
         await _show_all(processes, broker, channels, seconds, console)
@@ -156,7 +178,8 @@ async def _show_shell(
     for channel in channels:
         console.print(f"  {channel.channel_id}  {channel.what}", highlight=False)
     console.print(
-        "type [bold]subscribe 1AAA99[/bold], [bold]status[/bold], [bold]help[/bold] or [bold]quit[/bold]"
+        "type [bold]list[/bold], [bold]subscribe 1AAA99[/bold], [bold]status[/bold], [bold]help[/bold] or "
+        "[bold]quit[/bold]"
     )
     checking = asyncio.create_task(_tell_when_one_ends(processes, console))
     try:

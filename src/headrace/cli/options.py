@@ -13,18 +13,27 @@ DEFAULT_BROKER: Final = "127.0.0.1:8890"
 
 ENVIRONMENT_NAMES: Final = (
     "ADMIN_TOKEN", "ADMIN_TOKEN_FILE", "AUDIO", "BACKLOG", "BACKLOG_SIZE", "BITRATE", "BROKER_ADDRESS",
-    "COALESCING", "CONTROL", "DELAY", "FILE", "FRAMES", "HOOK", "HOOK_CACHE", "HOOK_TIMEOUT", "HTTP", "INPUT",
-    "KEY_LENGTH", "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "MAX_BITRATE", "MAX_CONNECTIONS",
-    "MAX_CONNECTIONS_PER_ADDRESS", "MAX_SUBSCRIBERS", "OPEN_TO_ALL", "PACING", "PASSPHRASE", "PASSPHRASE_FILE",
-    "PRODUCER_ID", "PUBLIC_ADDRESS", "RATE", "RECORD", "SERVE_TAKEOVER", "SIZE", "SLATE", "STANDBY", "STATE",
-    "STREAM_KEY", "STREAM_KEY_FILE", "TAKEOVER", "TITLE", "TOKEN", "TOKEN_AUDIENCE", "TOKEN_FILE",
-    "TOKEN_ISSUER", "TOKEN_KEYS", "TRUSTED_PROXIES", "WEBRTC_PORT",
+    "BROKER_URL", "COALESCING", "CONTROL", "DELAY", "FILE", "FRAMES", "HOOK", "HOOK_CACHE", "HOOK_TIMEOUT",
+    "HTTP", "INPUT", "KEY_LENGTH", "LATENCY", "LISTEN", "LOG_JSON", "LOG_LEVEL", "LOOP", "MAX_BITRATE",
+    "MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS", "MAX_SUBSCRIBERS", "OPEN_TO_ALL", "PACING", "PASSPHRASE",
+    "PASSPHRASE_FILE", "PRODUCER_ID", "PUBLIC_ADDRESS", "RATE", "RECORD", "SERVE_TAKEOVER", "SIZE", "SLATE",
+    "STANDBY", "STATE", "STREAM_KEY", "STREAM_KEY_FILE", "TAKEOVER", "TITLE", "TOKEN", "TOKEN_AUDIENCE",
+    "TOKEN_FILE", "TOKEN_ISSUER", "TOKEN_KEYS", "TRUSTED_PROXIES", "WEBRTC_PORT",
 )  # fmt: skip
 """Every name that a command takes an option from, so that a command which starts others can leave them out."""
 
 BrokerOption: TypeAlias = Annotated[
     str,
     typer.Option("--broker", metavar="HOST:PORT", envvar="BROKER_ADDRESS", help="Where the broker listens (UDP)."),
+]
+HttpUrlOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="URL",
+        envvar="BROKER_URL",
+        help="The broker's page, such as http://127.0.0.1:8080, to ask what is live there.",
+    ),
 ]
 LatencyOption: TypeAlias = Annotated[
     int,

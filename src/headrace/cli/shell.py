@@ -5,8 +5,8 @@ import contextlib
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.channel_figures import figures_line, print_figures
+from headrace.cli.live_list import list_lines
 from headrace.cli.piped_lines import piped_lines
 from headrace.cli.rates import Rates
 from headrace.cli.refusal_hints import watch_hint
@@ -26,12 +27,13 @@ from headrace.client.client import Client
 from headrace.netio.clock import now_us
 
 HELP: Final = """\
+list                     show what is live
 subscribe ID [ID ...]    receive channels
 unsubscribe ID [ID ...]  stop receiving them
 status                   show what each subscription has received
 help                     show this
 quit                     end; Ctrl-C and Ctrl-D do, too"""
-COMMANDS: Final = ("subscribe", "unsubscribe", "status", "help", "quit")
+COMMANDS: Final = ("list", "subscribe", "unsubscribe", "status", "help", "quit")
 LOOK_SECONDS: Final = 0.5
 MAX_TOOLBAR_LINES: Final = 8
 MAX_SHOWN_CHARACTERS: Final = 40
@@ -45,9 +47,17 @@ class Shell:
         client: Whose subscriptions it changes.
         console: Where answers go.
         known_ids: Channel ids to offer for completion.
+        look_around: Returns the channels that are live, in a thread.
     """
 
-    def __init__(self, client: Client, console: Console, known_ids: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        client: Client,
+        console: Console,
+        known_ids: tuple[str, ...] = (),
+        look_around: Callable[[], list[dict[str, Any]]] = list,
+    ) -> None:
+        self._look_around = look_around
         self._client = client
         self._console = console
         self._known_ids = dict.fromkeys(known_ids)
@@ -80,14 +90,28 @@ class Shell:
                 return False
             case "help" | "?", []:
                 self._print(HELP)
+            case "list", []:
+                await self._list()
             case "status", []:
                 self._show_status()
             case "subscribe" | "unsubscribe" as verb, _:
                 await self._change(verb, arguments)
             case _:
                 shown = line.strip()[:MAX_SHOWN_CHARACTERS]
-                self._print(f"{shown!r} is no command: type subscribe ID, unsubscribe ID, status, help or quit")
+                self._print(
+                    f"{shown!r} is no command: type list, subscribe ID, unsubscribe ID, status, help or quit"
+                )
         return True
+
+    async def _list(self) -> None:
+        try:
+            channels = await asyncio.to_thread(self._look_around)
+        except HeadraceError as error:
+            self._print(f"{error}")
+            return
+        for line in list_lines(channels):
+            self._print(line)
+        self._known_ids.update(dict.fromkeys(one["id"] for one in channels))
 
     async def _change(self, verb: str, channel_ids: list[str]) -> None:
         if not channel_ids:

@@ -1,5 +1,6 @@
 """What the API answers where something is wrong, and how its OpenAPI document says so."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from headrace.base.errors import ChannelIdError
 from headrace.store.errors import ConflictError, MissingError, StateError
 from headrace.web.api_models import Problem
 from headrace.web.gateway import GatewayRefusal
+from headrace.web.open_paths import allowed_methods
 from headrace.web.problems import MEDIA_TYPE, RETRY_SECONDS, problem, refusal
 
 _DESCRIPTIONS: Final = {
@@ -53,10 +55,18 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return problem(422, "; ".join(said))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = "there is nothing here: look at the address" if error.status_code == 404 else error.detail
-    return problem(error.status_code, detail, headers=error.headers)
+    if error.status_code == 401 or (error.status_code == 404 and error.detail != HTTPStatus.NOT_FOUND.phrase):
+        return problem(error.status_code, error.detail, headers=error.headers)
+    # A route knows its own methods alone, and nothing of those of another route at the same path.
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    allowed = allowed_methods(request.app.openapi(), path)
+    if allowed and request.method not in allowed.split(", "):
+        return problem(405, f"what can be done here is {allowed}", headers={"Allow": allowed})
+    if error.status_code == 404:
+        return problem(404, "there is nothing here: look at the address")
+    return problem(error.status_code, error.detail, headers=error.headers)
 
 
 async def _state(_: Request, error: Exception) -> Response:

@@ -53,12 +53,11 @@ class PublicChannels:
         status = await self.status()
         views = map(self._view, status["channels"])
         channels = [view for view, visibility in views if visibility is Visibility.PUBLIC]
-        channels.sort(key=lambda one: (one["state"] != "live", -one["viewers"], one["id"]))
         return {
             "unix_ms": status["broker"]["unix_ms"],
             "srt_port": srt_port(status),
             "is_open": self._desk.is_open,
-            "channels": channels,
+            "channels": sort_channels(channels),
         }
 
     async def find(self, channel_id: str) -> dict[str, Any] | None:
@@ -76,6 +75,11 @@ class PublicChannels:
 def srt_port(status: dict[str, Any]) -> int:
     """Return the UDP port for SRT of a broker whose status this is."""
     return int(status["broker"]["listen"].rpartition(":")[2])
+
+
+def sort_channels(views: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return channels as a list shows them: live ones first, and of these those that most people watch."""
+    return sorted(views, key=lambda one: (one["state"] != "live", -one["viewers"], one["id"]))
 
 
 def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from prompt_toolkit.document import Document
 from rich.console import Console
 from tests.support.fake_client import FakeClient, channel_figures
 
+from headrace.cli.live_list import ListError
 from headrace.cli.shell import COMMANDS, HELP, MAX_TOOLBAR_LINES, Shell, _ShellCompleter
 from headrace.client.client import Client
 from headrace.client.subscription import SubscriptionState
@@ -64,7 +65,7 @@ def test_a_session_reads_like_this() -> None:
 def test_anything_else_is_answered_with_what_can_be_typed_and_changes_nothing(line: str) -> None:
     session = Session()
     [answer] = session.type(line)
-    assert answer.endswith("is no command: type subscribe ID, unsubscribe ID, status, help or quit")
+    assert answer.endswith("is no command: type list, subscribe ID, unsubscribe ID, status, help or quit")
     assert answer.isprintable()
     assert not session.has_ended
     assert session.client.channel_ids == []
@@ -195,3 +196,17 @@ def test_an_id_that_was_typed_once_is_offered_again() -> None:
     session.type("subscribe X")
     session.type("unsubscribe X")
     assert session.shell.completions("subscribe ") == ["X"]
+
+
+def test_list_shows_what_is_live_and_offers_it() -> None:
+    session = Session()
+    live = {"id": "1AAA99", "title": "Bridge", "state": "live", "live_seconds": 200.0, "viewers": 1}
+    session.shell._look_around = lambda: [live]
+    assert session.type("list") == ["1AAA99  live 3m 20s  1 viewer  Bridge"]
+    assert session.shell.completions("subscribe ") == ["1AAA99"]
+
+    def fail() -> list[dict[str, object]]:
+        raise ListError("no broker answers at http://127.0.0.1:8080")
+
+    session.shell._look_around = fail
+    assert session.type("list") == ["no broker answers at http://127.0.0.1:8080"]

@@ -64,3 +64,9 @@ def test_what_is_not_there_is_a_problem(app: Starlette) -> None:
 def test_there_is_no_page_that_fetches_scripts_from_elsewhere(app: Starlette) -> None:
     for path in ("docs", "redoc"):
         assert ask(app, "GET", f"/api/v1/{path}", headers=ADMIN).status_code == 404
+
+
+def test_a_wrong_method_is_told_all_that_are_right(app: Starlette) -> None:
+    for path, methods in (("keys", "GET, POST"), ("channels", "GET"), ("channels/a/muted/b", "DELETE, PUT")):
+        answer = ask(app, "TRACE", f"/api/v1/{path}", headers=ADMIN)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headrace.web.open_paths import add_open_paths
+from headrace.web.open_paths import add_open_paths, allowed_methods
 
 
 def test_paths_are_added_beside_those_that_are_there() -> None:
@@ -11,3 +11,10 @@ def test_paths_are_added_beside_those_that_are_there() -> None:
     assert set(document["paths"]["/channels"]) == {"post", "get"}
     assert {"ChannelView", "ChannelList", "Video", "Problem"} == set(document["components"]["schemas"])
     assert "401" in document["paths"]["/channels/{channel_id}"]["get"]["responses"]
+
+
+def test_all_methods_of_a_path_are_allowed_there_whichever_route_has_them() -> None:
+    document = {"paths": {"/keys": {"get": {}, "post": {}, "parameters": []}, "/keys/{id}": {"delete": {}}}}
+    assert allowed_methods(document, "/keys") == "GET, POST"
+    assert allowed_methods(document, "/keys/7") == "DELETE"
+    assert allowed_methods(document, "/keys/7/8") == allowed_methods(document, "/nothing") == ""

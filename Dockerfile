@@ -36,6 +36,6 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1
 WORKDIR /work
 USER 10001:10001
-EXPOSE 8890/udp
+EXPOSE 8890/udp 8889/udp 8080/tcp
 ENTRYPOINT ["headrace"]
 CMD ["serve"]

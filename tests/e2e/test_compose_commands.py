@@ -33,6 +33,7 @@ class Containers:
         port = env_values()["BROKER_PORT"]
         here = free_udp_port()
         self._replaced = {f"{broker}:{port}": f"127.0.0.1:{here}", f":{port}": f":{here}"}
+        self._replaced |= {":8080": ":0", env_values()["BROWSER_PORT"]: "0"}
         # Volumes are empty at the first start.
         self._replaced |= {volume: f"{folder}{volume}" for volume in ("/state", "/keys")}
 

@@ -1,8 +1,8 @@
-"""What a broker's process answers: SRT on its UDP port, its own user on a Unix domain socket, and nothing else.
+"""What a broker's process without HTTP answers: SRT on its UDP port, its own user on a Unix socket, and no more.
 
-There is no HTTP server and no DTLS yet. What other servers were broken by there is held by their absence: a
-browser that stores a password for a broker's origin (CORS) has nowhere to send it, and a DTLS ClientHello gets no
-answer.
+With ``--http off`` there is neither an HTTP server nor DTLS. What other servers were broken by there is held by
+their absence: a browser that stores a password for a broker's origin (CORS) has nowhere to send it, and a DTLS
+ClientHello gets no answer. What holds with HTTP is in ``test_cross_origin.py``.
 
 Source: mediamtx #5975 (CORS with stored credentials), CVE-2023-51443 (DTLS before ICE has proved an address).
 """
@@ -61,7 +61,7 @@ def test_listeners_are_found_where_there_are_some() -> None:
 
 
 @needs_proc
-def test_a_broker_process_listens_on_no_tcp_port_so_no_browser_can_talk_to_it(tmp_path: Path) -> None:
+def test_a_broker_process_without_http_listens_on_no_tcp_port_so_no_browser_can_talk_to_it(tmp_path: Path) -> None:
     with BrokerProgram(tmp_path) as broker:
         assert sockets_of(broker.process.pid)
         assert tcp_listeners(broker.process.pid) == []

@@ -47,7 +47,7 @@ class RtcRoom:
             self._begin_pictures(viewer, now_us)
 
     def _begin_pictures(self, viewer: RtcViewer, now_us: int) -> None:
-        if viewer.video is not None and viewer.video.start_with_keyframe():
+        if viewer.video is not None and viewer.video.start_with_keyframe(now_us):
             viewer.restarted_us = now_us
             self._begin_sound(viewer)
             self._plan(now_us)
@@ -99,7 +99,7 @@ class RtcRoom:
 
     def _wake(self, now_us: int) -> None:
         """Let those begin who wait for a keyframe."""
-        if self.channel.video.ring.keyframe_index is None:
+        if self.channel.video.ring.start_index(now_us) is None:
             return
         for viewer in self.viewers:
             if viewer.video is not None and viewer.video.next_index is None:
@@ -117,13 +117,13 @@ class RtcRoom:
         end = self._sent[stream]
         behind = [one for one in self._recipients(stream) if (one.place.next_index or 0) < end]
         for recipient in behind:
-            self._send_next_piece(recipient, end)
+            self._send_next_piece(recipient, end, now_us)
         self._piece_us = now_us + PIECE_INTERVAL_US if behind else None
 
-    def _send_next_piece(self, recipient: Recipient, end: int) -> None:
+    def _send_next_piece(self, recipient: Recipient, end: int, now_us: int) -> None:
         place = recipient.place
         assert place.next_index is not None
-        if place.next_index < place.stream.ring.first_index and not place.start_with_keyframe():
+        if place.next_index < place.stream.ring.first_index and not place.start_with_keyframe(now_us):
             place.skip_to(end)
             return
         begin = place.next_index

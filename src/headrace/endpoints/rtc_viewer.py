@@ -109,20 +109,21 @@ class Place:
         """Go on with a later packet: those between are not here any more."""
         self.next_index = index
 
-    def start_with_keyframe(self) -> bool:
+    def start_with_keyframe(self, now_us: int) -> bool:
         """Begin, or begin again, with the newest keyframe; return False if there is none but the last one's."""
         ring = self.stream.ring
         is_again = self.next_index is not None
         has_begun_here = self.prelude is not None and self.prelude.end_index == ring.next_index
-        if ring.keyframe_index is None or has_begun_here:
+        start_index = ring.start_index(now_us)
+        if start_index is None or has_begun_here:
             return False
-        first = int.from_bytes(ring.between(ring.keyframe_index, ring.keyframe_index + 1)[0][4:8], "big")
+        first = int.from_bytes(ring.between(start_index, start_index + 1)[0][4:8], "big")
         newest = self.stream.newest_timestamp
         ticks = (newest - first) % _TIMESTAMP_MODULUS
         room = RESTART_TICKS if is_again else PRELUDE_TICKS
         divisor = max(1, -(-ticks // room))
         to_timestamp = newest + 1 if is_again else newest - ticks // divisor
-        self._start(ring.keyframe_index)
+        self._start(start_index)
         self.prelude = Prelude(ring.next_index, first, to_timestamp, divisor)
         return True
 

@@ -8,6 +8,8 @@ from typing import Final
 
 KEEP_US: Final = 1_000_000
 """How long a packet can be asked for again: a browser gives up sooner, or asks for a keyframe."""
+LIVE_US: Final = 1_000_000
+"""Where nothing has come for so long nobody starts: its producer may be gone, and what it showed is not live."""
 MAX_BACKLOG_PACKETS: Final = 8_192
 """From the newest keyframe on: 9.8 MB, ten seconds of 8 Mbit/s."""
 
@@ -22,12 +24,13 @@ class RtpRing:
         kept_bytes: Of all that are kept.
     """
 
-    __slots__ = ("_added", "_packets", "first_index", "kept_bytes", "keyframe_index", "next_index")
+    __slots__ = ("_added", "_newest_us", "_packets", "first_index", "kept_bytes", "keyframe_index", "next_index")
 
     def __init__(self, first_index: int = 0) -> None:
         self.first_index = self.next_index = first_index
         self.keyframe_index: int | None = None
         self.kept_bytes = 0
+        self._newest_us: int | None = None
         self._packets: dict[int, bytes] = {}
         self._added: deque[tuple[int, int]] = deque()
 
@@ -39,6 +42,7 @@ class RtpRing:
             self._packets[index] = packet
             self.kept_bytes += len(packet)
         self.next_index += len(packets)
+        self._newest_us = now_us
         self._added.append((now_us, self.next_index))
         if self.keyframe_index is not None and self.next_index - self.keyframe_index > MAX_BACKLOG_PACKETS:
             self.keyframe_index = None
@@ -53,6 +57,11 @@ class RtpRing:
             for index in range(self.first_index, end_index):
                 self.kept_bytes -= len(self._packets.pop(index))
             self.first_index = end_index
+
+    def start_index(self, now_us: int) -> int | None:
+        """Return the packet with which one can start now, or None."""
+        is_live = self._newest_us is not None and now_us - self._newest_us <= LIVE_US
+        return self.keyframe_index if is_live else None
 
     def end(self) -> None:
         """Let nobody start with what is here."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 from tests.support.rtc_stage import FRAME_US, Browser, Stage, picture
 
 from headrace.endpoints.rtc_room import PIECE_INTERVAL_US, PIECE_PACKETS, RESTART_INTERVAL_US
+from headrace.endpoints.rtp_ring import LIVE_US
 from headrace.webrtc.rtp import decode_rtp, timestamp_distance
 
 
@@ -118,3 +119,19 @@ def test_one_that_is_behind_when_its_place_is_forgotten_goes_on_with_the_newest_
     assert begin is not None
     stage.run(FRAME_US)
     assert payloads(browser)[-3:] == clear(stage, begin)
+
+
+def test_what_a_producer_that_is_gone_has_shown_is_not_shown_again() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    stage.stream(10)
+    before = len(browser.received)
+    stage.run(LIVE_US)
+    late = stage.joined()
+    stage.room.restart(browser.viewer, stage.now_us)
+    stage.run(FRAME_US)
+    assert late.received == []
+    assert len(browser.received) == before
+    stage.show(picture(500, is_keyframe=True))
+    stage.run(FRAME_US)
+    assert len(late.pictures()) == 3

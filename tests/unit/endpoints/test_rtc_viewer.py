@@ -55,7 +55,7 @@ def test_packets_have_the_viewer_s_payload_type_and_keep_their_marker() -> None:
 def test_the_pictures_since_the_keyframe_are_stamped_close_together_and_what_follows_truly() -> None:
     stream = make_stream(100)
     place = Place(stream, Numbers(102))
-    assert place.start_with_keyframe()
+    assert place.start_with_keyframe(NOW_US)
     assert place.next_index == 0
     before = stream.ring.next_index
     stamps = sorted({stamp for _, stamp in dressed(place, 0, before)})
@@ -69,13 +69,13 @@ def test_the_pictures_since_the_keyframe_are_stamped_close_together_and_what_fol
 def test_a_viewer_that_begins_again_goes_on_with_its_numbers_and_its_time_never_goes_back() -> None:
     stream = make_stream(50)
     place = Place(stream, Numbers(102))
-    assert place.start_with_keyframe()
+    assert place.start_with_keyframe(NOW_US)
     end = stream.ring.next_index
     place.next_index = end
     stream.add(picture(50), NOW_US)
     last = dressed(place, stream.ring.next_index - 1, stream.ring.next_index)[0]
     place.next_index = stream.ring.next_index
-    assert place.start_with_keyframe()
+    assert place.start_with_keyframe(NOW_US)
     assert place.next_index == 0
     again = dressed(place, 0, stream.ring.next_index)
     assert again[0][0] == (last[0] + 1) & 0xFFFF
@@ -90,11 +90,11 @@ def test_a_viewer_that_begins_again_goes_on_with_its_numbers_and_its_time_never_
 def test_nobody_begins_again_where_it_has_just_begun_or_without_a_keyframe() -> None:
     stream = make_stream(5)
     place = Place(stream, Numbers(102))
-    assert place.start_with_keyframe()
-    assert not place.start_with_keyframe()
+    assert place.start_with_keyframe(NOW_US)
+    assert not place.start_with_keyframe(NOW_US)
     stream.add(picture(5), NOW_US)
-    assert place.start_with_keyframe()
-    assert not Place(make_stream(3, keyframe=9), Numbers(102)).start_with_keyframe()
+    assert place.start_with_keyframe(NOW_US)
+    assert not Place(make_stream(3, keyframe=9), Numbers(102)).start_with_keyframe(NOW_US)
 
 
 def test_a_number_is_that_of_a_packet_only_if_it_was_sent_under_it() -> None:
@@ -105,7 +105,7 @@ def test_a_number_is_that_of_a_packet_only_if_it_was_sent_under_it() -> None:
     place.skip_to(10)
     told = [place.channel_index_of(place.index_of(index) & 0xFFFF) for index in (5, 6, 9, 10)]
     assert told == [None, 6, 9, None]
-    place.start_with_keyframe()
+    place.start_with_keyframe(NOW_US)
     place.skip_to(4)
     # Under these numbers it got other packets before it began again.
     assert place.channel_index_of((place.index_of(0) - 1) & 0xFFFF) is None

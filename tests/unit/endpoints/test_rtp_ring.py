@@ -1,6 +1,6 @@
 """The packets of one stream, kept once."""
 
-from headrace.endpoints.rtp_ring import KEEP_US, MAX_BACKLOG_PACKETS, RtpRing
+from headrace.endpoints.rtp_ring import KEEP_US, LIVE_US, MAX_BACKLOG_PACKETS, RtpRing
 
 
 def packets(count: int) -> list[bytes]:
@@ -39,3 +39,17 @@ def test_a_keyframe_that_is_too_long_ago_is_none() -> None:
     assert ring.keyframe_index is None
     ring.add(packets(1), KEEP_US + 1)
     assert ring.first_index == MAX_BACKLOG_PACKETS + 1
+
+
+def test_nobody_starts_where_nothing_has_come_for_a_while() -> None:
+    ring = RtpRing()
+    assert ring.start_index(0) is None
+    ring.add(packets(1), 0)
+    ring.add(packets(2), 10, is_keyframe=True)
+    ring.add(packets(1), 20)
+    assert ring.start_index(20 + LIVE_US) == 1
+    assert ring.start_index(21 + LIVE_US) is None
+    ring.add(packets(1), 2 * LIVE_US)
+    assert ring.start_index(2 * LIVE_US) == 1
+    ring.end()
+    assert ring.start_index(2 * LIVE_US) is None

@@ -40,6 +40,14 @@ def test_a_taken_port_says_so(tmp_path: Path, silent_port: int) -> None:
     assert said.endswith("choose another address with --listen HOST:PORT")
 
 
+def test_a_taken_http_port_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        at = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = fails(tmp_path, "serve", "--listen", "127.0.0.1:0", "--http", at, "--control", "off")
+    assert f"cannot serve HTTP on TCP {at}: Address already in use" in said
+    assert said.endswith("choose another address with --http HOST:PORT, or --http off")
+
+
 def test_every_command_says_the_same_of_an_unreachable_broker(tmp_path: Path, silent_port: int) -> None:
     at = f"127.0.0.1:{silent_port}"
     commands = (

@@ -7,10 +7,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from headrace.media.thumbnail import Thumbnail
 from headrace.netio.clock import now_us
+
+if TYPE_CHECKING:
+    # It comes from the room of decoders, of which nothing is loaded before a broker listens.
+    from headrace.media.thumbnail import Thumbnail
 
 FRESH_US: Final = 5_000_000
 SHOWN_US: Final = 60_000_000
@@ -29,7 +32,7 @@ Backlog: TypeAlias = Callable[[str], Awaitable[bytes]]
 class PictureMaker(Protocol):
     """What `headrace.media.thumbnailer.Thumbnailer` does."""
 
-    async def make(self, stream: bytes) -> Thumbnail | None:
+    async def make(self, stream: bytes) -> "Thumbnail | None":
         """Return a picture of what ``stream`` begins with, or None."""
 
     async def close(self) -> None:
@@ -40,7 +43,7 @@ class PictureMaker(Protocol):
 class _Shown:
     """What is known of one channel's picture."""
 
-    picture: Thumbnail | None = None
+    picture: "Thumbnail | None" = None
     made_us: int = 0
     due_us: int = 0
     misses: int = 0
@@ -93,7 +96,7 @@ class ChannelThumbnails:
             shown.making = asyncio.create_task(self._renew(channel_id, shown))
         return shown
 
-    def _picture(self, shown: _Shown) -> Thumbnail | None:
+    def _picture(self, shown: _Shown) -> "Thumbnail | None":
         return None if self._clock_us() - shown.made_us > SHOWN_US else shown.picture
 
     async def close(self) -> None:
@@ -125,7 +128,7 @@ class ChannelThumbnails:
         finally:
             shown.making = None
 
-    def _note(self, shown: _Shown, picture: Thumbnail | None) -> None:
+    def _note(self, shown: _Shown, picture: "Thumbnail | None") -> None:
         time_us = self._clock_us()
         if picture is not None:
             shown.picture, shown.made_us, shown.due_us, shown.misses = picture, time_us, time_us + FRESH_US, 0

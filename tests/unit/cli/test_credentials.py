@@ -4,7 +4,13 @@ import pytest
 
 from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS
 from headrace.base.passphrase import PassphraseError
-from headrace.cli.credentials import MAX_CREDENTIAL_BYTES, CredentialError, read_credential, read_passphrase
+from headrace.cli.credentials import (
+    MAX_CREDENTIAL_BYTES,
+    CredentialError,
+    read_admin_token,
+    read_credential,
+    read_passphrase,
+)
 from headrace.srt.stream_id import AccessRequest, format_stream_id
 
 KEY = "hrk_" + "a2" * 16
@@ -94,3 +100,11 @@ def test_a_passphrase_that_cannot_be_one_is_not_shown(tmp_path: Path) -> None:
         assert "short" not in str(raised.value)
     with pytest.raises(CredentialError, match="cannot read the passphrase from"):
         read_passphrase(None, tmp_path / "none")
+
+
+def test_an_admin_token_that_can_be_guessed_is_none_and_is_not_shown() -> None:
+    assert read_admin_token("0123456789abcdef", None) == "0123456789abcdef"
+    with pytest.raises(CredentialError, match="at least 16 characters") as caught:
+        read_admin_token("0123456789abcde", None)
+    assert "abcde" not in str(caught.value)
+    assert read_admin_token(None, None) is None

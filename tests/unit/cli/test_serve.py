@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from headrace.cli.serve import ListenError, _run, _tell_first_key, serve
+from headrace.cli.serve import ListenError, _run, _tell_admin_token, _tell_first_key, serve
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
 from headrace.service.admission_hook import HookConfig, HookError
 from headrace.service.broker import BrokerConfig
@@ -167,3 +167,32 @@ def test_what_browsers_are_told_comes_from_options(configs: list[BrokerConfig]) 
 def test_a_public_address_is_numeric() -> None:
     with pytest.raises(ListenError, match="takes IP addresses, and 'broker' is none"):
         serve(public_addresses="broker")
+
+
+def test_the_first_admin_token_is_shown_beside_the_log_where_there_is_a_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        _tell_admin_token("off", "hra_the_token")
+        assert capsys.readouterr().err == ""
+        _tell_admin_token(":8080", "hra_the_token")
+    out, err = capsys.readouterr()
+    assert (out, lines) == ("", [])
+    assert "http://127.0.0.1:8080/operate" in err
+    assert "\n  hra_the_token\n" in err
+
+
+def test_the_page_is_where_it_is_told_to_be_or_nowhere(configs: list[BrokerConfig], tmp_path: Path) -> None:
+    serve(listen="127.0.0.1:0", http="off")
+    assert configs[-1].http is None
+    (tmp_path / "token").write_text("a token that is long enough\n".replace(" ", "-"))
+    serve(
+        listen="127.0.0.1:0",
+        http=":9",
+        admin_token_file=tmp_path / "token",
+        trusted_proxies=" 192.0.2.1, 10.0.0.0/8,",
+    )
+    http = configs[-1].http
+    assert http is not None
+    assert (http.host, http.port, http.admin_token) == (None, 9, "a-token-that-is-long-enough")
+    assert http.trusted_proxies == ("192.0.2.1", "10.0.0.0/8")

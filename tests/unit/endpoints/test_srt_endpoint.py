@@ -702,3 +702,16 @@ def test_subscribers_and_those_who_watch_by_other_means_share_a_channel_s_room()
     assert refusal_of(world, "A") == RejectReason.OVERLOAD
     assert isinstance(world.endpoint.admit_viewer(admitted, STRANGER, world.now_us), Denial)
     assert world.endpoint.limits_reached["subscribers_of_channel"] == 2
+
+
+def test_who_is_to_go_is_sent_away_once_and_the_others_stay() -> None:
+    world = World()
+    producer, subscriber, other = world.join("publish:A"), world.join("A"), world.join("A")
+    world.run(SECOND)
+    ids = [broker_id(peer) for peer in (producer, subscriber)]
+    assert all(world.endpoint.kick(socket_id, world.now_us) for socket_id in ids)
+    world.run(SECOND)
+    assert producer.connection.close_reason == subscriber.connection.close_reason == "peer_shutdown"
+    assert other.connection.close_reason is None
+    assert not any(world.endpoint.kick(socket_id, world.now_us) for socket_id in (*ids, 0, 1, 0x7FFF_FFFF))
+    assert world.endpoint.ended_rights == {"kicked": 2}

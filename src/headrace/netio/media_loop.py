@@ -204,8 +204,10 @@ class MediaLoop:
         ready = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
-                self._has_rung = False
+                # In this order: what rings after the first line is read by it, and what rings after the second
+                # rings again. Whoever does not ring in between is heard, as the calls are looked at next.
                 self._bell.recv(4096)
+                self._has_rung = False
             else:
                 ready.append(key.data)
         return ready

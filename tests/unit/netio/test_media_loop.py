@@ -364,6 +364,25 @@ def test_what_is_called_soon_runs_in_the_loop_s_thread_in_order_and_a_failure_is
         assert isinstance(made.errors[0], ZeroDivisionError)
 
 
+def test_no_call_is_forgotten_however_calls_and_turns_fall_together() -> None:
+    with scene() as made:
+        ran: list[int] = []
+
+        def hammer() -> None:
+            for number in range(5_000):
+                made.loop.call_soon(partial(ran.append, number))
+
+        threads = [threading.Thread(target=hammer) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        until(lambda: len(ran) == 15_000)
+        # The loop sleeps now, and is woken once more.
+        made.loop.call_soon(partial(ran.append, -1))
+        until(lambda: ran[-1] == -1)
+
+
 def test_what_is_called_soon_of_a_loop_that_does_not_run_is_passed_over() -> None:
     with scene(is_started=False) as made:
         made.loop.call_soon(lambda: made.errors.append(ValueError()))

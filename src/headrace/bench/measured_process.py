@@ -4,9 +4,11 @@ Source: proc(5); the kernel's Documentation/scheduler/sched-stats.rst.
 """
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -100,6 +102,15 @@ class MeasuredProcess:
     def last_words(self) -> str:
         """The end of what it has written to its standard error."""
         return " / ".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let it not run meanwhile."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it as a service manager would."""

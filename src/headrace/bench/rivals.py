@@ -20,6 +20,7 @@ BROKER: Final = "Headrace"
 EAGER_BROKER: Final = "Headrace, --no-coalescing"
 C_LOOP: Final = "C, sendto loop"
 PYTHON_LOOP: Final = "Python, sendto loop"
+RELAYS: Final = frozenset({C_LOOP, PYTHON_LOOP})
 
 
 class Rival(NamedTuple):
@@ -85,6 +86,13 @@ def _relay_command(program: Path, port: int, targets: Targets) -> list[str]:
 
 
 def measure_in_turns(found: Mapping[str, Rival], name: str, seconds: float) -> Window:
-    """Measure one, while the others' connections are kept alive."""
-    idle = [other.load for other_name, other in found.items() if other_name != name]
-    return measure_window(found[name].process, found[name].load, idle, seconds=seconds)
+    """Measure one, while the others' connections are kept alive.
+
+    Relays have none, and stand still: one that cannot keep up would send what it has yet to send meanwhile.
+    """
+    others = {other: rival for other, rival in found.items() if other != name}
+    idle = [rival.load for rival in others.values()]
+    with ExitStack() as stack:
+        for relay in others.keys() & RELAYS:
+            stack.enter_context(others[relay].process.suspended())
+        return measure_window(found[name].process, found[name].load, idle, seconds=seconds)

@@ -35,6 +35,22 @@ def test_a_process_is_on_its_core_and_has_memory_and_files(tmp_path: Path) -> No
         _ = process.core_time
 
 
+def test_a_process_does_nothing_while_it_is_suspended_and_goes_on_afterwards(tmp_path: Path) -> None:
+    with MeasuredProcess([sys.executable, "-c", "while True: pass"], tmp_path / "log") as process:
+        with process.suspended():
+            state = Path(f"/proc/{process._process.pid}/stat")
+            give_up_at = time.monotonic() + 20
+            while " T " not in state.read_text():
+                assert time.monotonic() < give_up_at
+                time.sleep(0.001)
+            before = process.core_time.ran_seconds
+            time.sleep(0.1)
+            assert process.core_time.ran_seconds == before
+        while process.core_time.ran_seconds == before:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.001)
+
+
 def test_a_broker_writes_its_log_to_the_file(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with BrokerProcess(free_port(), log, "--log-json") as broker:

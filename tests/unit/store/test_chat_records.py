@@ -1,12 +1,15 @@
 """What was said in the chats of channels."""
 
+from sqlalchemy import text
+
 from headrace.access.channel_rule import ChannelRule
 from headrace.store.chat_line import MAX_LINES, ChatRecord
+from headrace.store.database import Database
 from headrace.store.state_store import StateStore
 
 
-def line(number: int, text: str = "hello") -> ChatRecord:
-    return ChatRecord(number, 1000 * number, "Anna", text, None)
+def line(number: int, said: str = "hello") -> ChatRecord:
+    return ChatRecord(number, 1000 * number, "Anna", said, None)
 
 
 def test_lines_come_back_as_they_were_said(store: StateStore) -> None:
@@ -17,7 +20,9 @@ def test_lines_come_back_as_they_were_said(store: StateStore) -> None:
     assert store.chat.lines("nothing") == []
 
 
-def test_of_many_lines_the_newest_are_kept_and_of_other_channels_all(store: StateStore) -> None:
+def test_of_many_lines_the_newest_are_kept_and_of_other_channels_all(
+    store: StateStore, database: Database
+) -> None:
     store.chat.keep("B", [line(1)])
     store.chat.keep("A", [line(number) for number in range(1, MAX_LINES + 1)])
     assert len(store.chat.lines("A")) == MAX_LINES
@@ -25,6 +30,8 @@ def test_of_many_lines_the_newest_are_kept_and_of_other_channels_all(store: Stat
     kept = store.chat.lines("A")
     assert (len(kept), kept[0].line_id, kept[-1].line_id) == (MAX_LINES, 2, MAX_LINES + 1)
     assert store.chat.lines("B") == [line(1)]
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM headrace_chat_lines")).scalar_one() == MAX_LINES + 1
 
 
 def test_a_line_is_removed_once(store: StateStore) -> None:

@@ -89,8 +89,8 @@ def test_a_service_is_told_only_what_its_command_reads(service: str) -> None:
 def test_the_command_line_of_a_service_is_understood(service: str) -> None:
     meaning = parsed(services()[service].arguments)
     if service == "keys":
-        assert (meaning["folder"], meaning["state"]) == (Path("/keys"), "/state")
-        assert meaning["channels"] == [env_values()[f"PRODUCER_ID{number}"] for number in (1, 2, 3)]
+        assert (Path(meaning["folder"]), meaning["state"]) == (Path("/keys"), "/state")
+        assert list(meaning["channels"]) == [env_values()[f"PRODUCER_ID{number}"] for number in (1, 2, 3)]
         return
     if service == "broker":
         assert meaning["listen"] == f":{env_values()['BROKER_PORT']}"
@@ -109,7 +109,7 @@ def test_a_producer_has_the_key_that_was_made_for_it_or_the_one_in_env(
         monkeypatch.setenv(key, value)
     meaning = parsed(producer.arguments)
     assert meaning["key"] is None
-    assert meaning["key_file"] == Path(f"/keys/{env_values()[f'PRODUCER_ID{number}']}.key")
+    assert Path(meaning["key_file"]) == Path(f"/keys/{env_values()[f'PRODUCER_ID{number}']}.key")
     monkeypatch.setenv("STREAM_KEY", "hrk_of_env")
     assert parsed(producer.arguments)["key"] == "hrk_of_env"
 

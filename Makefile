@@ -14,7 +14,7 @@ export UV_PYTHON := $(PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz audit check format bench performance soak samples clean
+.PHONY: help demo test test-long fuzz audit check format bench performance soak samples screenshots clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ performance: .venv ## docs/performance.md with its plots made anew (FROM=docs/pe
 
 soak: .venv ## a broker for an hour with 200 subscribers that come and go, and loss (MINUTES=3: shorter; JSON=FILE: results)
 	$(RUN) python -m bench.soak --minutes $(MINUTES) $(if $(JSON),--json $(JSON))
+
+screenshots: .venv ## the pictures of docs/images made anew (wants chromium)
+	@$(RUN) python -m tests.screenshots docs/images
 
 samples: .venv ## make samples/ anew
 	$(RUN) python samples/make_samples.py

@@ -19,6 +19,13 @@ ARGUMENTS: Final = (
     # Of a click in a page before, as a person's is.
     "--autoplay-policy=no-user-gesture-required",
 )
+WANTS_A_CLICK: Final = """
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  return this.muted ? play.call(this) : Promise.reject(new DOMException("not without a click", "NotAllowedError"));
+};
+"""
+"""Makes a page's browser one that plays no sound before a click: to Chromium whatever Playwright does is one."""
 REMEMBER_CONNECTIONS: Final = """
 globalThis.connections = [];
 globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -42,11 +49,11 @@ class Trouble(list[str]):
 
 
 @contextmanager
-def chromium(*more_arguments: str) -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """Run the browser."""
     path = find_program("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more_arguments])
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             yield browser
         finally:

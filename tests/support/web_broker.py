@@ -51,6 +51,11 @@ class WebBroker(Headrace):
         """Start a producer of a test pattern with sound."""
         return Headrace(folder, "produce", channel_id, "--broker", self.srt, *WATCHABLE, *options)
 
+    def recorder(self, folder: Path, channel_id: str) -> Headrace:
+        """Start what writes a channel, as it comes over SRT, to a file in ``folder / "recordings"``."""
+        target = str(folder / "recordings")
+        return Headrace(folder, "client", channel_id, "--broker", self.srt, "--record", target, "--seconds", "120")
+
     def wait_until_live(self, *channel_ids: str) -> None:
         """Wait until these channels are live, and no other ones."""
         wait_until(lambda: self.live() == sorted(channel_ids), f"live: {channel_ids}", seconds=READY_SECONDS)

@@ -26,6 +26,9 @@ FIRST_WITHIN_SECONDS: Final = 5.0
 MAX_CHANNELS: Final = 256
 """Of 20 KB each."""
 
+CODEC_NAMES: Final = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1", "libdav1d": "AV1", "mpeg2video": "MPEG-2"}
+"""As the status of a broker has them."""
+
 Backlog: TypeAlias = Callable[[str], Awaitable[bytes]]
 
 
@@ -81,12 +84,16 @@ class ChannelThumbnails:
 
     def describe(self, channel_id: str) -> dict[str, Any]:
         """Return what was seen of a channel when its newest picture was made; nothing while there is none."""
-        picture = self._picture(self._renewed(channel_id))
+        picture = self._renewed(channel_id).picture
         if picture is None:
             return {}
         return {
             "title": picture.title,
-            "video": {"codec": picture.codec, "width": picture.width, "height": picture.height},
+            "video": {
+                "codec": CODEC_NAMES.get(picture.codec, picture.codec),
+                "width": picture.width,
+                "height": picture.height,
+            },
             "has_reordering": picture.has_reordering,
         }
 

@@ -157,7 +157,7 @@ def test_a_channel_is_described_by_what_its_newest_picture_was_made_of() -> None
         await studio.newest()
         assert studio.thumbnails.describe("A") == {
             "title": "Number 1",
-            "video": {"codec": "h264", "width": 640, "height": 360},
+            "video": {"codec": "H.264", "width": 640, "height": 360},
             "has_reordering": False,
         }
         # Whoever asks for that has another picture made too, when the time has come.

@@ -1,0 +1,171 @@
+"""Browsers that watch, chat and produce, each through the pages of a running broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.support.browser import WANTS_A_CLICK, WITHIN_MS, chromium, statistics, visitor
+from tests.support.ports import free_udp_port
+from tests.support.processes import wait_until
+from tests.support.web_broker import HOST, WebBroker
+
+from headrace.media.decoder import StreamDecoder
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+
+CHANNEL = "harbour"
+WITHIN_SECONDS = WITHIN_MS / 1000
+PLAYING = "#player[data-state=playing]"
+LIVE = "#preview-frame[data-state=live]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebBroker]:
+    options = ("--webrtc-port", str(free_udp_port(HOST)))
+    with WebBroker(tmp_path_factory.mktemp("broker"), options) as running:
+        yield running
+
+
+def grown(page: Page, kind: str, name: str, than: float = 0) -> float:
+    """Wait until a figure of what the page receives is larger; return it."""
+    found = than
+
+    def has_grown() -> bool:
+        nonlocal found
+        found = float(statistics(page, kind).get(name) or 0)
+        return found > than
+
+    wait_until(has_grown, f"{name} above {than}", seconds=WITHIN_SECONDS)
+    return found
+
+
+def size_of_all(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.ts"))
+
+
+def test_a_click_plays_a_channel_with_picture_and_sound_and_nothing_is_lost(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    with broker.producer(tmp_path, CHANNEL, "--title", "The harbour"), visitor(browser, broker.url) as page:
+        page.goto("/")
+        page.get_by_role("link", name="harbour").click()
+        page.locator(PLAYING).wait_for()
+        frames = grown(page, "video", "framesDecoded")
+        energy = grown(page, "audio", "totalAudioEnergy")
+        assert grown(page, "video", "framesDecoded", frames) > frames
+        assert grown(page, "audio", "totalAudioEnergy", energy) > energy
+        assert [statistics(page, kind)["packetsLost"] for kind in ("video", "audio")] == [0, 0]
+        expect(page.get_by_role("heading", level=1)).to_have_text("The harbour", timeout=WITHIN_MS)
+        expect(page.locator("#delay-text")).to_contain_text("ms", timeout=WITHIN_MS)
+        assert page.evaluate("document.getElementById('video').muted") is False
+
+
+def test_the_picture_comes_back_by_itself_when_the_producer_does(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    with visitor(browser, broker.url) as page:
+        first = broker.producer(tmp_path, CHANNEL)
+        broker.wait_until_live(CHANNEL)
+        page.goto(f"/watch/{CHANNEL}")
+        page.locator(PLAYING).wait_for()
+        first.kill()
+        page.locator("#player[data-state=waiting]").wait_for()
+        expect(page.locator("#curtain-title")).to_have_text("Waiting for the producer")
+        with broker.producer(tmp_path, CHANNEL):
+            page.locator(PLAYING).wait_for()
+            grown(page, "video", "framesDecoded", float(statistics(page, "video").get("framesDecoded") or 0))
+
+
+def test_who_comes_before_the_producer_sees_the_picture_when_it_is_there(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    with visitor(browser, broker.url) as page:
+        page.goto("/watch/later")
+        expect(page.locator("#curtain-title")).to_have_text("Waiting for the producer", timeout=WITHIN_MS)
+        with broker.producer(tmp_path, "later"):
+            page.locator(PLAYING).wait_for()
+
+
+def test_the_keyboard_pauses_mutes_and_shows_figures(browser: Browser, broker: WebBroker, tmp_path: Path) -> None:
+    with broker.producer(tmp_path, CHANNEL), visitor(browser, broker.url) as page:
+        broker.wait_until_live(CHANNEL)
+        page.goto(f"/watch/{CHANNEL}")
+        page.locator(PLAYING).wait_for()
+        page.keyboard.press("m")
+        expect(page.get_by_role("button", name="Unmute", exact=True)).to_be_visible()
+        page.keyboard.press("s")
+        expect(page.get_by_role("region", name="Playback figures")).to_contain_text("Lost in all")
+        page.keyboard.press("k")
+        page.locator("#player[data-state=stopped]").wait_for()
+        page.keyboard.press("k")
+        page.locator(PLAYING).wait_for()
+
+
+def test_a_browser_that_wants_a_click_before_sound_plays_muted_and_says_how_to_hear(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    with broker.producer(tmp_path, CHANNEL), visitor(browser, broker.url) as page:
+        broker.wait_until_live(CHANNEL)
+        page.add_init_script(WANTS_A_CLICK)
+        page.goto(f"/watch/{CHANNEL}")
+        page.locator(PLAYING).wait_for()
+        page.get_by_role("button", name="Unmute").first.click()
+        assert page.evaluate("document.getElementById('video').muted") is False
+        expect(page.locator("#unmute")).to_be_hidden()
+
+
+def test_what_one_page_says_the_other_shows_and_markup_stays_text(browser: Browser, broker: WebBroker) -> None:
+    words = "<img src=x onerror=document.title='owned'> & <b>bold</b>"
+    with visitor(browser, broker.url) as one, visitor(browser, broker.url) as other:
+        for page in (one, other):
+            page.goto("/watch/talk")
+            expect(page.locator("#chat-state")).to_be_empty(timeout=WITHIN_MS)
+        one.get_by_label("Your name").fill("Otto")
+        one.get_by_label("Message", exact=True).fill(words)
+        one.get_by_role("button", name="Send").click()
+        line = other.locator("#chat-lines li").last
+        expect(line.locator(".chat-name")).to_have_text("Otto", timeout=WITHIN_MS)
+        expect(line.locator(".chat-words")).to_have_text(words)
+        assert other.locator("#chat-lines img, #chat-lines b").count() == 0
+        assert other.title() != "owned"
+
+
+def test_a_browser_produces_and_another_one_watches_it(browser: Browser, broker: WebBroker) -> None:
+    with visitor(browser, broker.url) as studio, visitor(browser, broker.url) as page:
+        studio.goto("/produce")
+        studio.get_by_label("Channel", exact=True).fill("studio")
+        studio.get_by_role("button", name="Go live").click()
+        studio.locator(LIVE).wait_for()
+        broker.wait_until_live("studio")
+        expect(studio.get_by_role("link", name="Watch it")).to_have_attribute("href", "/watch/studio")
+        page.goto("/watch/studio")
+        page.locator(PLAYING).wait_for()
+        grown(page, "video", "framesDecoded")
+        studio.get_by_role("button", name="Stop").click()
+        expect(studio.locator("#studio-state")).to_have_text("Not live.")
+        broker.wait_until_live()
+
+
+def test_what_a_browser_produces_is_received_over_srt(browser: Browser, broker: WebBroker, tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    with visitor(browser, broker.url) as studio:
+        studio.goto("/produce")
+        studio.get_by_label("Channel", exact=True).fill("studio")
+        studio.get_by_role("button", name="Go live").click()
+        studio.locator(LIVE).wait_for()
+        broker.wait_until_live("studio")
+        with broker.recorder(tmp_path, "studio"):
+            wait_until(lambda: size_of_all(recordings) > 150_000, "150 KB received", seconds=60)
+    decoder = StreamDecoder()
+    decoder.feed(next(recordings.glob("*.ts")).read_bytes())
+    decoder.flush()
+    assert decoder.errors == {}
+    assert decoder.video_frames > 10
+    assert decoder.audio_frames > 10

@@ -155,7 +155,7 @@ subscribe never-reached
         f"'ünï' {rule}",
         "which channel? Type subscribe ID, such as subscribe 1AAA99",
         "not subscribed to 2BBB99",
-        "'watch 1AAA99' is no command: type subscribe ID, unsubscribe ID, status, help or quit",
+        "'watch 1AAA99' is no command: type list, subscribe ID, unsubscribe ID, status, help or quit",
         "unsubscribed from 1AAA99: 0 frames, 0.0 MB, lost 0, recovered 0, dropped 0",
         "no subscriptions: type subscribe ID",
     ]

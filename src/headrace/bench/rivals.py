@@ -1,6 +1,7 @@
 """A broker and relays that speak no SRT, each with a load of its own, for scenarios that measure them in turns."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final, NamedTuple
 from headrace.bench.c_programs import SENDTO_LOOP, Targets, c_program, relay_command
 from headrace.bench.delays import Delays
 from headrace.bench.load import Load, Window, measure_window
+from headrace.bench.loopback_port import LoadError
 from headrace.bench.measured_process import MeasuredProcess
 from headrace.bench.plain_load import PlainLoad
 from headrace.bench.scenario import ScenarioSkipped
@@ -20,6 +22,7 @@ BROKER: Final = "Headrace"
 EAGER_BROKER: Final = "Headrace, --no-coalescing"
 C_LOOP: Final = "C, sendto loop"
 PYTHON_LOOP: Final = "Python, sendto loop"
+START_SECONDS: Final = 30.0
 RELAYS: Final = frozenset({C_LOOP, PYTHON_LOOP})
 
 
@@ -76,8 +79,22 @@ def rivals(
             )
             command = _relay_command(program, port, plain.targets)
             relay = stack.enter_context(MeasuredProcess(command, on.folder / f"relay-{port}.log", on.core))
+            _wait_until_bound(port)
             found[name] = Rival(relay, plain, delays)
         yield found
+
+
+def _wait_until_bound(port: int) -> None:
+    """Wait until a program has its UDP port: one that is suspended before would never be there in time.
+
+    Raises:
+        LoadError: It is not there in time.
+    """
+    give_up_at = time.monotonic() + START_SECONDS
+    while f":{port:04X} " not in Path("/proc/net/udp").read_text():
+        if time.monotonic() > give_up_at:
+            raise LoadError(f"a relay does not listen on UDP port {port} after {START_SECONDS:.0f} s")
+        time.sleep(0.01)
 
 
 def _relay_command(program: Path, port: int, targets: Targets) -> list[str]:

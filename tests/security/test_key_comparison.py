@@ -19,7 +19,7 @@ SOURCE = Path(directory_module.__file__).parents[1]
 SECRET_NAMES = {"key", "keys", "digest", "secret", "passphrase", "credential", "token", "kek", "password"}
 COMPARES_SECRETS: set[tuple[str, str]] = {
     ("access/gate.py", "new.passphrase != old.passphrase"),  # both are the configuration's, neither a caller's
-    ("endpoints/shared_keys.py", "shared.passphrase != passphrase"),  # likewise
+    ("endpoints/shared_keys.py", "key.passphrase != passphrase"),  # likewise
 }
 """Comparisons of what has such a name, each with the reason why it may stay."""
 

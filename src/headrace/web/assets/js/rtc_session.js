@@ -13,9 +13,9 @@ export const ANSWER_WITHIN_MS = 10_000;
  * @returns {Promise<string>} where the session is, for `endSession`.
  * @throws {Problem} The server said no, or cannot be reached.
  */
-export async function openSession(connection, url, token, amendOffer = (sdp) => sdp) {
+export async function openSession(connection, url, token) {
   const offer = await connection.createOffer();
-  const sdp = amendOffer(offer.sdp);
+  const sdp = withStereo(offer.sdp);
   await connection.setLocalDescription({ type: "offer", sdp });
   const headers = { "Content-Type": "application/sdp" };
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -42,7 +42,7 @@ export function endSession(session) {
 }
 
 /** Ask for stereo: Opus decodes one channel if nothing is said (RFC 7587, 6.1). */
-export function withStereo(sdp) {
+function withStereo(sdp) {
   const opus = /^a=rtpmap:(\d+) opus\/48000\/2/im.exec(sdp);
   if (!opus) return sdp;
   return sdp.replace(new RegExp(`^(a=fmtp:${opus[1]} )(?!.*stereo=)`, "m"), "$1stereo=1;");

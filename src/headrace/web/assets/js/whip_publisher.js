@@ -2,12 +2,10 @@
 
 import { Problem } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { endSession, openSession, withStereo } from "./rtc_session.js";
+import { RtcLink } from "./rtc_link.js";
 import { SendingFigures } from "./sending_figures.js";
 
 const LOOK_EACH_MS = 1000;
-const CONNECT_WITHIN_MS = 10_000;
-const DISCONNECTED_FOR_MS = 3000;
 const SOUND_BPS = 128_000;
 
 /**
@@ -15,17 +13,17 @@ const SOUND_BPS = 128_000;
  * States: `stopped`, `connecting`, `live`, `retrying`. `problem` with `stopped`: the server does not want it.
  */
 export class WhipPublisher extends EventTarget {
-  #connection = null;
-  #session = null;
+  #link = new RtcLink({
+    onConnected: (connection) => this.#handleConnected(connection),
+    onLost: (message) => this.#retry(message),
+  });
   #senders = {};
   #backoff = new Backoff();
-  #timers = new Set();
 
   constructor() {
     super();
     this.figures = new SendingFigures();
     this.state = "stopped";
-    addEventListener("pagehide", () => endSession(this.#session));
   }
 
   /** Go live with tracks; `settings`: {url, token, maxBps, framesPerSecond, isScreen}. */
@@ -37,7 +35,7 @@ export class WhipPublisher extends EventTarget {
 
   /** Where the session is, which names the channel. */
   get channelId() {
-    const id = this.#session ? decodeURIComponent(new URL(this.#session).pathname.split("/")[2]) : "-";
+    const id = this.#link.session ? decodeURIComponent(new URL(this.#link.session).pathname.split("/")[2]) : "-";
     return id === "-" ? null : id;
   }
 
@@ -62,25 +60,21 @@ export class WhipPublisher extends EventTarget {
   async #connect() {
     this.#drop();
     this.#tell("connecting");
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-    this.#connection = connection;
+    const connection = this.#link.begin();
     const stream = new MediaStream(Object.values(this.tracks));
     for (const [kind, track] of Object.entries(this.tracks)) {
       const transceiver = connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
       this.#senders[kind] = transceiver.sender;
       if (kind === "video") preferH264(transceiver);
     }
-    connection.addEventListener("connectionstatechange", () => this.#handleConnection(connection));
     try {
-      const session = await openSession(connection, this.settings.url, this.settings.token, withStereo);
-      if (connection !== this.#connection) return endSession(session);
-      this.#session = session;
+      if (!(await this.#link.open(connection, this.settings.url, this.settings.token))) return;
       await this.#applySettings();
     } catch (error) {
-      if (connection === this.#connection) this.#handleRefusal(error);
+      if (this.#link.has(connection)) this.#handleRefusal(error);
       return;
     }
-    this.#later(CONNECT_WITHIN_MS, () => connection.connectionState !== "connected" && this.#retry("No answer over UDP."));
+    this.#link.expect(connection);
   }
 
   async #applySettings() {
@@ -90,26 +84,19 @@ export class WhipPublisher extends EventTarget {
     await setEncoding(this.#senders.audio, { maxBitrate: SOUND_BPS });
   }
 
-  #handleConnection(connection) {
-    if (connection !== this.#connection) return;
-    const state = connection.connectionState;
-    if (state === "connected" && this.state !== "live") {
-      this.#backoff.reset();
-      this.figures.restart();
-      this.#tell("live");
-      this.#look(connection);
-    } else if (state === "failed" || state === "closed") {
-      this.#retry("The connection was lost.");
-    } else if (state === "disconnected") {
-      this.#later(DISCONNECTED_FOR_MS, () => connection.connectionState !== "connected" && this.#retry("The connection was lost."));
-    }
+  #handleConnected(connection) {
+    if (this.state === "live") return;
+    this.#backoff.reset();
+    this.figures.restart();
+    this.#tell("live");
+    this.#look(connection);
   }
 
   async #look(connection) {
     const report = await connection.getStats();
-    if (connection !== this.#connection) return;
+    if (!this.#link.has(connection)) return;
     this.dispatchEvent(new CustomEvent("figures", { detail: this.figures.note(report) }));
-    this.#later(LOOK_EACH_MS, () => this.#look(connection));
+    this.#link.later(LOOK_EACH_MS, () => this.#look(connection));
   }
 
   #handleRefusal(error) {
@@ -123,7 +110,7 @@ export class WhipPublisher extends EventTarget {
     this.#drop();
     const retryMs = waitMs ?? this.#backoff.next();
     this.#tell("retrying", new Problem(0, message), retryMs);
-    this.#later(retryMs, () => this.#connect());
+    this.#link.later(retryMs, () => this.#connect());
   }
 
   #tell(state, problem = null, retryMs = null) {
@@ -131,23 +118,9 @@ export class WhipPublisher extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail: { state, problem, retryMs } }));
   }
 
-  #later(waitMs, then) {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      then();
-    }, waitMs);
-    this.#timers.add(timer);
-  }
-
   #drop() {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-    const connection = this.#connection;
-    this.#connection = null;
     this.#senders = {};
-    connection?.close();
-    endSession(this.#session);
-    this.#session = null;
+    this.#link.drop();
   }
 }
 

@@ -3,8 +3,8 @@
 Source: RFC 6184, 8.1 and 8.2.2 (profile-level-id); RFC 7587, 6.1 (Opus); draft-ietf-wish-whep; RFC 9725, 4.2.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
 
 from headrace.webrtc.rtp import MID_URI, REPAIRED_RID_URI, RID_URI
 from headrace.webrtc.sdp.answer import Answer, MediaAnswer, SentStream
@@ -19,6 +19,9 @@ SOUND_FEEDBACK: Final = ("nack",)
 PRODUCED_VIDEO: Final = ("h264", "h265", "av1")
 """What a producer may send, the best first: H.264 is what SRT players take everywhere, and AV1 hardly any."""
 RTP_PROTOCOLS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
+
+Choice: TypeAlias = Callable[[MediaOffer], OfferedCodec | None]
+"""Says with which of its codecs a section is used, or None."""
 
 _NAMES: Final = {"h264": "H.264", "h265": "HEVC", "av1": "AV1", "opus": "Opus"}
 _OPUS_FORMAT: Final = "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1"
@@ -46,28 +49,25 @@ def answer_viewer(
         SdpError: ``cannot_receive`` or ``no_common_codec``: nothing of the channel can be played.
     """
     _check_transport(offer)
-    wanted: dict[str, Callable[[MediaOffer], OfferedCodec | None]] = {}
+    choices: dict[str, Choice] = {}
     if video is not None and video_stream is not None:
-        wanted["video"] = lambda media: choose_video(media, video, profile_level_id)
+        choices["video"] = lambda media: choose_video(media, video, profile_level_id)
     if audio_stream is not None:
-        wanted["audio"] = choose_opus
+        choices["audio"] = choose_opus
     streams = {"video": video_stream, "audio": audio_stream}
-    answers: list[MediaAnswer] = []
-    for media in offer.media:
-        choose = wanted.get(media.kind) if media.receives and _is_usable(media) else None
-        codec = choose(media) if choose is not None else None
-        if codec is None:
-            answers.append(MediaAnswer(media))
-            continue
-        del wanted[media.kind]
-        answers.append(_answer_media(media, codec, direction="sendonly", stream=streams[media.kind]))
+    answers = tuple(
+        MediaAnswer(media)
+        if codec is None
+        else _answer_media(media, codec, direction="sendonly", stream=streams[media.kind])
+        for media, codec in zip(offer.media, _choose_once(offer, lambda one: one.receives, choices), strict=True)
+    )
     if not any(one.codec for one in answers):
         if not any(media.receives for media in offer.media):
             raise SdpError(
                 "cannot_receive", "The offer receives nothing: a viewer offers recvonly sections (WHEP)."
             )
         raise SdpError("no_common_codec", _missing_codec(video, has_sound=audio_stream is not None))
-    return Answer(tuple(answers), offer.makes_us_dtls_client)
+    return Answer(answers, offer.makes_us_dtls_client)
 
 
 def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
@@ -81,19 +81,13 @@ def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
         SdpError: ``cannot_send`` or ``no_common_codec``.
     """
     _check_transport(offer)
-    wanted: dict[str, Callable[[MediaOffer], OfferedCodec | None]] = {
-        "video": _choose_produced_video,
-        "audio": choose_opus,
-    }
-    answers: list[MediaAnswer] = []
-    for media in offer.media:
-        choose = wanted.get(media.kind) if media.sends and _is_usable(media) else None
-        codec = choose(media) if choose is not None else None
-        if codec is None:
-            answers.append(MediaAnswer(media))
-            continue
-        del wanted[media.kind]
-        answers.append(_answer_media(media, codec, direction="recvonly", max_video_kbps=max_video_kbps))
+    choices: dict[str, Choice] = {"video": _choose_produced_video, "audio": choose_opus}
+    answers = tuple(
+        MediaAnswer(media)
+        if codec is None
+        else _answer_media(media, codec, direction="recvonly", max_video_kbps=max_video_kbps)
+        for media, codec in zip(offer.media, _choose_once(offer, lambda one: one.sends, choices), strict=True)
+    )
     if not any(one.codec for one in answers):
         if not any(media.sends for media in offer.media):
             raise SdpError(
@@ -103,7 +97,22 @@ def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
             "no_common_codec",
             "The offer has neither H.264 (packetization-mode=1), HEVC nor AV1 video, nor Opus sound.",
         )
-    return Answer(tuple(answers), offer.makes_us_dtls_client, is_extmap_mixed=offer.is_extmap_mixed)
+    return Answer(answers, offer.makes_us_dtls_client, is_extmap_mixed=offer.is_extmap_mixed)
+
+
+def _choose_once(
+    offer: Offer, is_wanted: Callable[[MediaOffer], bool], choices: Mapping[str, Choice]
+) -> list[OfferedCodec | None]:
+    """Return the codec of each section, None for those that are not used: of each kind the first that fits is."""
+    left = dict(choices)
+    codecs: list[OfferedCodec | None] = []
+    for media in offer.media:
+        choose = left.get(media.kind) if is_wanted(media) and _is_usable(media) else None
+        codec = choose(media) if choose is not None else None
+        if codec is not None:
+            del left[media.kind]
+        codecs.append(codec)
+    return codecs
 
 
 def choose_video(media: MediaOffer, name: str, profile_level_id: str | None) -> OfferedCodec | None:

@@ -149,7 +149,7 @@ class Broker:
             takeover=self._config.takeover,
             limits=self._config.limits,
             # Callers get no answer before the state is there, and ask again after 250 ms.
-            directory=OPEN_DIRECTORY if self._follower is None else None,
+            directory=self._whole_directory,
         )
         self._loop = MediaLoop(
             self._socket,

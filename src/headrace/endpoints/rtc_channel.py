@@ -4,27 +4,17 @@ Source: ``docs/decisions/0023-browsers.md``.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from headrace.endpoints.pts_line import PtsLine
 from headrace.endpoints.rtp_ring import RtpRing
-from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
 from headrace.remux.rtp_packetizer import RtpPacketizer
 from headrace.remux.ts_to_units import TsToUnits
 
 VIDEO_PAYLOAD_TYPE: Final = 96
 AUDIO_PAYLOAD_TYPE: Final = 111
 """Of the packets that are kept; each viewer gets them with the numbers of its own offer."""
-
-
-class SoundConverter(Protocol):
-    """Makes Opus of AAC, in a thread of its own: `RtcChannel.take_units` gets what it has made."""
-
-    def feed(self, unit: AccessUnit) -> None:
-        """Take a frame, and wait for nothing."""
-
-    def close(self) -> None:
-        """End."""
 
 
 class RtcStream:
@@ -108,7 +98,7 @@ class RtcChannel:
         self,
         channel_id: str,
         random_bytes: Callable[[int], bytes],
-        sound_converter: SoundConverter | None = None,
+        sound_converter: UnitConverter | None = None,
     ) -> None:
         self.channel_id = channel_id
         self._units = TsToUnits()

@@ -14,13 +14,13 @@ import structlog
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import format_sockaddr
-from headrace.endpoints.rtc_channel import RtcChannel, SoundConverter
+from headrace.endpoints.rtc_channel import RtcChannel
 from headrace.endpoints.rtc_fanout import RtcFanout
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue, Outbox
-from headrace.remux.access_unit import AccessUnit
+from headrace.remux.access_unit import AccessUnit, UnitConverter
 from headrace.webrtc.ice import IceCredentials, username_ufrag
 from headrace.webrtc.peer import Closed, Connected, RtcpReceived
 from headrace.webrtc.stun import is_stun, read_username
@@ -63,7 +63,7 @@ class RtcEndpoint:
         self.on_connected: Callable[[str], None] = lambda _session_id: None
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
 
-    def open_room(self, channel_id: str, converter: SoundConverter | None = None) -> RtcRoom:
+    def open_room(self, channel_id: str, converter: UnitConverter | None = None) -> RtcRoom:
         """Return the room of a channel, a new one if need be."""
         room = self.rooms.get(channel_id)
         if room is None:

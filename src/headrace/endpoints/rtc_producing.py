@@ -4,12 +4,12 @@ Source: ``docs/decisions/0023-browsers.md``; RFC 9725 (WHIP).
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from headrace.base.errors import PacketError
 from headrace.endpoints.rtc_inbound import InboundNumbers, InboundStream
 from headrace.endpoints.rtc_session import RtcSession
-from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
 from headrace.remux.rtp_clock import SessionClock
 from headrace.remux.units_to_ts import UnitsToTs
 from headrace.webrtc.ice import IceCredentials
@@ -20,23 +20,12 @@ from headrace.webrtc.rtcp import (
     ReportBlock,
     RtcpPacket,
     SenderReport,
-    decode_compound,
     encode_compound,
 )
 from headrace.webrtc.rtp import RtpPacket, decode_rtp
 
 REPORT_INTERVAL_US: Final = 500_000
 _SSRC_BYTES: Final = 4
-
-
-class OpusConverter(Protocol):
-    """Makes AAC of Opus, in a thread of its own: `RtcProducing.take_converted` gets what it has made."""
-
-    def feed(self, unit: AccessUnit) -> None:
-        """Take a packet, and wait for nothing."""
-
-    def close(self) -> None:
-        """End."""
 
 
 class RtcProducing(RtcSession):
@@ -73,7 +62,7 @@ class RtcProducing(RtcSession):
         random_bytes: Callable[[int], bytes],
         most_bits_per_second: int,
         opened_us: int,
-        converter: OpusConverter | None = None,
+        converter: UnitConverter | None = None,
     ) -> None:
         super().__init__(session_id, channel_id, peer, local)
         clock = SessionClock()
@@ -128,14 +117,9 @@ class RtcProducing(RtcSession):
         if payloads:
             self._sink(payloads)
 
-    def handle_rtcp(self, packet: bytes, now_us: int) -> None:
+    def handle_reports(self, reports: Sequence[RtcpPacket], now_us: int) -> None:
         """Take what the sender says of its clocks."""
-        try:
-            found = decode_compound(packet)
-        except PacketError as error:
-            self.peer.ignored_packets[error.reason] += 1
-            return
-        for one in found:
+        for one in reports:
             for stream in self.streams:
                 if isinstance(one, SenderReport) and one.ssrc == stream.ssrc:
                     stream.handle_report(one, now_us)

@@ -4,11 +4,14 @@ Source: ``docs/decisions/0023-browsers.md``.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import count
 from typing import ClassVar, Final
 
+from headrace.base.errors import PacketError
 from headrace.webrtc.ice import IceCredentials
 from headrace.webrtc.peer import Peer
+from headrace.webrtc.rtcp import RtcpPacket, decode_compound
 
 _NUMBERS: Final = count(1)
 
@@ -51,9 +54,18 @@ class RtcSession(ABC):
     def handle_connected(self, now_us: int) -> None:
         """Begin: media can flow."""
 
-    @abstractmethod
     def handle_rtcp(self, packet: bytes, now_us: int) -> None:
-        """Take a compound control packet, in clear."""
+        """Take a compound control packet, in clear; a malformed one is dropped and counted."""
+        try:
+            reports = decode_compound(packet)
+        except PacketError as error:
+            self.peer.ignored_packets[error.reason] += 1
+        else:
+            self.handle_reports(reports, now_us)
+
+    @abstractmethod
+    def handle_reports(self, reports: Sequence[RtcpPacket], now_us: int) -> None:
+        """Take the control packets of a compound one."""
 
     @abstractmethod
     def handle_rtp(self, packet: bytes, now_us: int) -> None:

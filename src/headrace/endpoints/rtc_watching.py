@@ -3,10 +3,9 @@
 Source: RFC 3550, 6.4 (reports); RFC 4585, 6.2.1 and 6.3.1 (lost packets, lost pictures).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final
 
-from headrace.base.errors import PacketError
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
@@ -18,9 +17,9 @@ from headrace.webrtc.rtcp import (
     ReceiverEstimate,
     ReceiverReport,
     ReportBlock,
+    RtcpPacket,
     SenderReport,
     SourceDescription,
-    decode_compound,
     encode_compound,
     middle_of,
     ntp_time,
@@ -95,15 +94,10 @@ class RtcWatching(RtcSession):
         )
         return encode_compound([report, SourceDescription(((ssrc, self._room.channel.cname),))])
 
-    def handle_rtcp(self, packet: bytes, now_us: int) -> None:
+    def handle_reports(self, reports: Sequence[RtcpPacket], now_us: int) -> None:
         """Take reports of losses and of the way."""
-        try:
-            found = decode_compound(packet)
-        except PacketError as error:
-            self.peer.ignored_packets[error.reason] += 1
-            return
         wants_keyframe = False
-        for one in found:
+        for one in reports:
             if isinstance(one, Nack):
                 self._handle_nack(one)
             elif isinstance(one, PictureLossIndication | FullIntraRequest):

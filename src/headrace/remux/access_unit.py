@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 
 class Codec(Enum):
@@ -44,3 +45,13 @@ class AccessUnit:
     def is_video(self) -> bool:
         """Whether it is a picture."""
         return self.codec.is_video
+
+
+class UnitConverter(Protocol):
+    """Makes sound of another codec, in a thread of its own; what it has made goes where its maker said."""
+
+    def feed(self, unit: AccessUnit) -> None:
+        """Take a frame, and wait for nothing."""
+
+    def close(self) -> None:
+        """End."""

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Final
 
 from headrace.endpoints.channel_taps import OpenTap
-from headrace.endpoints.rtc_channel import SoundConverter
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us
 from headrace.netio.media_loop import MediaLoop
-from headrace.remux.access_unit import Codec
+from headrace.remux.access_unit import Codec, UnitConverter
 from headrace.service.sound import make_converter
 from headrace.service.tap_handover import TapHandover
 
@@ -57,7 +56,7 @@ class RtcRooms:
             self._taps[channel_id] = tap
             return room
 
-    async def _make_converter(self, channel_id: str) -> SoundConverter:
+    async def _make_converter(self, channel_id: str) -> UnitConverter:
         """Return what makes Opus of the channel's AAC, if it has that alone."""
         rtc, call_soon = self._rtc, self._rtc_loop.call_soon
         return await make_converter(

@@ -7,9 +7,9 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeVarTuple
 
 import structlog
 
@@ -22,19 +22,20 @@ from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sock
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_inbound import InboundNumbers
-from headrace.endpoints.rtc_producing import OpusConverter, RtcProducing
+from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.endpoints.rtc_snapshot import RtcSnapshot
-from headrace.endpoints.rtc_viewer import Numbers, Place, RtcViewer
+from headrace.endpoints.rtc_viewer import RtcViewer
 from headrace.endpoints.rtc_watching import RtcWatching
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.entropy import random_bytes
 from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
-from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
 from headrace.service.host_addresses import host_addresses
+from headrace.service.rtc_answers import answer_camera, answer_watcher, first_mid, inbound_numbers, places_in
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
@@ -44,8 +45,7 @@ from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, Sta
 from headrace.webrtc.ice import IceCredentials, make_credentials
 from headrace.webrtc.identity import make_identity
 from headrace.webrtc.peer import Peer
-from headrace.webrtc.sdp.answer import Answer, HostCandidate, SentStream, encode_answer
-from headrace.webrtc.sdp.choice import answer_producer, answer_viewer
+from headrace.webrtc.sdp.answer import Answer, HostCandidate, encode_answer
 from headrace.webrtc.sdp.fragment import decode_fragment, encode_fragment
 from headrace.webrtc.sdp.lines import SdpError
 from headrace.webrtc.sdp.offer import Offer, decode_offer
@@ -57,15 +57,11 @@ LOOK_AGAIN_SECONDS: Final = 0.02
 LOOK_SECONDS: Final = 0.4
 """A live channel has said how it is encoded by then; the answer to who watches depends on it."""
 _SESSION_ID_BYTES: Final = 24
-_UNACCEPTABLE: Final = int(RejectReason.UNACCEPTABLE)
 _VOUCHER_BYTES: Final = 24
-_KINDS: Final = ("video", "audio")
-_CODECS: Final = {"h264": Codec.H264, "h265": Codec.HEVC, "av1": Codec.AV1, "opus": Codec.OPUS}
-_NAMES: Final = {codec: name for name, codec in _CODECS.items()}
 SILENT_US: Final = 2_000_000
 """A camera sends something each 30 ms."""
 
-_T = TypeVar("_T", int, str)
+_Arguments = TypeVarTuple("_Arguments")
 
 _log = structlog.get_logger()
 
@@ -130,8 +126,7 @@ class RtcService:
         self._identity = make_identity(unix_time_us() // 1_000_000)
         self._unix_offset_us = unix_time_us() - now_us()
         self._asyncio = asyncio.get_running_loop()
-        note_connected = self._call_here(self._note_connected)
-        self._endpoint.on_connected = lambda session_id: note_connected(session_id, "")
+        self._endpoint.on_connected = self._call_here(self._note_connected)
         self._endpoint.on_ended = self._call_here(self._forget)
         self._srt.visitors.on_ended = self._call_here(self._end_visitor)
         self._candidates = self._find_candidates()
@@ -213,26 +208,13 @@ class RtcService:
     async def _open(self, room: RtcRoom, offer: Offer, visitor_id: int) -> SessionAnswer:
         await self._look_at(room)
         channel = room.channel
-        if channel.notice is not None:
-            raise GatewayRefusal(_UNACCEPTABLE, channel.notice)
-        video, audio = channel.streams
-        try:
-            answer = answer_viewer(
-                offer,
-                video=_NAMES[video.codec],
-                profile_level_id=channel.profile_level_id,
-                video_stream=SentStream(video.ssrc, channel.cname, video.rtx_ssrc),
-                audio_stream=SentStream(audio.ssrc, channel.cname),
-            )
-        except SdpError as error:
-            raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
+        answer = answer_watcher(offer, channel)
         local = make_credentials(random_bytes)
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         peer = self._peer(offer, answer, local)
-        video_place, audio_place = (_place(answer, room, kind) for kind in _KINDS)
-        viewer = RtcViewer(session_id, peer, video_place, audio_place, now_us())
+        viewer = RtcViewer(session_id, peer, *places_in(answer, channel), now_us())
         watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
-        session = _Session(channel.channel_id, offer.ice, secrets.token_hex(8), _first_mid(answer), visitor_id)
+        session = _Session(channel.channel_id, offer.ice, secrets.token_hex(8), first_mid(answer), visitor_id)
         self._of_visitors[visitor_id] = session_id
         return await self._begin(watching, session, answer, local)
 
@@ -282,10 +264,7 @@ class RtcService:
             offer = decode_offer(offer_sdp)
         except (SdpError, ChannelIdError) as error:
             raise GatewayRefusal(BAD_REQUEST, str(error)) from None
-        try:
-            answer = _without_layers(answer_producer(offer))
-        except SdpError as error:
-            raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
+        answer = answer_camera(offer)
         address = encode_sockaddr(host, 0)
         admitted = await self._ask(Ask(Verb.PUBLISH, channel_id, credential), address)
         self._check_room(address)
@@ -308,7 +287,7 @@ class RtcService:
         self, session_id: str, grant: Grant, offer: Offer, answer: Answer, producer: RtcProducer
     ) -> SessionAnswer:
         local = make_credentials(random_bytes)
-        streams = _inbound(answer)
+        streams = inbound_numbers(answer)
         converter = await self._converter_for(session_id, streams)
         producing = RtcProducing(
             session_id,
@@ -326,13 +305,13 @@ class RtcService:
             grant.channel_id,
             offer.ice,
             secrets.token_hex(8),
-            _first_mid(answer),
+            first_mid(answer),
             producing=producing,
             producer=producer,
         )
         return await self._begin(producing, session, answer, local)
 
-    async def _converter_for(self, session_id: str, streams: Sequence[InboundNumbers]) -> OpusConverter | None:
+    async def _converter_for(self, session_id: str, streams: Sequence[InboundNumbers]) -> UnitConverter | None:
         """Return what makes AAC of a producer's Opus, if it sends any."""
         if all(numbers.codec is not Codec.OPUS for numbers in streams):
             return None
@@ -402,7 +381,7 @@ class RtcService:
         if session_id in self._sessions:
             self._half_open[session_id] = host_number(address)
 
-    def _note_connected(self, session_id: str, _: str) -> None:
+    def _note_connected(self, session_id: str) -> None:
         self._half_open.pop(session_id, None)
 
     def _forget(self, session_id: str, _reason: str) -> None:
@@ -418,12 +397,12 @@ class RtcService:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    def _call_here(self, function: Callable[[_T, str], None]) -> Callable[[_T, str], None]:
+    def _call_here(self, function: Callable[[*_Arguments], None]) -> Callable[[*_Arguments], None]:
         """Return what has ``function`` called in the event loop, from any thread."""
 
-        def call(what: _T, reason: str) -> None:
+        def call(*arguments: *_Arguments) -> None:
             with suppress(RuntimeError):  # the event loop has been closed
-                self._asyncio.call_soon_threadsafe(function, what, reason)
+                self._asyncio.call_soon_threadsafe(function, *arguments)
 
         return call
 
@@ -434,36 +413,6 @@ class RtcService:
         self._rooms.stop()
         producers = [session.producer for session in self._sessions.values() if session.producer is not None]
         await asyncio.gather(*(producer.close() for producer in producers), *self._closing)
-
-
-def _first_mid(answer: Answer) -> str:
-    """Return the name of the first media section in use."""
-    return next(one.offer.mid for one in answer.media if one.codec is not None)
-
-
-def _without_layers(answer: Answer) -> Answer:
-    """Return an answer after which a browser sends one layer of its picture: its best."""
-    return replace(answer, media=tuple(replace(one, rids=()) for one in answer.media))
-
-
-def _inbound(answer: Answer) -> list[InboundNumbers]:
-    """Return how the streams of a producer are known, the picture first."""
-    sections = [media for media in map(answer.of_kind, _KINDS) if media is not None]
-    return [
-        InboundNumbers(_CODECS[media.codec.name], media.codec.payload_type, media.codec.rtx_payload_type)
-        for media in sections
-        if media.codec is not None
-    ]
-
-
-def _place(answer: Answer, room: RtcRoom, kind: str) -> Place | None:
-    """Return under which numbers somebody gets the pictures or the sound, None if it does not."""
-    media = answer.of_kind(kind)
-    if media is None or media.codec is None:
-        return None
-    stream = room.channel.video if kind == "video" else room.channel.audio
-    codec = media.codec
-    return Place(stream, Numbers(codec.payload_type, codec.rtx_payload_type, _CODECS[codec.name]))
 
 
 def _check_encryption(grant: Grant) -> None:

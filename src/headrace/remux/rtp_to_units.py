@@ -196,6 +196,9 @@ class RtpToUnits:
         if is_damaged:
             self.drops["damaged_picture"] += 1
             return
+        if not nals:  # an aggregate of nothing
+            self.drops["empty_picture"] += 1
+            return
         is_keyframe = _IS_KEYFRAME[self.codec](nals)
         if self._parameter_sets is not None:
             nals = self._parameter_sets.complete(nals, is_keyframe=is_keyframe)

@@ -96,6 +96,17 @@ def test_a_malformed_payload_costs_its_picture() -> None:
     assert stream.drops["short_payload"] == 1
 
 
+def test_an_aggregate_of_nothing_is_no_picture_and_costs_none() -> None:
+    stream, given = receiver(), packets(PICTURES[:2])
+    after = [
+        replace(packet, seqno=packet.seqno + 1) for packet in given if packet.timestamp == given[-1].timestamp
+    ]
+    before = given[: -len(after)]
+    empty = replace(given[-1], seqno=after[0].seqno - 1, timestamp=given[-1].timestamp - 1, payload=b"\x78")
+    assert len(feed(stream, [*before, empty, *after])) == 2
+    assert stream.drops == {"empty_picture": 1}
+
+
 def test_a_keyframe_is_wished_for_until_it_comes_and_when_the_last_is_old() -> None:
     stream, given = receiver(), packets(PICTURES)
     assert not stream.poll_keyframe_wish(0)

@@ -6,7 +6,14 @@ Source: "RTP Payload Format For AV1" (AOM), 4.4 (aggregation header), 5 (packeti
 from typing import Final
 
 from headrace.base.errors import PacketError
-from headrace.codecs.av1 import NEEDLESS_TYPES, ObuType, decode_leb128, encode_leb128, obu_type
+from headrace.codecs.av1 import (
+    NEEDLESS_TYPES,
+    ObuType,
+    decode_leb128,
+    encode_leb128,
+    obu_type,
+    without_size,
+)
 from headrace.remux.picture_units import MAX_PICTURE_BYTES, MAX_UNITS
 
 _CONTINUES, _GOES_ON, _NEW_SEQUENCE = 0x80, 0x40, 0x08
@@ -95,13 +102,13 @@ class Av1Unpacker:
         """Return the units of the picture without size fields; what is fed then belongs to the next one.
 
         Raises:
-            PacketError: ``unfinished_unit``.
+            PacketError: ``unfinished_unit``, ``short_obu`` or ``bad_leb128``.
         """
         units, piece = self._units, self._piece
         self._clear()
         if piece is not None:
             raise PacketError("unfinished_unit")
-        return [unit for unit in units if obu_type(unit) not in NEEDLESS_TYPES]
+        return [without_size(unit) for unit in units if obu_type(unit) not in NEEDLESS_TYPES]
 
     def begins_picture(self, payload: bytes) -> bool:
         """Return whether nothing of the picture can stand before this payload: it begins a sequence."""

@@ -52,6 +52,10 @@ def test_what_nobody_needs_is_left_out() -> None:
     assert unpack([b"\x20\x01\x10\x30a"]) == [b"\x30a"]
 
 
+def test_a_size_that_a_sender_has_left_in_a_unit_is_taken_out() -> None:
+    assert unpack([b"\x10\x32\x02ab"]) == [b"\x30ab"]
+
+
 @pytest.mark.parametrize(
     ("payloads", "reason"),
     [
@@ -62,6 +66,8 @@ def test_what_nobody_needs_is_left_out() -> None:
         (["90aa"], "piece_without_start"),
         (["50aa", "10bb"], "unfinished_unit"),
         (["50aa"], "unfinished_unit"),
+        (["1034"], "short_obu"),  # its header has a second byte, which is not there
+        (["10320561"], "short_obu"),  # it has a size, and less than that
     ],
 )
 def test_what_is_malformed_is_an_error(payloads: list[str], reason: str) -> None:

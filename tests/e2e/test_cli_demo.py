@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.headrace_commands import Headrace
-from tests.support.ports import free_udp_port
+from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -31,9 +31,12 @@ def environment(pid: int) -> list[bytes]:
         return []
 
 
-def start_demo(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Headrace:
-    port = str(free_udp_port())
-    return Headrace(folder, "demo", "--samples", str(SAMPLES), "--port", port, *arguments, environment=environment)
+def start_demo(
+    folder: Path, *arguments: str, samples: Path = SAMPLES, environment: dict[str, str] | None = None
+) -> Headrace:
+    """Start it on ports of its own: two that look for a free one in the same moment can find the same."""
+    ports = ("--port", str(free_udp_port()), "--http-port", str(free_tcp_port()))
+    return Headrace(folder, "demo", "--samples", str(samples), *ports, *arguments, environment=environment)
 
 
 def rows(table: str) -> dict[str, list[str]]:
@@ -87,9 +90,7 @@ def test_the_demo_fails_where_a_channel_gives_no_video(tmp_path: Path) -> None:
     samples = tmp_path / "samples"
     shutil.copytree(SAMPLES, samples)
     (samples / "clip.mp4").write_bytes(b"no video at all" * 100)
-    with Headrace(
-        tmp_path, "demo", "--seconds", "4", "--samples", str(samples), "--port", str(free_udp_port())
-    ) as demo:
+    with start_demo(tmp_path, "--seconds", "4", samples=samples) as demo:
         assert demo.wait(LONGEST_SECONDS) == 1
         assert started_by(demo) == []
     [line] = demo.log.splitlines()

@@ -1,12 +1,11 @@
 """``headrace serve`` with its HTTP side, and producers of test patterns, as programs."""
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 from tests.support.headrace_commands import Headrace
-from tests.support.ports import free_udp_port
+from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import wait_until
 
 HOST = "127.0.0.1"
@@ -59,9 +58,3 @@ class WebBroker(Headrace):
     def wait_until_live(self, *channel_ids: str) -> None:
         """Wait until these channels are live, and no other ones."""
         wait_until(lambda: self.live() == sorted(channel_ids), f"live: {channel_ids}", seconds=READY_SECONDS)
-
-
-def free_tcp_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])

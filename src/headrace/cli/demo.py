@@ -68,6 +68,15 @@ def demo(
             help=f"UDP port of the broker; {DEFAULT_PORT} if not said, or a free one where that is taken.",
         ),
     ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help=f"TCP port of the page; {DEFAULT_HTTP_PORT} if not said, or a free one where that is taken.",
+        ),
+    ] = None,
 ) -> None:
     """Show everything on this machine: a broker, three producers, and a client's shell.
 
@@ -76,11 +85,11 @@ def demo(
     configure_logs("warning")
     channels = demo_channels(find_samples(samples))
     broker = BrokerAddress(LOOPBACK, choose_port(port))
+    page = f"{LOOPBACK}:{choose_http_port(http_port)}"
     is_interactive = seconds is None and sys.stdin.isatty() and sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="headrace-demo-") as logs, Processes(Path(logs)) as processes:
-        work = _run(
-            processes, broker, channels, None if is_interactive else (seconds or DEFAULT_SECONDS), wide_console()
-        )
+        length_s = None if is_interactive else (seconds or DEFAULT_SECONDS)
+        work = _run(processes, broker, page, channels, length_s)
         is_complete = asyncio.run(run_until_stopped(work))
     if not is_interactive and not is_complete:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -103,27 +112,34 @@ def choose_port(wanted: int | None) -> int:
     )
 
 
-def choose_tcp_port() -> int:
-    """Return the usual TCP port for a page, or a free one where that is taken."""
-    try:
-        probe = listen_on(LOOPBACK, DEFAULT_HTTP_PORT)
-    except HttpListenError:
-        probe = listen_on(LOOPBACK, 0)
-    with probe:
-        return int(probe.getsockname()[1])
+def choose_http_port(wanted: int | None) -> int:
+    """Return a TCP port that is free on the loopback interface.
+
+    Raises:
+        DemoError: ``wanted`` is taken, or none is free.
+    """
+    for port in (DEFAULT_HTTP_PORT, 0) if wanted is None else (wanted,):
+        try:
+            with listen_on(LOOPBACK, port) as probe:
+                return int(probe.getsockname()[1])
+        except HttpListenError:
+            continue
+    raise DemoError(
+        "no TCP port is free" if wanted is None else f"TCP port {wanted} is taken: give another --http-port"
+    )
 
 
 async def _run(
     processes: Processes,
     broker: BrokerAddress,
+    page: str,
     channels: tuple[DemoChannel, ...],
     seconds: float | None,
-    console: Console,
 ) -> None:
+    console = wide_console()
     console.print(f"starting a broker at {broker} and {len(channels)} producers", highlight=False)
     state = processes.folder / "state"
     keys = await asyncio.to_thread(make_demo_state, state, [channel.channel_id for channel in channels])
-    page = f"{LOOPBACK}:{choose_tcp_port()}"
     processes.start(
         "broker",
         [

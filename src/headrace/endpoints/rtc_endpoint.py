@@ -133,6 +133,8 @@ class RtcEndpoint:
                 self.ignored_packets["unknown_peer"] += 1
                 continue
             session.peer.handle_datagram(datagram, address, now_us)
+            if self._by_address.get(address) is not session and session.peer.has_checked(address):
+                self._note_address(session, address)
             touched[session.number] = session
         for session in touched.values():
             self._settle(session, now_us)
@@ -143,19 +145,14 @@ class RtcEndpoint:
         if is_stun(datagram):
             username = read_username(datagram)
             if username:
-                session = self._by_ufrag.get(username_ufrag(username))
-                if session is not None:
-                    self._note_address(session, address)
-                return session
+                return self._by_ufrag.get(username_ufrag(username))
         return self._by_address.get(address)
 
     def _note_address(self, session: RtcSession, address: bytes) -> None:
-        """Know an address as the session's; nothing but checks is taken from one that has passed none."""
+        """Know an address as the session's: a check that was made with its password came from there."""
         owner = self._by_address.get(address)
-        if owner is session:
-            return
         if owner is not None and owner.peer.sealer is not None:
-            # What somebody else says in a datagram that it may have forged does not take it from who has it.
+            # Whoever has a session can forge the source of its checks: that does not take it from who has it.
             return
         self._by_address[address] = session
         session.addresses.append(address)

@@ -138,6 +138,10 @@ class Peer:
         """Where media goes, 28 bytes: the peer has made an ICE check from there. None before that."""
         return self._ice.address
 
+    def has_checked(self, address: bytes) -> bool:
+        """Return whether a check that was made with the password came from ``address``."""
+        return self._ice.has_checked(address)
+
     def restart_ice(self, local: IceCredentials, remote: IceCredentials) -> None:
         """Take new ICE credentials; media goes on as before until the peer has named a path with the new ones."""
         self._ice.restart(local, remote)

@@ -83,6 +83,20 @@ def test_a_check_with_a_wrong_password_takes_nobody_s_address() -> None:
     assert other.viewer.peer.ignored_packets["ice_integrity"] == 1
 
 
+def test_checks_with_a_wrong_password_make_no_address_known_and_push_none_out() -> None:
+    stage = Stage()
+    browser, waiting = stage.joined(), stage.browser()
+    wrong = check(to=browser._ours, by=browser._theirs, key=b"wrong" * 5)
+    forged = [encode_sockaddr("10.7.0.1", 1_000 + number) for number in range(MAX_ADDRESSES_PER_SESSION + 1)]
+    stage.hand_over([(wrong, address) for address in forged])
+    assert browser.session.addresses == [browser.address]
+    stage.hand_over([(check(to=waiting._ours, by=waiting._theirs), waiting.address), (wrong, waiting.address)])
+    assert waiting.session.addresses == [waiting.address]
+    assert stage.endpoint._session_of(b"\x16" + bytes(30), waiting.address) is waiting.session
+    browser.send_rtcp(b"\x80\xc9\x00\x01" + bytes(4))
+    assert browser.viewer.peer.ignored_packets == {"ice_integrity": len(forged) + 1}
+
+
 def test_a_session_has_so_many_addresses_and_the_oldest_is_forgotten() -> None:
     stage = Stage()
     browser = stage.browser()

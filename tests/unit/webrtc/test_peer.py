@@ -49,7 +49,10 @@ def test_two_peers_connect_in_either_role_and_media_flows_both_ways(is_dtls_clie
 def test_a_check_is_answered_where_it_came_from_with_the_address_it_came_from() -> None:
     peer = our_peer()
     assert peer.address is None
+    peer.handle_datagram(check(key=b"guess"), THERE, 0)
+    assert not peer.has_checked(THERE)
     peer.handle_datagram(check(b"transaction!"), THERE, 0)
+    assert peer.has_checked(THERE)
     ((answer, address),) = sent(peer)
     message = decode_message(answer)
     assert message.message_type == MessageType.SUCCESS

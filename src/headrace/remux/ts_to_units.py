@@ -163,8 +163,10 @@ class TsToUnits:
         pts_90khz = self._unwrap(pes.pts_90khz)
         dts_90khz = unwrap_pts_90khz(pes.pts_90khz if pes.dts_90khz is None else pes.dts_90khz, pts_90khz)
         is_key = _IS_KEYFRAME[codec](nals)
-        self._reordering.handle_picture(pts_90khz, is_discontinuous=pes.follows_loss)
         nals = sets.complete(nals, is_keyframe=is_key)
+        if is_key:
+            self._reordering.handle_keyframe(pts_90khz, sets.sps_facts)
+        self._reordering.handle_picture(pts_90khz, is_discontinuous=pes.follows_loss)
         return [AccessUnit(codec, pts_90khz, dts_90khz, nals, is_key, pes.follows_loss)]
 
     def _take_sounds(self, codec: Codec, pes: PesPacket, sounds: list[tuple[bytes, int, int]]) -> list[AccessUnit]:

@@ -100,6 +100,21 @@ def test_b_frames_are_seen() -> None:
     assert [unit.dts_90khz for unit in units] == sorted(unit.dts_90khz for unit in units)
 
 
+def test_a_producer_that_comes_back_without_b_frames_is_believed_at_its_first_keyframe() -> None:
+    options = {"preset": "fast", "g": "50", "b-adapt": "0"}
+    with_some, without = (
+        encoded_stream(30, audio=None, video_options=options | {"bf": count}) for count in ("2", "0")
+    )
+    to_units, _ = feed_all(with_some)
+    assert to_units.notice is not None
+    for payload in payloads_of(without):
+        to_units.feed(payload)
+    assert to_units.notice is None
+    for payload in payloads_of(with_some):
+        to_units.feed(payload)
+    assert to_units.has_reordering
+
+
 def test_after_a_lost_packet_the_next_picture_says_so() -> None:
     packets = packets_of(OPUS_TS)
     middle = last_packets(OPUS_TS, 0x100)[10]

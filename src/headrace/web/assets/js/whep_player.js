@@ -49,19 +49,14 @@ export class WhepPlayer extends EventTarget {
     this.#link.drop();
     this.#tell("connecting");
     const connection = this.#link.begin();
-    const stream = new MediaStream();
     for (const kind of ["video", "audio"]) connection.addTransceiver(kind, { direction: "recvonly" });
-    connection.addEventListener("track", ({ track, receiver }) => {
-      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
-      stream.addTrack(track);
-    });
+    this.#showSoon(connection);
     try {
       if (!(await this.#link.open(connection, this.#url, this.token))) return;
     } catch (error) {
       if (this.#link.has(connection)) this.#handleRefusal(error);
       return;
     }
-    this.#show(stream, connection);
     this.#link.expect(connection);
   }
 
@@ -76,8 +71,19 @@ export class WhepPlayer extends EventTarget {
     if (isLive && this.state === "waiting" && (!this.#link.session || this.#stalledLooks >= RENEWED_AFTER_LOOKS)) this.start();
   }
 
-  #show(stream, connection) {
-    this.#video.srcObject = stream;
+  /**
+   * Have the loudspeakers open before there is sound: what came earlier would be held back, and the picture with it.
+   * A page that shows a video while it loads goes on loading until there is a picture.
+   */
+  #showSoon(connection) {
+    if (document.readyState === "complete") this.#show(connection);
+    else addEventListener("load", () => this.#link.has(connection) && this.#show(connection), { once: true });
+  }
+
+  #show(connection) {
+    const receivers = connection.getReceivers();
+    for (const receiver of receivers) if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    this.#video.srcObject = new MediaStream(receivers.map(({ track }) => track));
     this.dispatchEvent(new Event("stream"));
     this.#video.requestVideoFrameCallback?.(() => {
       if (this.#link.has(connection) && this.state !== "playing") this.#tell("playing");

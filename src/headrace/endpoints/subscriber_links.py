@@ -6,6 +6,7 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -176,26 +177,28 @@ class SubscriberLinks:
         """
         parts: list[Part] = []
         of_few: list[Channel] = []
+        of_many: list[tuple[int, Channel, I64Array]] = []
         for channel, indices in fresh:
             channel.forwarded_us = now_us
             if not channel.subscribers:
                 continue
             wanted = self._note_forwarded(channel, indices, now_us)
             group = channel.subscribers
-            if (
-                len(wanted)
-                and 0 < len(wanted) * len(group.columns.rows) <= FEW_DATAGRAMS
-                and (wanted[0] >= group.newest_start_index)
-            ):
+            datagrams = len(wanted) * len(group.columns.rows)
+            if 0 < datagrams <= FEW_DATAGRAMS and wanted[0] >= group.newest_start_index:
                 parts.append(Part(channel.ring, wanted, group.columns))
                 of_few.append(channel)
             else:
-                for burst in make_bursts(channel.ring, wanted, group):
-                    self._send_burst(channel, burst, now_us)
-            self._forward_passed(channel, wanted, now_us)
-            self._table.rows["next_index"][group.columns.rows] = channel.ring.next_index
+                of_many.append((datagrams, channel, wanted))
+        # The smallest first: what is sent in a tenth of a millisecond does not wait for what takes four.
         if parts:
             self._send_joint(parts, of_few, now_us)
+        for channel, part in zip(of_few, parts, strict=True):
+            self._note_sent(channel, part.indices, now_us)
+        for _, channel, wanted in sorted(of_many, key=itemgetter(0)):
+            for burst in make_bursts(channel.ring, wanted, channel.subscribers):
+                self._send_burst(channel, burst, now_us)
+            self._note_sent(channel, wanted, now_us)
 
     def _note_forwarded(self, channel: Channel, indices: list[int], now_us: int) -> I64Array:
         """Note what leaves now; return what of it is held, in order."""
@@ -208,6 +211,10 @@ class SubscriberLinks:
             channel.ring.late_us[channel.ring.slots(late)] = now_us
         channel.forwarded_index = channel.ring.next_index
         return wanted
+
+    def _note_sent(self, channel: Channel, wanted: I64Array, now_us: int) -> None:
+        self._forward_passed(channel, wanted, now_us)
+        self._table.rows["next_index"][channel.subscribers.columns.rows] = channel.ring.next_index
 
     def _send_joint(self, parts: list[Part], channels: list[Channel], now_us: int) -> None:
         """Send what is for few subscribers of each of several channels, with one call."""

@@ -30,7 +30,11 @@ FRAME_US: Final = 100
 TURNS_AT_ONCE: Final = 8
 """One channel's frame takes two or three: they do not wait."""
 PACKETS_PER_SOCKET: Final = 32
-"""Read from one peer before the others' packets go out: to 100 subscribers they take 3 ms to send."""
+"""Read at most from one peer before the others' packets go out: to 100 subscribers they take 3 ms to send."""
+FEWEST_PER_SOCKET: Final = 8
+"""So many are read even where each takes long: a frame, whose packets are to leave together."""
+LONG_TURN_US: Final = 2_000
+"""After a turn that took longer, half as many are read from one peer, so that the others need not wait so long."""
 BATCH_PACKETS: Final = 512
 FEW_DATAGRAMS: Final = 16
 """The common socket gathers for twice as long where no more come: they cost a turn all the same."""
@@ -91,6 +95,7 @@ class MediaLoop:
         self._read_us = 0
         self._ripe_us = 0
         self._free_us = 0
+        self._per_socket = PACKETS_PER_SOCKET
 
     def start(self) -> None:
         """Begin.
@@ -220,6 +225,7 @@ class MediaLoop:
 
     def _read_lines(self, sockets: list[UdpSocket]) -> None:
         """Hand over what those sockets have, within bounds: what is left wakes the loop again."""
+        began_us = now_us()
         batch = self._batch
         batch.count = 0
         for line in sockets:
@@ -228,9 +234,16 @@ class MediaLoop:
                 batch.count = 0
             # The machine may have removed it.
             if line in self._lines:
-                self._receive(line, PACKETS_PER_SOCKET)
+                self._receive(line, self._per_socket)
         if batch.count:
             self._handle_batch()
+        self._note_turn(now_us() - began_us)
+
+    def _note_turn(self, took_us: int) -> None:
+        if took_us > LONG_TURN_US:
+            self._per_socket = max(FEWEST_PER_SOCKET, self._per_socket // 2)
+        elif took_us < LONG_TURN_US // 4:
+            self._per_socket = min(PACKETS_PER_SOCKET, self._per_socket * 2)
 
     def _read_common(self) -> None:
         """Hand over what has gathered; go back to being woken when that is nothing."""

@@ -9,6 +9,7 @@ from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
 from tests.support.outbox import CollectingOutbox, FullOutbox
 from tests.support.srt_datagrams import kind_of, words
 
+from headrace.base.datagram_batch import I64Array, U8Array
 from headrace.base.seqno import add_seqno
 from headrace.endpoints import subscriber_links
 from headrace.endpoints.patience import ALERT_US, LATENCY_SHARE
@@ -22,6 +23,20 @@ from headrace.srt.packet import ControlType
 
 GATHERED_US = 10 * MS
 """By then an acknowledgement has been seen to."""
+
+
+class MeasuringOutbox(CollectingOutbox):
+    """One that writes down how many datagrams each burst has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bursts: list[int] = []
+
+    def send_burst(
+        self, addresses: U8Array, headers: U8Array, store: U8Array, slots: I64Array, lengths: I64Array
+    ) -> int:
+        self.bursts.append(super().send_burst(addresses, headers, store, slots, lengths))
+        return self.bursts[-1]
 
 
 def test_a_packet_leaves_before_a_missing_older_one_has_come_and_that_leaves_when_it_comes() -> None:
@@ -565,6 +580,21 @@ def test_what_is_for_many_leaves_for_each_channel_by_itself(monkeypatch: pytest.
     assert outbox.calls.count("send_burst") == 2
     assert "send_runs" not in outbox.calls
     assert [len(subscriber.take(DATA)) for subscriber in subscribers] == [1, 1, 1]
+
+
+def test_what_has_come_together_leaves_in_the_order_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_links, "FEW_DATAGRAMS", 1)
+    outbox = MeasuringOutbox()
+    world = World(gather_us=GATHERED_US, outbox=outbox)
+    producers = [world.join(f"publish:{name}") for name in "ABC"]
+    for name in "AABBC":
+        Mute(world, name)
+    outbox.bursts.clear()
+    for producer, packets in zip(producers, (3, 1, 1), strict=True):
+        for _ in range(packets):
+            world.send(producer, interval_us=0)
+    world.run(2 * GATHERED_US)
+    assert outbox.bursts == [1, 2, 6]
 
 
 def test_where_the_socket_has_room_for_some_of_several_channels_it_is_others_each_time() -> None:

@@ -15,7 +15,9 @@ from headrace.netio.capabilities import PORTABLE, Capabilities, probe_capabiliti
 from headrace.netio.clock import now_us
 from headrace.netio.media_loop import (
     FEW_DATAGRAMS,
+    FEWEST_PER_SOCKET,
     GATHERED_DATAGRAMS,
+    LONG_TURN_US,
     PACKETS_PER_SOCKET,
     SHARE_US,
     TURNS_AT_ONCE,
@@ -151,6 +153,26 @@ def test_sockets_that_are_readable_together_share_a_batch_and_none_takes_all_of_
         assert second == [b"big %d" % number for number in range(PACKETS_PER_SOCKET, PACKETS_PER_SOCKET + 10)]
         for line in lines:
             line.close()
+
+
+def test_where_packets_take_long_fewer_are_read_at_once_and_where_they_do_not_more_again() -> None:
+    with scene(is_started=False) as s, UdpSocket.bind("127.0.0.1", 0) as line:
+        s.machine.on_batch = lambda: time.sleep(2 * LONG_TURN_US / 1e6)
+        s.send(line, *(b"%d" % number for number in range(2 * PACKETS_PER_SOCKET)))
+        s.loop.start()
+        s.loop.add(line)
+        until(lambda: len(s.machine.datagrams) == 2 * PACKETS_PER_SOCKET)
+        assert list(map(len, s.machine.batches)) == [PACKETS_PER_SOCKET, 16, FEWEST_PER_SOCKET, FEWEST_PER_SOCKET]
+        s.machine.on_batch = lambda: None
+
+        def takes_as_many_again() -> bool:
+            s.machine.batches.clear()
+            s.machine.datagrams.clear()
+            s.send(line, *(b"%d" % number for number in range(PACKETS_PER_SOCKET)))
+            until(lambda: len(s.machine.datagrams) == PACKETS_PER_SOCKET)
+            return len(s.machine.batches[0]) == PACKETS_PER_SOCKET
+
+        until(takes_as_many_again)
 
 
 def test_more_than_a_batch_holds_comes_in_several_batches_of_one_turn() -> None:

@@ -279,6 +279,24 @@ def serve(
             help="At which addresses browsers reach that port, behind NAT or in Docker; otherwise this machine's.",
         ),
     ] = "",
+    recode_for_browsers: Annotated[
+        bool,
+        typer.Option(
+            envvar="RECODE_FOR_BROWSERS",
+            help="Encode channels with B-frames again, which no browser plays: half a core for 1080p30.",
+        ),
+    ] = False,
+    max_recoded_channels: Annotated[
+        int,
+        typer.Option(
+            "--max-recoded",
+            metavar="N",
+            envvar="MAX_RECODED",
+            min=1,
+            max=1000,
+            help="So many channels at a time, while browsers watch them.",
+        ),
+    ] = 1,
     coalescing: Annotated[
         bool,
         typer.Option(
@@ -317,7 +335,12 @@ def serve(
         hook=HookConfig(hook, hook_timeout_seconds, hook_cache_seconds) if hook else None,
         coalescing=coalescing,
         http=_http_config(http, read_admin_token(admin_token, admin_token_file), trusted_proxies),
-        rtc=RtcConfig(host or None, webrtc_port, _addresses(public_addresses)),
+        rtc=RtcConfig(
+            host or None,
+            webrtc_port,
+            _addresses(public_addresses),
+            max_recoded_channels=max_recoded_channels if recode_for_browsers else 0,
+        ),
     )
     if state == STATE_OFF and not is_open:
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")

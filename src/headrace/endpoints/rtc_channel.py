@@ -6,6 +6,7 @@ Source: ``docs/decisions/0023-browsers.md``.
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from headrace.endpoints.picture_route import PictureRecoder, PictureRoute
 from headrace.endpoints.pts_line import PtsLine
 from headrace.endpoints.rtp_ring import RtpRing
 from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
@@ -15,6 +16,8 @@ from headrace.remux.ts_to_units import TsToUnits
 VIDEO_PAYLOAD_TYPE: Final = 96
 AUDIO_PAYLOAD_TYPE: Final = 111
 """Of the packets that are kept; each viewer gets them with the numbers of its own offer."""
+RECODED_PROFILE_LEVEL_ID: Final = "42c028"
+"""Of what is re-encoded: constrained baseline, as `headrace.media.picture_transcoder` makes it."""
 
 
 class RtcStream:
@@ -83,26 +86,30 @@ class RtcChannel:
         channel_id: Its id.
         random_bytes: Unpredictable.
         sound_converter: Makes Opus where a channel has AAC alone; None leaves it silent then.
+        picture_recoder: Makes pictures that browsers can play of such as they cannot; None shows none then.
 
     Attributes:
         channel_id: As given.
+        route: By which way its pictures go.
         video: The pictures.
         audio: The sound.
         line: Its times.
         cname: By which browsers know that sound and picture belong together.
     """
 
-    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "video")
+    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "route", "video")
 
     def __init__(
         self,
         channel_id: str,
         random_bytes: Callable[[int], bytes],
         sound_converter: UnitConverter | None = None,
+        picture_recoder: PictureRecoder | None = None,
     ) -> None:
         self.channel_id = channel_id
         self._units = TsToUnits()
         self._converter = sound_converter
+        self.route = PictureRoute(picture_recoder)
         self.video = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, random_bytes)
         self.audio = RtcStream(Codec.OPUS, AUDIO_PAYLOAD_TYPE, random_bytes)
         self.line = PtsLine()
@@ -116,11 +123,16 @@ class RtcChannel:
     @property
     def notice(self) -> str | None:
         """Why browsers cannot show it, for people; None while they can."""
-        return self._units.notice
+        notice, trouble = self._units.notice, self.route.trouble
+        if notice is None or (self.route.is_recoded and trouble is None):
+            return None
+        return notice if trouble is None else f"{notice} {trouble}"
 
     @property
     def profile_level_id(self) -> str | None:
         """What SDP says of an H.264 stream: six digits; None while that is not known."""
+        if self.route.is_recoded:
+            return RECODED_PROFILE_LEVEL_ID
         facts = self._units.sps_facts
         return None if facts is None else facts.profile_level_id
 
@@ -150,12 +162,26 @@ class RtcChannel:
         for unit in units:
             unit.pts_90khz = self.line.place(unit.pts_90khz)
             if unit.is_video:
-                if unit.codec is not self.video.codec:
-                    self.video.use(unit.codec)
                 self.line.note_arrival(unit.pts_90khz, now_us)
-            if unit.codec is Codec.AAC and not has_opus and self._converter is not None:
+                if not self._takes_the_straight_way(unit):
+                    continue
+            elif unit.codec is Codec.AAC and not has_opus and self._converter is not None:
                 self._converter.feed(unit)
-        self.take_units(units, now_us)
+            self.take_units([unit], now_us)
+
+    def _takes_the_straight_way(self, picture: AccessUnit) -> bool:
+        """Return whether a picture goes out as it is; nobody starts with what was before a change of the way."""
+        was_recoded = self.route.is_recoded
+        is_straight = self.route.take(picture, is_playable=not self._units.has_reordering)
+        codec = picture.codec if is_straight else Codec.H264
+        if codec is not self.video.codec or was_recoded is not self.route.is_recoded:
+            self.video.use(codec)
+        return is_straight
+
+    def take_recoded(self, units: Sequence[AccessUnit], now_us: int) -> None:
+        """Take pictures that were re-encoded; those of a way that is not gone any more are passed over."""
+        if self.route.is_recoded:
+            self.take_units(units, now_us)
 
     def take_units(self, units: Sequence[AccessUnit], now_us: int) -> None:
         """Take units whose times are on the line; those that browsers do not play are passed over."""
@@ -166,5 +192,6 @@ class RtcChannel:
 
     def close(self) -> None:
         """End what was begun for it."""
+        self.route.close()
         if self._converter is not None:
             self._converter.close()

@@ -14,6 +14,7 @@ import structlog
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import format_sockaddr
+from headrace.endpoints.picture_route import PictureRecoder
 from headrace.endpoints.rtc_channel import RtcChannel
 from headrace.endpoints.rtc_fanout import RtcFanout
 from headrace.endpoints.rtc_room import RtcRoom
@@ -63,11 +64,13 @@ class RtcEndpoint:
         self.on_connected: Callable[[str], None] = lambda _session_id: None
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
 
-    def open_room(self, channel_id: str, converter: UnitConverter | None = None) -> RtcRoom:
+    def open_room(
+        self, channel_id: str, converter: UnitConverter | None = None, recoder: PictureRecoder | None = None
+    ) -> RtcRoom:
         """Return the room of a channel, a new one if need be."""
         room = self.rooms.get(channel_id)
         if room is None:
-            channel = RtcChannel(channel_id, self._random_bytes, converter)
+            channel = RtcChannel(channel_id, self._random_bytes, converter, recoder)
             room = self.rooms[channel_id] = RtcRoom(channel, self._fanout)
         return room
 
@@ -90,6 +93,13 @@ class RtcEndpoint:
         room = self.rooms.get(channel_id)
         if room is not None:
             room.channel.take_units(units, now_us)
+            room.forward(now_us)
+
+    def take_pictures(self, channel_id: str, units: Sequence[AccessUnit], now_us: int) -> None:
+        """Take what a channel's pictures were re-encoded to; one that nobody watches any more is passed over."""
+        room = self.rooms.get(channel_id)
+        if room is not None:
+            room.channel.take_recoded(units, now_us)
             room.forward(now_us)
 
     def _end_unfit(self, room: RtcRoom, now_us: int) -> None:

@@ -14,7 +14,7 @@ from headrace.endpoints.rtc_watching import RtcWatching
 
 Facts: TypeAlias = dict[str, Any]
 
-NO_ROOM: Final[Facts] = {"video": None, "has_reordering": False, "notice": None}
+NO_ROOM: Final[Facts] = {"video": None, "has_reordering": False, "notice": None, "recoding": None}
 
 
 class RtcSnapshot:
@@ -57,7 +57,12 @@ def _room_facts(room: RtcRoom) -> Facts:
     channel = room.channel
     size = channel.size
     video = None if size is None else {"codec": channel.video.codec.value, "width": size[0], "height": size[1]}
-    return {"video": video, "has_reordering": channel.has_reordering, "notice": channel.notice}
+    return {
+        "video": video,
+        "has_reordering": channel.has_reordering,
+        "notice": channel.notice,
+        "recoding": channel.route.facts(),
+    }
 
 
 def watching_facts(session: RtcWatching, now_us: int) -> Facts:

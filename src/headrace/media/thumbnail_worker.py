@@ -5,11 +5,10 @@ none, and one of those says at first that the process is ready.
 What it decodes comes from strangers: it may use little memory, open no file for writing, and start no process.
 """
 
-import contextlib
-import resource
 import sys
 from typing import BinaryIO, Final
 
+from headrace.media.confinement import confine
 from headrace.media.errors import MediaError
 from headrace.media.thumbnail_picture import thumbnail_of, warm_up
 from headrace.media.thumbnailer import LENGTH
@@ -21,7 +20,7 @@ MAX_MEMORY_BYTES: Final = 2_000_000_000
 def main() -> None:
     """Run until the input ends."""
     warm_up()
-    _limit()
+    confine(MAX_MEMORY_BYTES)
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
@@ -44,18 +43,6 @@ def _picture_of(piece: bytes) -> bytes:
     except (MediaError, MemoryError):
         return b""
     return b"" if thumbnail is None else thumbnail.encode()
-
-
-def _limit() -> None:
-    for kind, most in (
-        (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-    ):
-        # macOS has no limit of address space; root may start processes all the same.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
+from headrace.media.confinement import plain_environment
 from headrace.media.errors import MediaError
 from headrace.media.thumbnail import Thumbnail
 
@@ -20,8 +21,6 @@ START_WITHIN_SECONDS: Final = 15.0
 IDLE_SECONDS: Final = 60.0
 """After this long without work the process ends, and its 100 MB are free."""
 MAX_PICTURE_BYTES: Final = 500_000
-_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
-"""What a Python may need to start. Nothing else: what is set for a broker may be a secret."""
 
 
 class Thumbnailer:
@@ -86,9 +85,8 @@ class Thumbnailer:
 
     async def _running(self) -> Process:
         if self._process is None or self._process.returncode is not None:
-            environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment, cwd=os.sep
+                *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=plain_environment(), cwd=os.sep
             )
             self.starts += 1
             async with asyncio.timeout(START_WITHIN_SECONDS):

@@ -36,6 +36,7 @@ class RtcConfig:
         most_bits_per_second: Who produces is asked not to send more.
         max_half_open: Of these, those whose connection is not there yet.
         max_half_open_per_host: Of these, those of one host: an IPv4 address, or a /64 of IPv6.
+        max_recoded_channels: So many channels may be re-encoded at a time, as they have B-frames; 0 lets none be.
     """
 
     host: str | None = None
@@ -45,6 +46,7 @@ class RtcConfig:
     most_bits_per_second: int = MOST_BITS_PER_SECOND
     max_half_open: int = MAX_HALF_OPEN
     max_half_open_per_host: int = MAX_HALF_OPEN_PER_HOST
+    max_recoded_channels: int = 0
 
 
 def bind_for_browsers(config: RtcConfig) -> UdpSocket:

@@ -5,12 +5,15 @@ Source: ``docs/decisions/0023-browsers.md``.
 
 import asyncio
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Final
 
 from headrace.endpoints.channel_taps import OpenTap
+from headrace.endpoints.picture_route import PictureRecoder
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.media.picture_converter import PictureConverter
 from headrace.netio.clock import now_us
 from headrace.netio.media_loop import MediaLoop
 from headrace.remux.access_unit import Codec, UnitConverter
@@ -29,13 +32,23 @@ class RtcRooms:
         srt_loop: Drives it.
         rtc: Has the rooms.
         rtc_loop: Drives it.
+        max_recoded_channels: So many may have their pictures re-encoded at a time.
     """
 
-    def __init__(self, srt: SrtEndpoint, srt_loop: MediaLoop, rtc: RtcEndpoint, rtc_loop: MediaLoop) -> None:
+    def __init__(
+        self,
+        srt: SrtEndpoint,
+        srt_loop: MediaLoop,
+        rtc: RtcEndpoint,
+        rtc_loop: MediaLoop,
+        *,
+        max_recoded_channels: int = 0,
+    ) -> None:
         self._srt = srt
         self._srt_loop = srt_loop
         self._rtc = rtc
         self._rtc_loop = rtc_loop
+        self._slots = BoundedSemaphore(max_recoded_channels) if max_recoded_channels else None
         self._taps: dict[str, OpenTap] = {}
         self._users: dict[str, int] = {}
         self._lock = asyncio.Lock()
@@ -48,7 +61,8 @@ class RtcRooms:
             if channel_id in self._taps:
                 return self._rtc.rooms[channel_id]
             converter = await self._make_converter(channel_id)
-            room = await self._rtc_loop.call(partial(self._rtc.open_room, channel_id, converter))
+            recoder = self._make_recoder(channel_id)
+            room = await self._rtc_loop.call(partial(self._rtc.open_room, channel_id, converter, recoder))
             tap = await self._open_tap(channel_id)
             if tap is None:
                 self.leave(channel_id)
@@ -61,6 +75,17 @@ class RtcRooms:
         rtc, call_soon = self._rtc, self._rtc_loop.call_soon
         return await make_converter(
             Codec.AAC, lambda units: call_soon(lambda: rtc.take_sound(channel_id, units, now_us()))
+        )
+
+    def _make_recoder(self, channel_id: str) -> PictureRecoder | None:
+        """Return what re-encodes the channel's pictures, should browsers not play them, where that is allowed."""
+        rtc, call_soon = self._rtc, self._rtc_loop.call_soon
+        if self._slots is None:
+            return None
+        return PictureConverter(
+            channel_id,
+            lambda units: call_soon(lambda: rtc.take_pictures(channel_id, units, now_us())),
+            self._slots,
         )
 
     async def _open_tap(self, channel_id: str) -> OpenTap | None:
@@ -94,3 +119,5 @@ class RtcRooms:
         """End: the loops have been stopped."""
         for closing in self._closing:
             closing.cancel()
+        for channel_id in list(self._rtc.rooms):
+            self._rtc.close_room(channel_id)

@@ -122,7 +122,13 @@ class RtcService:
         """Begin, in the running event loop."""
         self._endpoint = RtcEndpoint(self._udp, random_bytes)
         self._loop = MediaLoop(self._udp, self._endpoint, name="webrtc", on_error=_report_bug)
-        self._rooms = RtcRooms(self._srt, self._srt_loop, self._endpoint, self._loop)
+        self._rooms = RtcRooms(
+            self._srt,
+            self._srt_loop,
+            self._endpoint,
+            self._loop,
+            max_recoded_channels=self._config.max_recoded_channels,
+        )
         self._identity = make_identity(unix_time_us() // 1_000_000)
         self._unix_offset_us = unix_time_us() - now_us()
         self._asyncio = asyncio.get_running_loop()
@@ -239,7 +245,8 @@ class RtcService:
         if channel is None or channel.producer is None:
             return
         for _ in range(round(LOOK_SECONDS / LOOK_AGAIN_SECONDS)):
-            if room.channel.video.ring.next_index or room.channel.notice is not None:
+            shown = room.channel
+            if shown.video.ring.next_index or shown.notice is not None or shown.route.is_recoded:
                 return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 

@@ -164,6 +164,14 @@ def test_what_browsers_are_told_comes_from_options(configs: list[BrokerConfig]) 
     assert configs[0].rtc == RtcConfig("127.0.0.1", 9999, ("203.0.113.5", "2001:db8::5"))
 
 
+def test_nothing_is_re_encoded_unless_the_setting_says_so(configs: list[BrokerConfig]) -> None:
+    serve()
+    serve(recode_for_browsers=True)
+    serve(recode_for_browsers=True, max_recoded_channels=4)
+    serve(recode_for_browsers=False, max_recoded_channels=4)
+    assert [config.rtc.max_recoded_channels for config in configs if config.rtc] == [0, 1, 4, 0]
+
+
 def test_a_public_address_is_numeric() -> None:
     with pytest.raises(ListenError, match="takes IP addresses, and 'broker' is none"):
         serve(public_addresses="broker")

@@ -3,6 +3,8 @@
 from random import Random
 
 from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.recoder import Recoder
+from tests.support.reordered import B_FRAMES, reordered_units
 from tests.support.rtc_stage import picture, sound
 
 from headrace.endpoints.rtc_channel import RtcChannel
@@ -26,8 +28,8 @@ class Converter:
         self.is_closed = True
 
 
-def make_channel(converter: Converter | None = None) -> RtcChannel:
-    return RtcChannel("A", Random(1).randbytes, converter)
+def make_channel(converter: Converter | None = None, recoder: Recoder | None = None) -> RtcChannel:
+    return RtcChannel("A", Random(1).randbytes, converter, recoder)
 
 
 def test_pictures_and_opus_become_packets_of_two_streams_that_know_their_times() -> None:
@@ -68,10 +70,43 @@ def test_aac_beside_opus_is_passed_over() -> None:
 
 def test_pictures_in_another_order_than_they_are_decoded_are_explained() -> None:
     channel = make_channel()
-    options = {"bf": "2", "g": "25", "preset": "ultrafast", "b-adapt": "0"}
-    channel.take(payloads_of(encoded_stream(30, video_options=options)), NOW_US)
+    channel.take(payloads_of(encoded_stream(30, video_options=B_FRAMES)), NOW_US)
     assert channel.notice is not None
     assert "B-frames" in channel.notice
+
+
+def test_with_something_that_re_encodes_they_go_there_and_come_back() -> None:
+    recoder = Recoder()
+    channel = make_channel(recoder=recoder)
+    payloads = payloads_of(encoded_stream(30, audio=None, video_options=B_FRAMES))
+    channel.take(payloads, NOW_US)
+    assert (channel.notice, channel.has_reordering) == (None, True)
+    assert [unit.pts_90khz for unit in recoder.units] == [unit.pts_90khz for unit in reordered_units(30)]
+    assert channel.profile_level_id == "42c028"
+    # What came before the first B-frame is nothing to start with.
+    assert channel.video.ring.keyframe_index is None
+    begin = channel.video.ring.next_index
+    channel.take_recoded([picture(0, is_keyframe=True), picture(1)], NOW_US)
+    assert channel.video.ring.keyframe_index == begin
+    recoder.trouble = "It is on fire."
+    assert channel.notice is not None
+    assert channel.notice.endswith(" It is on fire.")
+    channel.close()
+    assert recoder.ends == 1
+
+
+def test_when_the_stream_has_none_any_more_its_own_pictures_are_shown_again() -> None:
+    recoder = Recoder()
+    channel = make_channel(recoder=recoder)
+    channel.take(payloads_of(encoded_stream(30, audio=None, video_options=B_FRAMES)), NOW_US)
+    begin = channel.video.ring.next_index
+    options = B_FRAMES | {"bf": "0"}
+    channel.take(payloads_of(encoded_stream(10, audio=None, video_options=options)), NOW_US)
+    assert (recoder.ends, channel.notice, channel.has_reordering) == (1, None, False)
+    assert channel.video.ring.keyframe_index == begin
+    end = channel.video.ring.next_index
+    channel.take_recoded([picture(0, is_keyframe=True)], NOW_US)
+    assert channel.video.ring.next_index == end
 
 
 def test_after_a_gap_nothing_is_made_of_half_a_picture() -> None:

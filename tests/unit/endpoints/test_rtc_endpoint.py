@@ -4,6 +4,8 @@ from random import Random
 
 import structlog.testing
 from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.recoder import Recoder
+from tests.support.reordered import B_FRAMES
 from tests.support.rtc_peers import check
 from tests.support.rtc_stage import CHANNEL, Stage, picture
 
@@ -162,3 +164,17 @@ def test_pictures_that_no_browser_can_play_are_told_of_once_and_end_who_watches(
     assert stage.ended == [("session-1", "not_playable")]
     (said,) = [line for line in logs if line["event"] == "browsers cannot play a channel"]
     assert "B-frames" in said["why"]
+
+
+def test_re_encoded_pictures_go_to_who_watches_and_are_passed_over_where_nobody_does() -> None:
+    stage = Stage()
+    recoder = Recoder()
+    room = stage.endpoint.open_room("recoded", recoder=recoder)
+    stage.endpoint.take("recoded", payloads_of(encoded_stream(10, video_options=B_FRAMES)), stage.now_us)
+    begin = room.channel.video.ring.next_index
+    stage.endpoint.take_pictures("recoded", [picture(0, is_keyframe=True)], stage.now_us)
+    assert room.channel.video.ring.next_index == begin + 3
+    stage.endpoint.close_room("recoded")
+    assert recoder.ends == 1
+    stage.endpoint.take_pictures("recoded", [picture(1)], stage.now_us)
+    assert room.channel.video.ring.next_index == begin + 3

@@ -39,6 +39,7 @@ def test_of_a_channel_that_is_watched_it_is_known_what_its_pictures_are() -> Non
         "video": {"codec": "H.264", "width": 320, "height": 180},
         "has_reordering": False,
         "notice": None,
+        "recoding": None,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.support.access import closed_directory, token
 from tests.support.loops import until
+from tests.support.reordered import B_FRAMES
 from tests.support.rtc_clients import HOST, Watcher, broker_for_browsers, producing, watching
 
 from headrace.access.channel_rule import ChannelRule
@@ -129,14 +130,38 @@ def test_an_encrypted_channel_is_not_shown_to_who_cannot_have_its_passphrase() -
 
 def test_pictures_that_browsers_cannot_play_are_refused_with_the_setting_to_change() -> None:
     async def test() -> None:
-        options = {"bf": "2", "b-adapt": "0", "g": "25", "preset": "ultrafast"}
-        async with broker_for_browsers() as broker, producing(broker, "A", video_options=options):
+        async with broker_for_browsers() as broker, producing(broker, "A", video_options=B_FRAMES):
             offer = await (watcher := Watcher()).offer()
             refused = await refusal(broker, "A", offer)
             assert refused.code == RejectReason.UNACCEPTABLE
             assert "B-frames" in refused.why
             assert broker.endpoint.visitors.watching("A") == 0
             await watcher.close()
+
+    run(test)
+
+
+def test_with_the_setting_they_are_re_encoded_once_and_no_more_channels_than_it_says() -> None:
+    async def test() -> None:
+        config = RtcConfig(HOST, 0, max_recoded_channels=1)
+        async with (
+            broker_for_browsers(config) as broker,
+            producing(broker, "A", video_options=B_FRAMES),
+            producing(broker, "B", video_options=B_FRAMES),
+            watching(broker, "A") as first,
+            watching(broker, "A") as second,
+        ):
+            await until(lambda: min(first.frames["video"], second.frames["video"]) > 25, seconds=60)
+            status = await broker.desk.document()
+            facts = {one["id"]: one for one in status["channels"]}["A"]
+            assert (facts["has_reordering"], facts["notice"]) == (True, None)
+            assert facts["recoding"]["pictures"] > 25
+            assert facts["recoding"]["failures"] == 0
+            offer = await (third := Watcher()).offer()
+            refused = await refusal(broker, "B", offer)
+            assert "B-frames" in refused.why
+            assert "no more channels" in refused.why
+            await third.close()
 
     run(test)
 

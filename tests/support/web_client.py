@@ -14,7 +14,14 @@ from headrace.store.state_store import StateStore
 from headrace.web.admin_gate import AdminGate
 from headrace.web.app import WebParts
 from headrace.web.chat import Chats
-from headrace.web.gateway import ChatIdentity, GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+from headrace.web.gateway import (
+    ChatIdentity,
+    GatewayRefusal,
+    PatchAnswer,
+    SessionAnswer,
+    SessionLayers,
+    StaleEtagError,
+)
 
 T = TypeVar("T")
 
@@ -128,6 +135,7 @@ class GatewayStandIn:
         asked: What came, newest last.
         refusal: Is raised if there is one.
         etag: The newest of the only session.
+        layers_of_session: What it may choose from.
     """
 
     SESSION = "s3ss10n"
@@ -136,6 +144,7 @@ class GatewayStandIn:
         self.asked: list[tuple[object, ...]] = []
         self.refusal: GatewayRefusal | None = None
         self.etag = "one"
+        self.layers_of_session = SessionLayers((), None, None)
 
     async def watch(self, channel_id: str, offer_sdp: str, credential: str | None, host: str) -> SessionAnswer:
         """Note it."""
@@ -163,6 +172,18 @@ class GatewayStandIn:
         if etag != self.etag:
             raise StaleEtagError
         return PatchAnswer(None, self.etag)
+
+    async def layers(self, session_id: str) -> SessionLayers:
+        """Return them."""
+        self._find(session_id)
+        return self.layers_of_session
+
+    async def choose_layer(self, session_id: str, rid: str | None) -> None:
+        """Note it; there are those of `layers_of_session`."""
+        self._find(session_id)
+        if rid is not None and all(one["rid"] != rid for one in self.layers_of_session.layers):
+            raise GatewayRefusal(NOT_FOUND, "there is no such layer")
+        self.asked.append(("layer", session_id, rid))
 
     async def end(self, session_id: str) -> None:
         """Note it."""

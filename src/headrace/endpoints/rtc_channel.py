@@ -27,6 +27,7 @@ class RtcStream:
         codec: Its.
         payload_type: Of the kept packets.
         random_bytes: Unpredictable, for SSRCs and the first timestamp.
+        beside: A stream in whose place this one can be sent: it has the same sources and the same clock.
 
     Attributes:
         codec: As given.
@@ -47,8 +48,18 @@ class RtcStream:
         "ssrc",
     )
 
-    def __init__(self, codec: Codec, payload_type: int, random_bytes: Callable[[int], bytes]) -> None:
-        self.ssrc, self._offset = (int.from_bytes(random_bytes(4), "big") for _ in range(2))
+    def __init__(
+        self,
+        codec: Codec,
+        payload_type: int,
+        random_bytes: Callable[[int], bytes],
+        *,
+        beside: "RtcStream | None" = None,
+    ) -> None:
+        if beside is None:
+            self.ssrc, self._offset = (int.from_bytes(random_bytes(4), "big") for _ in range(2))
+        else:
+            self.ssrc, self._offset = beside.ssrc, beside._offset
         self.rtx_ssrc = self.ssrc ^ 1
         self._payload_type = payload_type
         self.ring = RtpRing()
@@ -95,9 +106,23 @@ class RtcChannel:
         audio: The sound.
         line: Its times.
         cname: By which browsers know that sound and picture belong together.
+        newest_90khz: Time of the newest picture, on the line; None before there is one.
+        on_keyframe: Is told of each, its time on the line, before it is kept.
     """
 
-    __slots__ = ("_converter", "_units", "audio", "channel_id", "cname", "line", "route", "video")
+    __slots__ = (
+        "_converter",
+        "_random_bytes",
+        "_units",
+        "audio",
+        "channel_id",
+        "cname",
+        "line",
+        "newest_90khz",
+        "on_keyframe",
+        "route",
+        "video",
+    )
 
     def __init__(
         self,
@@ -114,6 +139,13 @@ class RtcChannel:
         self.audio = RtcStream(Codec.OPUS, AUDIO_PAYLOAD_TYPE, random_bytes)
         self.line = PtsLine()
         self.cname = random_bytes(8).hex()
+        self._random_bytes = random_bytes
+        self.newest_90khz: int | None = None
+        self.on_keyframe: Callable[[AccessUnit], None] = lambda _unit: None
+
+    def layer(self) -> RtcStream:
+        """Return a stream for other pictures of the same, in whose place they can be sent."""
+        return RtcStream(self.video.codec, VIDEO_PAYLOAD_TYPE, self._random_bytes, beside=self.video)
 
     @property
     def streams(self) -> tuple[RtcStream, RtcStream]:
@@ -163,6 +195,9 @@ class RtcChannel:
             unit.pts_90khz = self.line.place(unit.pts_90khz)
             if unit.is_video:
                 self.line.note_arrival(unit.pts_90khz, now_us)
+                self.newest_90khz = unit.pts_90khz
+                if unit.is_keyframe:
+                    self.on_keyframe(unit)
                 if not self._takes_the_straight_way(unit):
                     continue
             elif unit.codec is Codec.AAC and not has_opus and self._converter is not None:

@@ -8,6 +8,7 @@ Source: ``docs/decisions/0023-browsers.md``; RFC 9443, 3 (what a datagram is).
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,6 +18,8 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.picture_route import PictureRecoder
 from headrace.endpoints.rtc_channel import RtcChannel
 from headrace.endpoints.rtc_fanout import RtcFanout
+from headrace.endpoints.rtc_inbound_layers import InboundLayers
+from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.netio.deadlines import Deadlines
@@ -60,6 +63,7 @@ class RtcEndpoint:
         self._deadlines = Deadlines()
         self.ignored_packets: Counter[str] = Counter()
         self.half_open = 0
+        self._layers: dict[str, tuple[str, InboundLayers]] = {}
         self._unplayable: set[str] = set()
         self.on_connected: Callable[[str], None] = lambda _session_id: None
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
@@ -71,8 +75,12 @@ class RtcEndpoint:
         room = self.rooms.get(channel_id)
         if room is None:
             channel = RtcChannel(channel_id, self._random_bytes, converter, recoder)
-            room = self.rooms[channel_id] = RtcRoom(channel, self._fanout)
+            room = self.rooms[channel_id] = RtcRoom(channel, self._fanout, partial(self._layers_of, channel_id))
         return room
+
+    def _layers_of(self, channel_id: str) -> list[InboundLayers]:
+        """Return the layers of each who produces a channel in several; of these at most one is on the air."""
+        return [layers for known_id, layers in self._layers.values() if known_id == channel_id]
 
     def close_room(self, channel_id: str) -> None:
         """Forget a channel that nobody watches any more."""
@@ -119,7 +127,15 @@ class RtcEndpoint:
         self.sessions[session.session_id] = session
         self._by_ufrag[session.local_ufrags[-1]] = session
         self._by_number[session.number] = session
+        if isinstance(session, RtcProducing) and session.layers is not None:
+            self._layers[session.session_id] = session.channel_id, session.layers
+            session.layers.listener = partial(self._take_layer, session.channel_id, session.layers)
         self._settle(session, now_us)
+
+    def _take_layer(self, channel_id: str, feed: InboundLayers, rid: str, unit: AccessUnit, now_us: int) -> None:
+        room = self.rooms.get(channel_id)
+        if room is not None:
+            room.take_layer(feed, rid, unit, now_us)
 
     def restart_ice(self, session_id: str, local: IceCredentials, remote: IceCredentials) -> bool:
         """Let a session's peer check with other credentials; return whether there is such a session."""
@@ -224,6 +240,9 @@ class RtcEndpoint:
         if self.sessions.pop(session.session_id, None) is None:
             return
         session.close()
+        channel_id, layers = self._layers.pop(session.session_id, ("", None))
+        if layers is not None and channel_id in self.rooms:
+            self.rooms[channel_id].layers.drop(layers)
         self.half_open -= not session.is_connected
         for ufrag in session.local_ufrags:
             self._by_ufrag.pop(ufrag, None)

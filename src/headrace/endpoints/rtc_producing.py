@@ -8,6 +8,8 @@ from typing import ClassVar, Final
 
 from headrace.base.errors import PacketError
 from headrace.endpoints.rtc_inbound import InboundNumbers, InboundStream
+from headrace.endpoints.rtc_inbound_layers import InboundLayers
+from headrace.endpoints.rtc_rids import LayerNumbers
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
 from headrace.remux.rtp_clock import SessionClock
@@ -42,9 +44,11 @@ class RtcProducing(RtcSession):
         most_bits_per_second: Its pictures are asked not to take more.
         opened_us: The time.
         converter: Makes AAC of its Opus, which players of SRT expect; None leaves it as it is.
+        layers: How the layers of its picture are known; None if it has but one.
 
     Attributes:
-        streams: What it sends.
+        streams: What it sends, each layer by itself.
+        layers: Those of its picture; None if it has but one.
         opened_us: When it was agreed on.
     """
 
@@ -63,11 +67,22 @@ class RtcProducing(RtcSession):
         most_bits_per_second: int,
         opened_us: int,
         converter: UnitConverter | None = None,
+        layers: LayerNumbers | None = None,
     ) -> None:
         super().__init__(session_id, channel_id, peer, local)
         clock = SessionClock()
         self._own_ssrc = int.from_bytes(random_bytes(_SSRC_BYTES), "big")
-        self.streams = [InboundStream(numbers, clock, self._own_ssrc) for numbers in streams]
+        self.layers: InboundLayers | None = None
+        if layers is not None and streams[0].codec.is_video:
+            self.layers = InboundLayers(streams[0], layers, clock, self._own_ssrc)
+        self._plain = [
+            InboundStream(numbers, clock, self._own_ssrc)
+            for numbers in (streams if self.layers is None else streams[1:])
+        ]
+        self.streams: list[InboundStream] = [
+            *(() if self.layers is None else self.layers.streams.values()),
+            *self._plain,
+        ]
         self._sink = sink
         self.opened_us = opened_us
         self._most_bits_per_second = most_bits_per_second
@@ -97,7 +112,9 @@ class RtcProducing(RtcSession):
             self._pass_on(units)
 
     def _feed(self, packet: RtpPacket, now_us: int) -> list[AccessUnit]:
-        for stream in self.streams:
+        if self.layers is not None and self.layers.takes(packet):
+            return self.layers.feed(packet, now_us)
+        for stream in self._plain:
             if stream.takes(packet):
                 return stream.feed(packet, now_us)
         raise PacketError("rtp_payload_type")
@@ -127,7 +144,9 @@ class RtcProducing(RtcSession):
     def handle_timer(self, now_us: int) -> None:
         """Give up what has been missing for too long."""
         super().handle_timer(now_us)
-        for stream in self.streams:
+        if self.layers is not None:
+            self._pass_on(self.layers.handle_timer(now_us))
+        for stream in self._plain:
             self._pass_on(stream.units.handle_timer(now_us))
 
     def poll_timer(self) -> int | None:

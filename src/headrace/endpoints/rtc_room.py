@@ -1,13 +1,18 @@
 """The browsers that watch one channel: they get what comes, after what there was since the newest keyframe.
 
-Source: ``docs/decisions/0023-browsers.md``; ``docs/decisions/0010-instant-start.md``.
+Source: ``docs/decisions/0010-instant-start.md``, ``docs/decisions/0023-browsers.md``,
+``docs/decisions/0024-layers.md``.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from headrace.endpoints.rtc_channel import RtcChannel, RtcStream
 from headrace.endpoints.rtc_fanout import Recipient, RtcFanout
+from headrace.endpoints.rtc_inbound_layers import InboundLayers
+from headrace.endpoints.rtc_layers import RtcLayers
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
+from headrace.remux.access_unit import AccessUnit
 
 PIECE_PACKETS: Final = 48
 PIECE_INTERVAL_US: Final = 5_000
@@ -22,20 +27,31 @@ class RtcRoom:
     Args:
         channel: Its RTP packets.
         fanout: Sends them.
+        feeds: Returns the layers of each who produces the channel in several.
 
     Attributes:
         channel: As given.
+        layers: Its lower layers, if it has any.
         viewers: Those whose connection is there.
     """
 
-    __slots__ = ("_fanout", "_piece_us", "_sent", "channel", "viewers")
+    __slots__ = ("_fanout", "_is_apart", "_piece_us", "_sent", "channel", "layers", "viewers")
 
-    def __init__(self, channel: RtcChannel, fanout: RtcFanout) -> None:
+    def __init__(
+        self, channel: RtcChannel, fanout: RtcFanout, feeds: Callable[[], Iterable[InboundLayers]] = tuple
+    ) -> None:
         self.channel = channel
+        self.layers = RtcLayers(channel, feeds)
         self._fanout = fanout
         self.viewers: list[RtcViewer] = []
         self._sent: dict[RtcStream, int] = {stream: stream.ring.next_index for stream in channel.streams}
         self._piece_us: int | None = None
+        self._is_apart = False
+
+    @property
+    def _pictures(self) -> list[RtcStream]:
+        """The channel's pictures, and those of its lower layers."""
+        return [self.channel.video, *self.layers.streams.values()]
 
     def add(self, viewer: RtcViewer, now_us: int) -> None:
         """Let one watch whose connection is there now."""
@@ -74,20 +90,54 @@ class RtcRoom:
         if now_us - viewer.restarted_us >= RESTART_INTERVAL_US:
             self._begin_pictures(viewer, now_us)
 
+    def take_layer(self, feed: InboundLayers, rid: str, unit: AccessUnit, now_us: int) -> None:
+        """Take a picture of a lower layer."""
+        self.layers.take(feed, rid, unit, now_us)
+        self.forward(now_us)
+
     def forward(self, now_us: int) -> None:
         """Send what is new to all who are not behind."""
-        for stream in self.channel.streams:
-            begin, end = self._sent[stream], stream.ring.next_index
-            if begin == end:
-                continue
-            # What came faster than it is kept, as where this thread was held up, is sent to nobody.
-            begin = max(begin, stream.ring.first_index)
-            recipients = [one for one in self._recipients(stream) if one.place.next_index == self._sent[stream]]
-            for _, place in recipients:
-                place.next_index = begin
-            self._fanout.send(recipients, begin, end)
-            self._sent[stream] = end
+        self.layers.release(now_us)
+        begun: set[RtcStream] = set()
+        # Streams of layers come and go with their producer.
+        self._sent = {stream: self._sent.get(stream, 0) for stream in (self.channel.audio, *self._pictures)}
+        for stream, begin in self._sent.items():
+            keyframe_index = stream.ring.keyframe_index
+            if keyframe_index is not None and begin <= keyframe_index:
+                begun.add(stream)
+            self._forward_stream(stream, begin)
+        self._steer(begun, now_us)
         self._wake(now_us)
+
+    def _forward_stream(self, stream: RtcStream, sent: int) -> None:
+        end = stream.ring.next_index
+        if sent == end:
+            return
+        # What came faster than it is kept, as where this thread was held up, is sent to nobody.
+        begin = max(sent, stream.ring.first_index)
+        recipients = [one for one in self._recipients(stream) if one.place.next_index == sent]
+        for _, place in recipients:
+            place.next_index = begin
+        self._fanout.send(recipients, begin, end)
+        self._sent[stream] = end
+
+    def _steer(self, begun: set[RtcStream], now_us: int) -> None:
+        """Have viewers go on in the layer that is theirs if a keyframe of it has just come; else ask for one."""
+        layers, video = self.layers, self.channel.video
+        if layers.feed is None and not self._is_apart:
+            return
+        for viewer in self.viewers:
+            place = viewer.video
+            rid = layers.choose(viewer.wanted_layer, 0)
+            stream = layers.stream_of(rid)
+            if place is None or place.next_index is None or place.stream is stream:
+                continue
+            if stream in begun and place.move_to(stream, now_us):
+                viewer.restarted_us = now_us
+                self._plan(now_us)
+            elif layers.feed is not None:
+                layers.feed.wish_keyframe(rid)
+        self._is_apart = any(one.video is not None and one.video.stream is not video for one in self.viewers)
 
     def _recipients(self, stream: RtcStream) -> list[Recipient]:
         return [
@@ -113,12 +163,14 @@ class RtcRoom:
         """Send those that are behind their next piece, if that is due."""
         if self._piece_us is None or now_us < self._piece_us:
             return
-        stream = self.channel.video
-        end = self._sent[stream]
-        behind = [one for one in self._recipients(stream) if (one.place.next_index or 0) < end]
-        for recipient in behind:
-            self._send_next_piece(recipient, end, now_us)
-        self._piece_us = now_us + PIECE_INTERVAL_US if behind else None
+        is_behind = False
+        for stream in self._pictures:
+            end = self._sent.get(stream, 0)
+            behind = [one for one in self._recipients(stream) if (one.place.next_index or 0) < end]
+            for recipient in behind:
+                self._send_next_piece(recipient, end, now_us)
+            is_behind |= bool(behind)
+        self._piece_us = now_us + PIECE_INTERVAL_US if is_behind else None
 
     def _send_next_piece(self, recipient: Recipient, end: int, now_us: int) -> None:
         place = recipient.place

@@ -9,12 +9,19 @@ from typing import Any, Final, TypeAlias
 
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
+from headrace.endpoints.rtc_inbound_layers import LayerFacts
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_watching import RtcWatching
 
 Facts: TypeAlias = dict[str, Any]
 
-NO_ROOM: Final[Facts] = {"video": None, "has_reordering": False, "notice": None, "recoding": None}
+NO_ROOM: Final[Facts] = {
+    "video": None,
+    "has_reordering": False,
+    "notice": None,
+    "recoding": None,
+    "layers": [],
+}
 
 
 class RtcSnapshot:
@@ -62,6 +69,20 @@ def _room_facts(room: RtcRoom) -> Facts:
         "has_reordering": channel.has_reordering,
         "notice": channel.notice,
         "recoding": channel.route.facts(),
+        "layers": [layer_facts(one) for one in room.layers.facts()],
+    }
+
+
+def layer_facts(layer: LayerFacts) -> Facts:
+    """Return one simulcast layer of a channel."""
+    width, height = layer.size or (None, None)
+    return {
+        "rid": layer.rid,
+        "width": width,
+        "height": height,
+        "bitrate_bps": layer.bits_per_second,
+        "is_alive": layer.is_alive,
+        "is_best": layer.is_main,
     }
 
 
@@ -78,6 +99,8 @@ def watching_facts(session: RtcWatching, now_us: int) -> Facts:
         "connected_seconds": round((now_us - (viewer.connected_us or viewer.opened_us)) / 1e6, 1),
         "rtt_ms": None if viewer.rtt_us is None else round(viewer.rtt_us / 1e3, 1),
         "estimate_bps": viewer.estimate_bps,
+        "layer": session.layer,
+        "wanted_layer": viewer.wanted_layer,
         "lost_fraction": round(viewer.lost_fraction, 3),
         "sent_packets": sum(place.sent_packets for place in places),
         "sent_payload_bytes": sum(place.sent_payload_bytes for place in places),

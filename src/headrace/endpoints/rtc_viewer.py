@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from headrace.endpoints.rtc_channel import RtcStream
 from headrace.remux.access_unit import Codec
 from headrace.webrtc.peer import Peer
+from headrace.webrtc.rtp import timestamp_distance
 
 PRELUDE_TICKS: Final = 9_000
 """The pictures since the newest keyframe are stamped as if they had been taken within this time, 100 ms at 90 kHz.
@@ -109,8 +110,22 @@ class Place:
         """Go on with a later packet: those between are not here any more."""
         self.next_index = index
 
-    def start_with_keyframe(self, now_us: int) -> bool:
-        """Begin, or begin again, with the newest keyframe; return False if there is none but the last one's."""
+    def move_to(self, stream: RtcStream, now_us: int) -> bool:
+        """Go on in another stream of the same clock, with its newest keyframe; return False if there is none."""
+        before, prelude = self.stream, self.prelude
+        self.stream, self.prelude = stream, None
+        if self.start_with_keyframe(now_us, after=before.newest_timestamp):
+            return True
+        self.stream, self.prelude = before, prelude
+        return False
+
+    def start_with_keyframe(self, now_us: int, *, after: int | None = None) -> bool:
+        """Begin, or begin again, with the newest keyframe; return False if there is none but the last one's.
+
+        Args:
+            now_us: The time.
+            after: RTP timestamp of what it may have got of another stream before.
+        """
         ring = self.stream.ring
         is_again = self.next_index is not None
         has_begun_here = self.prelude is not None and self.prelude.end_index == ring.next_index
@@ -122,7 +137,11 @@ class Place:
         ticks = (newest - first) % _TIMESTAMP_MODULUS
         room = RESTART_TICKS if is_again else PRELUDE_TICKS
         divisor = max(1, -(-ticks // room))
-        to_timestamp = newest + 1 if is_again else newest - ticks // divisor
+        if is_again:
+            is_ahead = after is not None and timestamp_distance(newest, after) > 0
+            to_timestamp = (after if is_ahead and after is not None else newest) + 1
+        else:
+            to_timestamp = newest - ticks // divisor
         self._start(start_index)
         self.prelude = Prelude(ring.next_index, first, to_timestamp, divisor)
         return True
@@ -185,6 +204,7 @@ class RtcViewer:
         rtt_us: Round trip, as its reports tell; None before that.
         lost_fraction: Of the last report, 0 to 1.
         estimate_bps: What its link bears, as it thinks; None before it has said.
+        wanted_layer: Which of the channel's layers it wants; None lets the broker choose.
     """
 
     __slots__ = (
@@ -200,6 +220,7 @@ class RtcViewer:
         "rtt_us",
         "session_id",
         "video",
+        "wanted_layer",
     )
 
     def __init__(
@@ -217,6 +238,7 @@ class RtcViewer:
         self.rtt_us: int | None = None
         self.lost_fraction = 0.0
         self.estimate_bps: int | None = None
+        self.wanted_layer: str | None = None
 
     @property
     def places(self) -> list[Place]:

@@ -6,6 +6,7 @@ Source: RFC 3550, 6.4 (reports); RFC 4585, 6.2.1 and 6.3.1 (lost packets, lost p
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final
 
+from headrace.endpoints.rtc_inbound_layers import LayerFacts
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
@@ -58,6 +59,31 @@ class RtcWatching(RtcSession):
 
     def handle_rtp(self, packet: bytes, now_us: int) -> None:
         """Pass over what it sends: it only watches."""
+
+    @property
+    def layers(self) -> list[LayerFacts]:
+        """What it may choose from, the best first; nothing where the channel has but one layer."""
+        return self._room.layers.facts()
+
+    @property
+    def layer(self) -> str | None:
+        """Which layer it gets; None where the channel has but one."""
+        video = self.viewer.video
+        return None if video is None else self._room.layers.name_of(video.stream)
+
+    def choose_layer(self, rid: str | None) -> bool:
+        """Have it get a layer from its next keyframe on, or the one that its link bears.
+
+        Args:
+            rid: The layer's name; None lets the broker choose.
+
+        Returns:
+            Whether there is such a layer.
+        """
+        if rid is not None and all(one.rid != rid for one in self.layers):
+            return False
+        self.viewer.wanted_layer = rid
+        return True
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""

@@ -106,6 +106,13 @@ class RtpToUnits:
         self._needs_keyframe = codec.is_video
         self._last_keyframe_us: int | None = None
         self._last_wish_us: int | None = None
+        self._is_wished = False
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of H.264 pictures; None while they are not known."""
+        facts = None if self._parameter_sets is None else self._parameter_sets.sps_facts
+        return None if facts is None else (facts.width, facts.height)
 
     @property
     def lost_packets(self) -> int:
@@ -140,15 +147,20 @@ class RtpToUnits:
         """Return the sequence numbers to ask for now."""
         return self._buffer.poll_nacks(now_us)
 
+    def wish_keyframe(self) -> None:
+        """Have a keyframe asked for as soon as the last wish is long enough ago."""
+        self._is_wished = True
+
     def poll_keyframe_wish(self, now_us: int) -> bool:
-        """Return whether to ask for a keyframe now: nothing can be shown without one, or the last is old."""
+        """Return whether to ask for a keyframe now: one is needed or was wished for, or the last is old."""
         if self._timestamp is None or not self.codec.is_video:
             return False
         last_us, wish_us = self._last_keyframe_us, self._last_wish_us
-        is_due = self._needs_keyframe or last_us is None or now_us - last_us >= KEYFRAME_INTERVAL_US
+        needs_one = self._needs_keyframe or self._is_wished
+        is_due = needs_one or last_us is None or now_us - last_us >= KEYFRAME_INTERVAL_US
         if not is_due or (wish_us is not None and now_us - wish_us < KEYFRAME_PATIENCE_US):
             return False
-        self._last_wish_us = now_us
+        self._last_wish_us, self._is_wished = now_us, False
         return True
 
     def _take_sound(self, packet: RtpPacket, now_us: int, *, follows_loss: bool) -> Iterator[AccessUnit]:

@@ -3,15 +3,16 @@
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from headrace.endpoints.rtc_channel import RtcChannel, RtcStream
 from headrace.endpoints.rtc_inbound import InboundNumbers
+from headrace.endpoints.rtc_rids import LayerNumbers
 from headrace.endpoints.rtc_viewer import Numbers, Place
 from headrace.remux.access_unit import Codec
 from headrace.srt.rejection import RejectReason
 from headrace.web.gateway import GatewayRefusal
+from headrace.webrtc.rtp import REPAIRED_RID_URI, RID_URI
 from headrace.webrtc.sdp.answer import Answer, SentStream
 from headrace.webrtc.sdp.choice import answer_producer, answer_viewer
 from headrace.webrtc.sdp.lines import SdpError
@@ -45,16 +46,15 @@ def answer_watcher(offer: Offer, channel: RtcChannel) -> Answer:
 
 
 def answer_camera(offer: Offer) -> Answer:
-    """Return the answer to who wants to produce: a browser then sends one layer of its picture, its best.
+    """Return the answer to who wants to produce.
 
     Raises:
         GatewayRefusal: It sends nothing that can be taken.
     """
     try:
-        answer = answer_producer(offer)
+        return answer_producer(offer)
     except SdpError as error:
         raise GatewayRefusal(_UNACCEPTABLE, str(error)) from None
-    return replace(answer, media=tuple(replace(one, rids=()) for one in answer.media))
 
 
 def first_mid(answer: Answer) -> str:
@@ -70,6 +70,14 @@ def inbound_numbers(answer: Answer) -> list[InboundNumbers]:
         for media in sections
         if media.codec is not None
     ]
+
+
+def layer_numbers(answer: Answer) -> LayerNumbers | None:
+    """Return how the layers of a producer's picture are known; None if it sends but one."""
+    media = answer.of_kind("video")
+    if media is None or not media.rids:
+        return None
+    return LayerNumbers(media.rids, media.extensions[RID_URI], media.extensions.get(REPAIRED_RID_URI))
 
 
 def places_in(answer: Answer, channel: RtcChannel) -> tuple[Place | None, Place | None]:

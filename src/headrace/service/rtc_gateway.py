@@ -12,7 +12,7 @@ from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.status_desk import StatusDesk
-from headrace.web.gateway import PatchAnswer, SessionAnswer
+from headrace.web.gateway import PatchAnswer, SessionAnswer, SessionLayers
 
 if TYPE_CHECKING:
     from headrace.service.rtc_service import RtcService
@@ -76,6 +76,14 @@ class RtcGateway:
     async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
         """Take candidates of a session, or restart its ICE."""
         return await (await self.service()).patch(session_id, fragment, etag)
+
+    async def layers(self, session_id: str) -> SessionLayers:
+        """Return what who watches may choose from."""
+        return await (await self.service()).layers(session_id)
+
+    async def choose_layer(self, session_id: str, rid: str | None) -> None:
+        """Have who watches get a layer."""
+        await (await self.service()).choose_layer(session_id, rid)
 
     async def end(self, session_id: str) -> None:
         """End a session."""

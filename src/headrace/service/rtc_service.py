@@ -25,7 +25,7 @@ from headrace.endpoints.rtc_inbound import InboundNumbers
 from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.rtc_session import RtcSession
-from headrace.endpoints.rtc_snapshot import RtcSnapshot
+from headrace.endpoints.rtc_snapshot import RtcSnapshot, layer_facts
 from headrace.endpoints.rtc_viewer import RtcViewer
 from headrace.endpoints.rtc_watching import RtcWatching
 from headrace.endpoints.srt_endpoint import SrtEndpoint
@@ -35,13 +35,20 @@ from headrace.netio.media_loop import MediaLoop
 from headrace.netio.udp_socket import UdpSocket
 from headrace.remux.access_unit import AccessUnit, Codec, UnitConverter
 from headrace.service.host_addresses import host_addresses
-from headrace.service.rtc_answers import answer_camera, answer_watcher, first_mid, inbound_numbers, places_in
+from headrace.service.rtc_answers import (
+    answer_camera,
+    answer_watcher,
+    first_mid,
+    inbound_numbers,
+    layer_numbers,
+    places_in,
+)
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
 from headrace.service.sound import make_converter
 from headrace.srt.rejection import RejectReason
-from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, StaleEtagError
+from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, SessionLayers, StaleEtagError
 from headrace.webrtc.ice import IceCredentials, make_credentials
 from headrace.webrtc.identity import make_identity
 from headrace.webrtc.peer import Peer
@@ -307,6 +314,7 @@ class RtcService:
             most_bits_per_second=self._config.most_bits_per_second,
             opened_us=now_us(),
             converter=converter,
+            layers=layer_numbers(answer),
         )
         session = _Session(
             grant.channel_id,
@@ -360,6 +368,25 @@ class RtcService:
             raise GatewayRefusal(NOT_FOUND, "there is no such session")
         answer = encode_fragment(ice=local, candidates=self._candidates, mid=session.mid)
         return PatchAnswer(answer, session.etag)
+
+    async def layers(self, session_id: str) -> SessionLayers:
+        """Return what who watches may choose from; see `headrace.web.gateway.MediaGateway.layers`."""
+        watching = self._watching(session_id)
+        # Looked at from this thread, as the status is: two of them may be of two moments.
+        layers = tuple(layer_facts(one) for one in watching.layers)
+        return SessionLayers(layers, watching.layer, watching.viewer.wanted_layer)
+
+    async def choose_layer(self, session_id: str, rid: str | None) -> None:
+        """Have who watches get a layer; see `headrace.web.gateway.MediaGateway.choose_layer`."""
+        watching = self._watching(session_id)
+        if not await self._loop.call(lambda: watching.choose_layer(rid)):
+            raise GatewayRefusal(NOT_FOUND, "there is no such layer")
+
+    def _watching(self, session_id: str) -> RtcWatching:
+        watching = self._endpoint.sessions.get(session_id)
+        if not isinstance(watching, RtcWatching):
+            raise GatewayRefusal(NOT_FOUND, "there is no such session that watches")
+        return watching
 
     async def end(self, session_id: str) -> None:
         """End a session; see `headrace.web.gateway.MediaGateway.end`."""

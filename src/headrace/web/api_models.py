@@ -45,6 +45,17 @@ class Video(BaseModel):
     height: int | None = None
 
 
+class Layer(BaseModel):
+    """One of the sizes in which a producer sends its picture."""
+
+    rid: str
+    width: int | None
+    height: int | None
+    bitrate_bps: int
+    is_alive: bool
+    is_best: bool
+
+
 class ChannelView(BaseModel):
     """What anybody sees of a channel."""
 
@@ -58,6 +69,7 @@ class ChannelView(BaseModel):
     video: Video | None
     has_reordering: bool
     notice: str | None
+    layers: list[Layer]
 
 
 class ChannelList(BaseModel):

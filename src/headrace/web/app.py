@@ -21,6 +21,7 @@ from headrace.web.event_routes import EventRoutes
 from headrace.web.gateway import BrokerDesk, MediaGateway, StateAccess, Thumbnails
 from headrace.web.health import health_routes
 from headrace.web.http_limits import HostLimits, RequestLimits
+from headrace.web.layer_routes import LayerRoutes
 from headrace.web.metric_routes import metric_route
 from headrace.web.metrics import WebFigures
 from headrace.web.page_routes import page_routes
@@ -81,7 +82,7 @@ def make_app(parts: WebParts) -> Starlette:
         *page_routes(),
     ]
     if parts.gateway is not None:
-        routes += SessionRoutes(parts.gateway, parts.ice_servers).routes()
+        routes += SessionRoutes(parts.gateway, parts.ice_servers).routes() + LayerRoutes(parts.gateway).routes()
     # The last: what is asked often is answered before it comes here.
     routes.append(Mount(API_PATH, make_api(parts.desk, parts.state, parts.gate, parts.chats, parts.gateway)))
     return Starlette(

@@ -63,6 +63,21 @@ class PatchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionLayers:
+    """The simulcast layers that who watches may choose from.
+
+    Attributes:
+        layers: Each as the status has it, the best first; none where the channel has but one.
+        current: Name of the one that it gets.
+        wanted: Name of the one that it has chosen; None lets the broker choose.
+    """
+
+    layers: tuple[Mapping[str, Any], ...]
+    current: str | None
+    wanted: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatIdentity:
     """Whom a credential makes of somebody in a chat.
 
@@ -117,6 +132,24 @@ class MediaGateway(Protocol):
         Raises:
             GatewayRefusal: There is no such session (2404), or the fragment makes no sense (2400).
             StaleEtagError: It is not the newest.
+        """
+
+    async def layers(self, session_id: str) -> SessionLayers:
+        """Return what who watches may choose from.
+
+        Raises:
+            GatewayRefusal: There is no such session (2404), or it does not watch.
+        """
+
+    async def choose_layer(self, session_id: str, rid: str | None) -> None:
+        """Have who watches get a layer from its next keyframe on.
+
+        Args:
+            session_id: From the wire.
+            rid: The layer's name, from the wire; None lets the broker choose.
+
+        Raises:
+            GatewayRefusal: There is no such session or layer (2404).
         """
 
     async def end(self, session_id: str) -> None:

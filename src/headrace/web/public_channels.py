@@ -96,6 +96,7 @@ def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]
         "video": channel.get("video"),
         "has_reordering": channel.get("has_reordering", False),
         "notice": channel.get("notice"),
+        "layers": channel.get("layers", []),
     }
 
 
@@ -112,4 +113,5 @@ def empty_view(channel_id: str, *, is_private: bool) -> dict[str, Any]:
         "video": None,
         "has_reordering": False,
         "notice": None,
+        "layers": [],
     }

@@ -4,6 +4,7 @@ import json
 from random import Random
 
 from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.layered_producer import LayeredProducer
 from tests.support.rtc_stage import CHANNEL, Stage
 
 from headrace.endpoints.rtc_snapshot import NO_ROOM, RtcSnapshot
@@ -40,6 +41,7 @@ def test_of_a_channel_that_is_watched_it_is_known_what_its_pictures_are() -> Non
         "has_reordering": False,
         "notice": None,
         "recoding": None,
+        "layers": [],
     }
 
 
@@ -53,3 +55,23 @@ def test_the_endpoint_as_a_whole_is_counted() -> None:
         "half_open_sessions": 1,
         "ignored_browser_packets": {"unknown_peer": 1},
     }
+
+
+def test_the_layers_of_a_channel_are_told_and_which_each_viewer_gets() -> None:
+    stage = Stage()
+    producer = LayeredProducer(stage)
+    producer.film(40)
+    browser = stage.joined()
+    browser.session.choose_layer("l")
+    producer.film(25)
+    snapshot = RtcSnapshot(stage.endpoint)
+    layers = snapshot.channel_facts(CHANNEL)["layers"]
+    assert [(one["rid"], one["is_alive"], one["is_best"]) for one in layers] == [
+        ("h", True, True),
+        ("m", True, False),
+        ("l", True, False),
+    ]
+    assert layers[0]["bitrate_bps"] > layers[2]["bitrate_bps"] > 100_000
+    (viewer,) = snapshot.session_facts(CHANNEL, stage.now_us)
+    assert (viewer["layer"], viewer["wanted_layer"]) == ("l", "l")
+    json.dumps(layers)

@@ -118,3 +118,46 @@ def test_who_gets_the_same_packets_in_clear_has_the_same_outfit() -> None:
     for index, place in enumerate(places):
         place.start_at(index)
     assert places[0].outfit == places[1].outfit != places[2].outfit
+
+
+def test_who_goes_on_in_another_stream_of_the_same_clock_has_numbers_and_times_that_go_on() -> None:
+    stream = make_stream(30)
+    place = Place(stream, Numbers(102))
+    assert place.start_with_keyframe(NOW_US)
+    place.next_index = stream.ring.next_index
+    last = dressed(place, stream.ring.next_index - 1, stream.ring.next_index)[0]
+    other = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, Random(2).randbytes, beside=stream)
+    assert (other.ssrc, other.rtx_ssrc) == (stream.ssrc, stream.rtx_ssrc)
+    assert other.timestamp_at(7) == stream.timestamp_at(7)
+    # Of the same moment as the last picture.
+    other.add(picture(29, 900, is_keyframe=True), NOW_US)
+    assert place.move_to(other, NOW_US)
+    assert place.stream is other
+    (mine,) = dressed(place, 0, 1)
+    assert mine == ((last[0] + 1) & 0xFFFF, (last[1] + 1) & 0xFFFF_FFFF)
+    # What it got before under the numbers of the first stream is not sent again from the other.
+    assert place.channel_index_of(last[0]) is None
+    other.add(picture(30, 900), NOW_US)
+    place.next_index = 2
+    assert dressed(place, 1, 2) == [((last[0] + 2) & 0xFFFF, other.newest_timestamp)]
+
+
+def test_who_would_go_on_in_a_stream_that_is_behind_its_own_never_goes_back_in_time() -> None:
+    stream = make_stream(31)
+    place = Place(stream, Numbers(102))
+    assert place.start_with_keyframe(NOW_US)
+    place.next_index = stream.ring.next_index
+    other = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, Random(2).randbytes, beside=stream)
+    other.add(picture(29, 900, is_keyframe=True), NOW_US)
+    assert place.move_to(other, NOW_US)
+    assert dressed(place, 0, 1)[0][1] == (stream.newest_timestamp + 1) & 0xFFFF_FFFF
+
+
+def test_who_cannot_begin_in_another_stream_stays_where_it_is() -> None:
+    stream = make_stream(3)
+    place = Place(stream, Numbers(102))
+    assert place.start_with_keyframe(NOW_US)
+    before = place.prelude, place.shift
+    other = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, Random(2).randbytes, beside=stream)
+    assert not place.move_to(other, NOW_US)
+    assert (place.stream, place.prelude, place.shift) == (stream, *before)

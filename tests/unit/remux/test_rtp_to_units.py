@@ -120,6 +120,26 @@ def test_a_keyframe_is_wished_for_until_it_comes_and_when_the_last_is_old() -> N
     assert stream.poll_keyframe_wish(came_us + KEYFRAME_INTERVAL_US)
 
 
+def test_somebody_s_wish_for_a_keyframe_is_passed_on_once_and_not_too_soon_after_the_last() -> None:
+    stream = receiver()
+    feed(stream, packets([picture(0), picture(1, key=True)]))
+    assert not stream.poll_keyframe_wish(0)
+    stream.wish_keyframe()
+    assert stream.poll_keyframe_wish(0)
+    assert not stream.poll_keyframe_wish(KEYFRAME_PATIENCE_US)
+    stream.wish_keyframe()
+    assert not stream.poll_keyframe_wish(KEYFRAME_PATIENCE_US - 1)
+    assert stream.poll_keyframe_wish(KEYFRAME_PATIENCE_US)
+
+
+def test_the_size_of_h264_pictures_is_known_from_their_parameter_set() -> None:
+    stream = receiver()
+    assert stream.size is None
+    feed(stream, packets([picture(0, key=True)]))
+    assert stream.size == (640, 480)
+    assert receiver(Codec.OPUS).size is None
+
+
 def test_sound_goes_on_over_what_is_lost() -> None:
     stream = receiver(Codec.OPUS)
     given = packets([sound(number) for number in range(6)], payload_type=111)

@@ -6,12 +6,14 @@ from tests.support.offers import CHROMIUM_WHEP, CHROMIUM_WHIP, OBS_WHIP
 
 from headrace.endpoints.rtc_channel import RtcChannel
 from headrace.endpoints.rtc_inbound import InboundNumbers
+from headrace.endpoints.rtc_rids import LayerNumbers
 from headrace.remux.access_unit import Codec
 from headrace.service.rtc_answers import (
     answer_camera,
     answer_watcher,
     first_mid,
     inbound_numbers,
+    layer_numbers,
     places_in,
 )
 from headrace.srt.rejection import RejectReason
@@ -56,11 +58,23 @@ def test_who_offers_to_send_cannot_watch_and_who_offers_to_receive_cannot_produc
     assert refused.value.code == RejectReason.UNACCEPTABLE
 
 
-def test_a_browser_is_asked_for_one_layer_and_its_streams_are_known_the_picture_first() -> None:
-    offer = decode_offer(CHROMIUM_WHIP)
-    assert any(media.rids for media in offer.media)
-    answer = answer_camera(offer)
-    assert [one.rids for one in answer.media] == [()] * len(answer.media)
+def test_a_browser_is_asked_for_its_layers_and_its_streams_are_known_the_picture_first() -> None:
+    answer = answer_camera(decode_offer(CHROMIUM_WHIP))
     assert [numbers.codec for numbers in inbound_numbers(answer)] == [Codec.H264, Codec.OPUS]
-    of_obs = inbound_numbers(answer_camera(decode_offer(OBS_WHIP)))
-    assert of_obs == [InboundNumbers(Codec.H264, 96), InboundNumbers(Codec.OPUS, 111)]
+    assert layer_numbers(answer) == LayerNumbers(("h", "l"), 10, 11)
+    of_obs = answer_camera(decode_offer(OBS_WHIP))
+    assert inbound_numbers(of_obs) == [InboundNumbers(Codec.H264, 96), InboundNumbers(Codec.OPUS, 111)]
+    assert layer_numbers(of_obs) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [("a=simulcast:send h;l", "a=simulcast:send h"), ("sdes:rtp-stream-id", "another")],
+)
+def test_a_layer_that_has_no_others_or_cannot_be_told_from_them_is_taken_without_its_name(
+    line: str, instead: str
+) -> None:
+    assert line in CHROMIUM_WHIP
+    answer = answer_camera(decode_offer(CHROMIUM_WHIP.replace(line, instead)))
+    assert layer_numbers(answer) is None
+    assert all(one.rids == () for one in answer.media)

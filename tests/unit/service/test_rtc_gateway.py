@@ -19,7 +19,14 @@ def test_who_asks_while_it_is_being_loaded_waits_for_it() -> None:
             assert broker.rtc is not None
             answer = await broker.rtc.watch("A", offer, None, HOST)
             assert "a=setup:passive" in answer.sdp
+            known = await broker.rtc.layers(answer.session_id)
+            assert (known.layers, known.current, known.wanted) == ((), None, None)
+            await broker.rtc.choose_layer(answer.session_id, None)
+            with pytest.raises(GatewayRefusal, match="no such layer"):
+                await broker.rtc.choose_layer(answer.session_id, "h")
             await broker.rtc.end(answer.session_id)
+            with pytest.raises(GatewayRefusal, match="no such session"):
+                await broker.rtc.layers(answer.session_id)
             with pytest.raises(GatewayRefusal):
                 await broker.rtc.patch(answer.session_id, "", None)
         await watcher.close()

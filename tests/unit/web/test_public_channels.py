@@ -41,6 +41,7 @@ def test_a_channel_shows_what_a_page_shows_and_nobodys_address() -> None:
     assert view == {
         "id": "a", "title": "Bridge", "state": "live", "live_seconds": 12.5, "viewers": 5, "thumbnail": True,
         "is_private": False, "video": None, "has_reordering": False, "notice": None,
+        "layers": [],
     }  # fmt: skip
     assert set(view) == set(empty_view("a", is_private=False))
 

@@ -29,16 +29,21 @@ def test_an_offer_to_watch_gets_an_answer_and_a_session(app: Starlette, gateway:
     assert answer.headers["location"] == SESSION
     assert answer.headers["etag"] == '"one"'
     assert answer.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
-    assert (
-        answer.headers["link"] == '<stun:stun.example:3478>; rel="ice-server", <turn:t.example>; rel="ice-server"'
-    )
+    assert answer.headers["link"].split(", ") == [
+        '<stun:stun.example:3478>; rel="ice-server"',
+        '<turn:t.example>; rel="ice-server"',
+        f'<{SESSION}/layer>; rel="urn:ietf:params:whep:ext:core:layer"',
+        f'<{SESSION}/events>; rel="urn:ietf:params:whep:ext:core:server-sent-events"; events="layers"',
+    ]
     assert gateway.asked == [("watch", "1AAA99", "v=0 offer", "k", HOST)]
 
 
 def test_an_offer_to_produce_may_leave_the_channel_to_its_key(app: Starlette, gateway: GatewayStandIn) -> None:
     assert ask(app, "POST", "/whip/1AAA99", headers=SDP, content="x").headers["location"] == "/whip/1AAA99/s3ss10n"
-    location = ask(app, "POST", "/whip", headers=SDP, content="x").headers["location"]
+    answer = ask(app, "POST", "/whip", headers=SDP, content="x")
+    location = answer.headers["location"]
     assert location == "/whip/-/s3ss10n"
+    assert "layer" not in answer.headers["link"]
     assert [asked[:2] for asked in gateway.asked] == [("produce", "1AAA99"), ("produce", None)]
     assert ask(app, "DELETE", location).status_code == 200
 

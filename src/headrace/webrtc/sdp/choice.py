@@ -192,10 +192,15 @@ def _answer_media(
         extensions={uri: media.extensions[uri] for uri in _EXTENSIONS if uri in media.extensions}
         if is_received
         else {},
-        rids=media.rids if is_received and is_video else (),
+        rids=_layers(media) if is_received and is_video else (),
         stream=stream,
         bandwidth_kbps=max_video_kbps if is_video else 0,
     )
+
+
+def _layers(media: MediaOffer) -> tuple[str, ...]:
+    """Return the simulcast layers that can be told apart; one alone needs no name."""
+    return media.rids if len(media.rids) > 1 and RID_URI in media.extensions else ()
 
 
 def _is_usable(media: MediaOffer) -> bool:

@@ -65,6 +65,7 @@ class DeskStandIn:
 
     Attributes:
         channels: What the status has.
+        broker_facts: What it has of the broker.
         visibilities: Of the channels there are.
         token: What opens private channels.
         is_open: Whether anybody may produce.
@@ -76,6 +77,7 @@ class DeskStandIn:
 
     def __init__(self) -> None:
         self.channels: list[dict[str, Any]] = []
+        self.broker_facts: dict[str, Any] = {"unix_ms": 1_000_000, "listen": "[::]:8890"}
         self.visibilities: dict[str, Visibility] = {}
         self.token = "a-token"
         self.is_open = False
@@ -94,7 +96,7 @@ class DeskStandIn:
         self.looks += 1
         return {
             "version": 1,
-            "broker": {"unix_ms": 1_000_000, "listen": "[::]:8890"},
+            "broker": self.broker_facts,
             "channels": self.channels,
             "subscribers": [],
             "events": [],

@@ -33,6 +33,7 @@ def status_view(document: Facts, channel_id: str | None, *, wide: bool, with_eve
     parts.append(
         channel_table(channels, wide=wide) if channels else _line(f"{nothing}: nobody produces or subscribes")
     )
+    parts += [_line(text) for one in channels if (text := browser_line(one)) is not None]
     if channels and channel_id is not None:
         parts += ["", subscriber_table(document["subscribers"][:MAX_SUBSCRIBER_LINES], wide=wide)]
         left_out = len(document["subscribers"]) - MAX_SUBSCRIBER_LINES
@@ -127,6 +128,18 @@ def channel_table(channels: list[Facts], *, wide: bool) -> Table:
         state = channel["state"] + ("" if since is None else f" {duration(since)}")
         table.add_row(Text(channel["id"]), state, *figures)
     return table
+
+
+def browser_line(channel: Facts) -> str | None:
+    """Return what browsers do not get of a channel as it is, or None: nobody told of it, or they get it so."""
+    recoding = channel.get("recoding")
+    if channel.get("notice") is not None:
+        return f"{channel['id']}: {channel['notice']}"
+    if recoding is None:
+        return None
+    troubles = {"left out": recoding["left_out_pictures"], "failures": recoding["failures"]}
+    told = "".join(f", {what} {count}" for what, count in troubles.items() if count)
+    return f"{channel['id']}: B-frames: re-encoded for browsers, pictures {recoding['pictures']}{told}"
 
 
 def subscriber_table(subscribers: list[Facts], *, wide: bool) -> Table:

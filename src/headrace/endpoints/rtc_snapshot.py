@@ -29,12 +29,14 @@ class RtcSnapshot:
 
     Args:
         endpoint: Is looked at.
+        max_recoded_channels: So many may have their pictures re-encoded at a time.
     """
 
-    __slots__ = ("_endpoint",)
+    __slots__ = ("_endpoint", "_max_recoded_channels")
 
-    def __init__(self, endpoint: RtcEndpoint) -> None:
+    def __init__(self, endpoint: RtcEndpoint, max_recoded_channels: int = 0) -> None:
         self._endpoint = endpoint
+        self._max_recoded_channels = max_recoded_channels
 
     def channel_facts(self, channel_id: str) -> Facts:
         """Return what is known of a channel because browsers watch it."""
@@ -56,6 +58,8 @@ class RtcSnapshot:
         return {
             "sessions": len(endpoint.sessions),
             "half_open_sessions": endpoint.half_open,
+            "recoded_channels": sum(room.channel.route.is_recoded for room in list(endpoint.rooms.values())),
+            "max_recoded_channels": self._max_recoded_channels,
             "ignored_browser_packets": dict(endpoint.ignored_packets),
         }
 

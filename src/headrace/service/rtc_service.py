@@ -149,7 +149,7 @@ class RtcService:
     @property
     def sessions(self) -> RtcSnapshot:
         """What knows of the sessions."""
-        return RtcSnapshot(self._endpoint)
+        return RtcSnapshot(self._endpoint, self._config.max_recoded_channels)
 
     @property
     def port(self) -> int:

@@ -70,6 +70,7 @@ class ChannelView(BaseModel):
     has_reordering: bool
     notice: str | None
     layers: list[Layer]
+    in_browsers: Literal["as_is", "recoded", "not"]
 
 
 class ChannelList(BaseModel):

@@ -79,6 +79,8 @@ def broker_metrics(status: Facts) -> Iterator[Metric]:
     yield _gauge("subscribers", "Subscribers that are connected over SRT.", broker["subscribers"])
     sessions = sum(one.get("sessions", {}).get("count", 0) for one in channels)
     yield _gauge("sessions", "Browsers that watch over WebRTC.", sessions)
+    recoded = broker.get("recoded_channels", 0)
+    yield _gauge("recoded_channels", "Channels that are re-encoded for browsers.", recoded)
     yield from _socket_metrics(broker["socket"])
     for name, help_text, label in (
         ("ignored_packets", "Packets that were dropped as malformed or unwanted.", "reason"),
@@ -115,6 +117,10 @@ def web_metrics(web: WebFigures) -> Iterator[Metric]:
     yield _gauge("event_listeners", "Who listens to server-sent events.", web.event_listeners)
 
 
+def _recoding(channel: Facts, name: str) -> int:
+    return int((channel.get("recoding") or {}).get(name, 0))
+
+
 _OF_CHANNEL: Final = (
     ("channel_subscribers", "Who watches over SRT.", lambda one: one["subscribers"]["count"]),
     ("channel_sessions", "Who watches in a browser.", lambda one: one.get("sessions", {}).get("count", 0)),
@@ -126,6 +132,13 @@ _OF_CHANNEL_COUNTED: Final = (
     ("channel_sent_bytes", "Their payload.", lambda one: one["subscribers"]["sent_payload_bytes"]),
     ("channel_resent_packets", "Packets sent again.", lambda one: one["subscribers"]["resent_packets"]),
     ("channel_continuity_errors", "Wrong continuity counters.", lambda one: one["continuity_errors"]),
+    ("channel_recoded_pictures", "Pictures re-encoded for browsers.", lambda one: _recoding(one, "pictures")),
+    (
+        "channel_recoding_left_out_pictures",
+        "Pictures that were not re-encoded, for want of time.",
+        lambda one: _recoding(one, "left_out_pictures"),
+    ),
+    ("channel_recoding_failures", "How often re-encoding failed.", lambda one: _recoding(one, "failures")),
 )
 _OF_PRODUCER_COUNTED: Final = (
     ("producer_received_packets", "Packets from the producer.", "received_packets"),

@@ -51,7 +51,7 @@ class PublicChannels:
     async def listed(self) -> dict[str, Any]:
         """Return all channels that a list may show, those that are live first."""
         status = await self.status()
-        views = map(self._view, status["channels"])
+        views = [self._view(one, status) for one in status["channels"]]
         channels = [view for view, visibility in views if visibility is Visibility.PUBLIC]
         return {
             "unix_ms": status["broker"]["unix_ms"],
@@ -63,13 +63,15 @@ class PublicChannels:
     async def find(self, channel_id: str) -> dict[str, Any] | None:
         """Return one channel, whoever may see it; None while nobody produces or watches it."""
         status = await self.status()
-        return next((self._view(one)[0] for one in status["channels"] if one["id"] == channel_id), None)
+        return next((self._view(one, status)[0] for one in status["channels"] if one["id"] == channel_id), None)
 
-    def _view(self, channel: dict[str, Any]) -> tuple[dict[str, Any], Visibility | None]:
+    def _view(self, channel: dict[str, Any], status: dict[str, Any]) -> tuple[dict[str, Any], Visibility | None]:
         visibility = self._desk.visibility(channel["id"])
         if self._describe is not None and channel["state"] == "live":
             channel = {**channel, **self._describe(channel["id"])}
-        return channel_view(channel, is_private=visibility is Visibility.PRIVATE), visibility
+        can_recode = bool(status["broker"].get("max_recoded_channels"))
+        is_private = visibility is Visibility.PRIVATE
+        return channel_view(channel, is_private=is_private, can_recode=can_recode), visibility
 
 
 def srt_port(status: dict[str, Any]) -> int:
@@ -82,8 +84,14 @@ def sort_channels(views: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(views, key=lambda one: (one["state"] != "live", -one["viewers"], one["id"]))
 
 
-def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]:
-    """Return what a page shows of a channel of the status."""
+def channel_view(channel: dict[str, Any], *, is_private: bool, can_recode: bool = False) -> dict[str, Any]:
+    """Return what a page shows of a channel of the status.
+
+    Args:
+        channel: As the status has it.
+        is_private: Whether it takes a token.
+        can_recode: Whether the broker re-encodes what browsers do not play.
+    """
     is_live = channel["state"] == "live"
     return {
         "id": channel["id"],
@@ -97,7 +105,19 @@ def channel_view(channel: dict[str, Any], *, is_private: bool) -> dict[str, Any]
         "has_reordering": channel.get("has_reordering", False),
         "notice": channel.get("notice"),
         "layers": channel.get("layers", []),
+        "in_browsers": _in_browsers(channel, can_recode=can_recode),
     }
+
+
+def _in_browsers(channel: dict[str, Any], *, can_recode: bool) -> str:
+    """Return how browsers get a channel's pictures, as far as that is known: ``as_is``, ``recoded`` or ``not``."""
+    if channel.get("notice") is not None:
+        return "not"
+    if channel.get("recoding") is not None:
+        return "recoded"
+    if channel.get("has_reordering"):
+        return "recoded" if can_recode else "not"
+    return "as_is"
 
 
 def empty_view(channel_id: str, *, is_private: bool) -> dict[str, Any]:
@@ -114,4 +134,5 @@ def empty_view(channel_id: str, *, is_private: bool) -> dict[str, Any]:
         "has_reordering": False,
         "notice": None,
         "layers": [],
+        "in_browsers": "as_is",
     }

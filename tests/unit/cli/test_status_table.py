@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from headrace.cli.status_table import MAX_EVENT_LINES, MAX_SUBSCRIBER_LINES, duration, event_line, status_view
+from headrace.cli.status_table import (
+    MAX_EVENT_LINES,
+    MAX_SUBSCRIBER_LINES,
+    browser_line,
+    duration,
+    event_line,
+    status_view,
+)
 
 PRODUCER = {
     "address": "[2001:db8:1234:5678:9abc:def0:1234:5678]:50123",
@@ -187,3 +194,28 @@ def test_nothing_that_a_peer_says_can_move_the_cursor_or_is_markup() -> None:
 )
 def test_durations_have_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({}, None),
+        ({"recoding": None, "notice": None}, None),
+        ({"notice": "set B-frames to 0"}, "1AAA99: set B-frames to 0"),
+        (
+            {"recoding": {"pictures": 75, "left_out_pictures": 0, "failures": 0}},
+            "1AAA99: B-frames: re-encoded for browsers, pictures 75",
+        ),
+        (
+            {"recoding": {"pictures": 75, "left_out_pictures": 4, "failures": 1}},
+            "1AAA99: B-frames: re-encoded for browsers, pictures 75, left out 4, failures 1",
+        ),
+    ],
+)
+def test_what_browsers_do_not_get_as_it_is_stands_below_the_table(facts: dict[str, Any], line: str | None) -> None:
+    assert browser_line(CHANNEL | facts) == line
+    document = {"broker": BROKER, "channels": [CHANNEL | facts], "subscribers": [], "events": []}
+    console = Console(width=140)
+    with console.capture() as capture:
+        console.print(status_view(document, None, wide=True, with_events=False))
+    assert ("B-frames" in capture.get()) is (line is not None)

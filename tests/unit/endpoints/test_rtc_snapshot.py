@@ -5,6 +5,8 @@ from random import Random
 
 from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.layered_producer import LayeredProducer
+from tests.support.recoder import Recoder
+from tests.support.reordered import B_FRAMES
 from tests.support.rtc_stage import CHANNEL, Stage
 
 from headrace.endpoints.rtc_snapshot import NO_ROOM, RtcSnapshot
@@ -53,6 +55,8 @@ def test_the_endpoint_as_a_whole_is_counted() -> None:
     assert RtcSnapshot(stage.endpoint).broker_facts() == {
         "sessions": 2,
         "half_open_sessions": 1,
+        "recoded_channels": 0,
+        "max_recoded_channels": 0,
         "ignored_browser_packets": {"unknown_peer": 1},
     }
 
@@ -75,3 +79,15 @@ def test_the_layers_of_a_channel_are_told_and_which_each_viewer_gets() -> None:
     (viewer,) = snapshot.session_facts(CHANNEL, stage.now_us)
     assert (viewer["layer"], viewer["wanted_layer"]) == ("l", "l")
     json.dumps(layers)
+
+
+def test_what_is_re_encoded_is_told_of_with_its_figures() -> None:
+    stage = Stage()
+    stage.endpoint.open_room("recoded", recoder=Recoder())
+    stage.endpoint.take("recoded", payloads_of(encoded_stream(10, video_options=B_FRAMES)), stage.now_us)
+    snapshot = RtcSnapshot(stage.endpoint, 3)
+    facts = snapshot.channel_facts("recoded")
+    assert (facts["has_reordering"], facts["notice"]) == (True, None)
+    assert facts["recoding"] == {"pictures": 10, "left_out_pictures": 0, "failures": 0}
+    broker = snapshot.broker_facts()
+    assert (broker["recoded_channels"], broker["max_recoded_channels"]) == (1, 3)

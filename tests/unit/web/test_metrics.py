@@ -69,6 +69,21 @@ def test_a_producers_figures_are_its_channels(status: dict[str, Any]) -> None:
     assert series["headrace_producer_rtt_seconds", "A"] == 0.02
 
 
+def test_what_is_re_encoded_is_counted(status: dict[str, Any]) -> None:
+    (one,) = status["channels"]
+    recoding = {"pictures": 75, "left_out_pictures": 4, "failures": 1}
+    changed = {
+        "broker": {**status["broker"], "recoded_channels": 1},
+        "channels": [{**one, "recoding": recoding}, {**one, "id": "B", "recoding": None}],
+    }
+    series = read(render_metrics({**status, **changed}, WebFigures(), with_channels=True))
+    assert series["headrace_recoded_channels", ""] == 1
+    assert series["headrace_channel_recoded_pictures_total", "A"] == 75
+    assert series["headrace_channel_recoding_left_out_pictures_total", "A"] == 4
+    assert series["headrace_channel_recoding_failures_total", "A"] == 1
+    assert series["headrace_channel_recoded_pictures_total", "B"] == 0
+
+
 def test_of_many_channels_those_with_most_viewers_are_named(
     status: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,9 @@
 """What anybody may know of channels."""
 
 import asyncio
+from typing import Any
 
+import pytest
 from tests.support.web_client import DeskStandIn
 
 from headrace.access.channel_rule import Visibility
@@ -42,8 +44,30 @@ def test_a_channel_shows_what_a_page_shows_and_nobodys_address() -> None:
         "id": "a", "title": "Bridge", "state": "live", "live_seconds": 12.5, "viewers": 5, "thumbnail": True,
         "is_private": False, "video": None, "has_reordering": False, "notice": None,
         "layers": [],
+        "in_browsers": "as_is",
     }  # fmt: skip
     assert set(view) == set(empty_view("a", is_private=False))
+
+
+@pytest.mark.parametrize(
+    ("facts", "max_recoded_channels", "how"),
+    [
+        ({}, 0, "as_is"),
+        ({"has_reordering": True}, 0, "not"),
+        ({"has_reordering": True}, 2, "recoded"),
+        ({"has_reordering": True, "recoding": {"pictures": 3}}, 2, "recoded"),
+        ({"has_reordering": True, "notice": "B-frames"}, 2, "not"),
+    ],
+)
+def test_it_is_told_how_browsers_get_the_pictures(
+    facts: dict[str, Any], max_recoded_channels: int, how: str
+) -> None:
+    desk = DeskStandIn()
+    desk.add("a", **facts)
+    desk.broker_facts["max_recoded_channels"] = max_recoded_channels
+    view = asyncio.run(PublicChannels(desk, lambda: 0).find("a"))
+    assert view is not None
+    assert view["in_browsers"] == how
 
 
 def test_time_live_is_not_that_of_waiting() -> None:

@@ -101,8 +101,9 @@ class Card {
     setText(this.viewers, short(channel.viewers));
     setText(this.size, sizeOf(channel.video));
     this.size.hidden = !this.size.textContent;
-    this.notice.hidden = !channel.has_reordering;
-    const notice = channel.has_reordering ? ", browsers cannot play it" : "";
+    const isForBrowsers = channel.in_browsers !== "not";
+    this.notice.hidden = isForBrowsers;
+    const notice = isForBrowsers ? "" : ", browsers cannot play it";
     setText(this.heard, `${count(channel.viewers, "viewer")}, live for ${spokenDuration(channel.live_seconds ?? 0)}${notice}`);
     this.tick();
     if (channel.thumbnail) this.refreshPicture();

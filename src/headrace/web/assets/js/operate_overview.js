@@ -28,16 +28,21 @@ export function showOverview({ broker, channels }, histories) {
   drawChart(byId("chart-in"), [{ className: "", values: inMbps("broker received"), isArea: true }], { points: POINTS, least: 1, format });
   drawChart(byId("chart-out"), [{ className: "chart-delay", values: inMbps("broker sent"), isArea: true }], { points: POINTS, least: 1, format });
   drawChart(byId("chart-viewers"), [{ className: "", values: histories.of("broker viewers"), isArea: true }], { points: POINTS, least: 5 });
-  showTroubles(broker);
+  showTroubles(broker, channels);
 }
 
 export const viewersOf = (channel) => channel.subscribers.count + (channel.sessions?.count ?? 0);
 
-function showTroubles(broker) {
-  const told = TROUBLES.flatMap(([key, word]) => {
+function showTroubles(broker, channels) {
+  const ofBroker = TROUBLES.flatMap(([key, word]) => {
     const reasons = Object.entries(broker[key] ?? {});
     return reasons.length ? [element("li", {}, element("strong", {}, `${word}: `), reasons.map(([why, times]) => `${why.replaceAll("_", " ")} ${times.toLocaleString("en")}`).join(", "))] : [];
   });
+  const ofChannels = channels.flatMap((one) => {
+    const words = inBrowsersInWords(one);
+    return words ? [element("li", {}, element("strong", {}, `${one.id}: `), words)] : [];
+  });
+  const told = [...ofBroker, ...ofChannels];
   byId("troubles").hidden = told.length === 0;
   byId("troubles-list").replaceChildren(...told);
 }
@@ -97,6 +102,15 @@ function showRow({ root, button, spark, cells }, channel, isChosen, histories) {
   setText(cells.resent, subscribers.resent_packets.toLocaleString("en"));
   const rates = histories.of(`rate ${channel.id}`).map((value) => (value === null ? null : value / 1e6));
   drawChart(spark, [{ className: "", values: rates, isArea: true }], { points: SPARK_POINTS, least: 0.5 });
+}
+
+/** What browsers do not get as it is, in words; nothing of most channels. */
+export function inBrowsersInWords({ notice, recoding }) {
+  if (notice) return notice;
+  if (!recoding) return "";
+  const leftOut = recoding.left_out_pictures ? `; it cannot keep up, and left out ${count(recoding.left_out_pictures, "picture")}` : "";
+  const failures = recoding.failures ? `; it failed ${count(recoding.failures, "time")}` : "";
+  return `B-frames: re-encoded for browsers${leftOut}${failures}`;
 }
 
 /** Who watches, in words. */

@@ -84,7 +84,8 @@ function showChannel() {
   byId("viewers").hidden = false;
   setText(byId("viewers"), `${count(channel.viewers, "viewer")}`);
   const video_ = channel.video;
-  setText(byId("codec"), video_?.height ? `${video_.codec.toUpperCase()} ${video_.width} × ${video_.height}` : "");
+  const recoded = channel.in_browsers === "recoded" ? ", re-encoded for browsers" : "";
+  setText(byId("codec"), video_?.height ? `${video_.codec.toUpperCase()} ${video_.width} × ${video_.height}${recoded}` : "");
   byId("notice").hidden = !channel.notice;
   setText(byId("notice-text"), channel.notice ?? "");
 }

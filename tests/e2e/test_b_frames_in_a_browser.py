@@ -1,0 +1,71 @@
+"""A channel with B-frames in Chromium: re-encoded with the setting, and a clear notice without."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
+from tests.support.ports import free_udp_port
+from tests.support.processes import Program, wait_until
+from tests.support.programs import find_program
+from tests.support.web_broker import HOST, WebBroker
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+
+CHANNEL = "harbour"
+WITHIN_SECONDS = WITHIN_MS / 1000
+PICTURE = "testsrc2=size=320x180:rate=25"
+ENCODER = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-x264-params", "b-adapt=0", "-g", "50")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def broker(folder: Path, *options: str) -> WebBroker:
+    return WebBroker(folder, ("--webrtc-port", str(free_udp_port(HOST)), *options))
+
+
+def ffmpeg(running: WebBroker, folder: Path) -> Program:
+    """Start what produces the channel over SRT, with B-frames and AAC."""
+    inputs = ("-re", "-f", "lavfi", "-i", PICTURE, "-re", "-f", "lavfi", "-i", "sine=440")
+    target = f"srt://{running.srt}?streamid=publish:{CHANNEL}&pkt_size=1316"
+    command = [find_program("ffmpeg"), "-hide_banner", "-nostats", *inputs, *ENCODER, "-c:a", "aac"]
+    return Program([*command, "-f", "mpegts", target], folder, "ffmpeg")
+
+
+def test_with_the_setting_the_picture_plays_with_sound_and_the_page_says_why(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with broker(tmp_path, "--recode-for-browsers") as running, ffmpeg(running, tmp_path):
+        running.wait_until_live(CHANNEL)
+        with visitor(browser, running.url) as page:
+            page.goto(f"/watch/{CHANNEL}")
+            page.locator("#player[data-state=playing]").wait_for()
+
+            def figure(kind: str, name: str) -> float:
+                return float(statistics(page, kind).get(name) or 0)
+
+            wait_until(lambda: figure("video", "framesDecoded") > 50, "pictures", seconds=WITHIN_SECONDS)
+            wait_until(lambda: figure("audio", "totalAudioEnergy") > 0, "sound", seconds=WITHIN_SECONDS)
+            assert figure("video", "framesDropped") < 25
+            expect(page.locator("#codec")).to_contain_text("re-encoded for browsers", timeout=WITHIN_MS)
+            assert page.locator("#notice").is_hidden()
+        channel = httpx.get(f"{running.url}/api/v1/channels/{CHANNEL}").json()
+        assert (channel["in_browsers"], channel["has_reordering"], channel["notice"]) == ("recoded", True, None)
+    assert "B-frames: re-encoded for browsers" in running.log
+
+
+def test_without_it_the_page_says_what_the_producer_has_to_change(browser: Browser, tmp_path: Path) -> None:
+    with broker(tmp_path) as running, ffmpeg(running, tmp_path):
+        running.wait_until_live(CHANNEL)
+        with visitor(browser, running.url) as page:
+            page.goto(f"/watch/{CHANNEL}")
+            page.locator("#player[data-state=unplayable]").wait_for()
+            expect(page.locator("#curtain-text")).to_contain_text("B-frames")
+            expect(page.locator("#notice-text")).to_contain_text("bframes=0", timeout=WITHIN_MS)
+        assert httpx.get(f"{running.url}/api/v1/channels/{CHANNEL}").json()["in_browsers"] == "not"

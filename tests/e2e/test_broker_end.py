@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.long_runs import only_long
 from tests.support.processes import BrokerProgram
 
 from headrace import srt_connect
@@ -22,7 +23,7 @@ async def reason_of_end(peer: SrtSocket) -> str | None:
     return peer.close_reason
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, only_long(signal.SIGINT)])
 def test_a_broker_that_is_stopped_says_goodbye_to_every_peer_and_ends_within_a_second(
     number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from tests.support.headrace_commands import Headrace
+from tests.support.long_runs import only_long
 from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 PROCESSES = Path("/proc")
+STARTING, RUNNING = 1, 4
+"""Processes that a demo has started when only its broker is there, and when all are."""
 LONGEST_SECONDS = 100
 """On a machine that has hardly any time for it: the demo waits 30 s for each of three things."""
 needs_proc = pytest.mark.skipif(not (PROCESSES / "self" / "environ").exists(), reason="there is no /proc")
@@ -100,11 +103,16 @@ def test_the_demo_fails_where_a_channel_gives_no_video(tmp_path: Path) -> None:
 
 @needs_proc
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)],
-    ids=str,
+    ("number", "code", "processes"),
+    [
+        only_long(signal.SIGINT, 130, STARTING),
+        only_long(signal.SIGINT, 130, RUNNING),
+        (signal.SIGTERM, 130, STARTING),
+        only_long(signal.SIGTERM, 130, RUNNING),
+        only_long(signal.SIGKILL, -9, STARTING),
+        (signal.SIGKILL, -9, RUNNING),
+    ],
 )
-@pytest.mark.parametrize("processes", [1, 4], ids=["while starting", "while running"])
 def test_whatever_ends_the_demo_ends_what_it_started(
     number: signal.Signals, code: int, processes: int, tmp_path: Path
 ) -> None:
@@ -123,7 +131,7 @@ def test_whatever_ends_the_demo_ends_what_it_started(
 @needs_proc
 def test_a_producer_that_is_killed_ends_the_demo_with_an_error(tmp_path: Path) -> None:
     with start_demo(tmp_path, "--seconds", "60") as demo:
-        wait_until(lambda: len(started_by(demo)) == 4, "all processes", seconds=LONGEST_SECONDS)
+        wait_until(lambda: len(started_by(demo)) == RUNNING, "all processes", seconds=LONGEST_SECONDS)
         victim = next(pid for pid in started_by(demo) if b"2BBB99" in (PROCESSES / f"{pid}/cmdline").read_bytes())
         os.kill(victim, signal.SIGKILL)
         assert demo.wait(LONGEST_SECONDS) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.headrace_commands import SMALL_PATTERN, Headrace, run_headrace
+from tests.support.long_runs import only_long
 from tests.support.ports import free_udp_port
 from tests.support.processes import wait_until
 
@@ -79,7 +80,7 @@ def test_a_key_lets_publish_its_channel_until_it_is_revoked(broker: OwnBroker) -
     ("command", "reason"),
     [
         (("channels", "remove", "live"), "channel_removed"),
-        (("channels", "rename", "live", "other"), "channel_removed"),
+        only_long(("channels", "rename", "live", "other"), "channel_removed"),
     ],
     ids=["removed", "renamed"],
 )

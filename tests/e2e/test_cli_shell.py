@@ -16,6 +16,7 @@ from typing import Self
 
 import pytest
 from tests.support.headrace_commands import HEADRACE, NO_OPTIONS, SMALL_PATTERN, Headrace, run_headrace
+from tests.support.long_runs import only_long
 from tests.support.processes import BrokerProgram
 
 CONTROL_SEQUENCE = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
@@ -193,7 +194,7 @@ def test_a_terminal_completes_shows_live_figures_and_remembers(broker: BrokerPro
         assert "Traceback" not in terminal.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, only_long(signal.SIGTERM)])
 def test_a_signal_ends_the_shell_at_a_terminal(
     number: signal.Signals, broker: BrokerProgram, tmp_path: Path
 ) -> None:
@@ -206,7 +207,7 @@ def test_a_signal_ends_the_shell_at_a_terminal(
     broker.wait_for(f"channel={name} reason=peer_shutdown")
 
 
-@pytest.mark.parametrize("columns", [60, 120])
+@pytest.mark.parametrize("columns", [60, only_long(120)])
 def test_a_producer_at_a_terminal_shows_one_line_of_progress(
     columns: int, broker: BrokerProgram, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.support.fake_clock import FakeClock
 from tests.support.headrace_commands import HEADRACE, SMALL_PATTERN, Headrace, run_headrace
+from tests.support.long_runs import only_long
 from tests.support.pictures import DrawnSource
 from tests.support.processes import BrokerProgram, wait_until
 from tests.support.programs import find_program
@@ -205,7 +206,7 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         assert "X: sent 0:00:" in producer.log
 
 
-@pytest.mark.parametrize("away_seconds", [0.0, pytest.param(8.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("away_seconds", [0.0, only_long(8.0)])
 def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_seconds(
     away_seconds: float, tmp_path: Path
 ) -> None:
@@ -240,7 +241,7 @@ def recorded_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.ts"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [only_long(signal.SIGINT), signal.SIGTERM])
 def test_a_signal_ends_every_command_in_order(
     number: signal.Signals, broker: BrokerProgram, tmp_path: Path
 ) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Trouble, chromium, violations, visitor
+from tests.support.long_runs import only_long
 from tests.support.web_broker import WebBroker
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
 CHANNELS = ("harbour", "kitchen", "mill-lane")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
+SLOW = ("--rate", "5", "--size", "160x90")
+"""Nobody looks at what moves: three producers that run all the time are to cost little."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebBroker]:
     """Give a broker with three channels."""
     folder = tmp_path_factory.mktemp("live")
     with WebBroker(folder) as broker:
-        producers = [broker.producer(folder, one, "--title", f"What {one} shows") for one in CHANNELS]
+        producers = [broker.producer(folder, one, "--title", f"What {one} shows", *SLOW) for one in CHANNELS]
         try:
             broker.wait_until_live(*CHANNELS)
             yield broker
@@ -60,7 +63,7 @@ def test_a_channel_that_ends_leaves_the_directory_by_itself(
     with visitor(browser, live.url) as page:
         page.goto("/")
         expect_cards(page)
-        with live.producer(tmp_path, "passing"):
+        with live.producer(tmp_path, "passing", *SLOW):
             expect(page.get_by_role("link", name="passing")).to_be_visible(timeout=WITHIN_MS)
         expect(page.get_by_role("link", name="passing")).to_be_hidden(timeout=WITHIN_MS)
         expect_cards(page)
@@ -76,8 +79,10 @@ def test_where_nothing_is_live_the_directory_says_how_to_go_live(browser: Browse
         expect(page.get_by_role("heading", name="Produce")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("colours", "size"),
+    [("light", "desktop"), ("dark", "phone"), only_long("dark", "desktop"), only_long("light", "phone")],
+)
 def test_axe_finds_nothing(browser: Browser, live: WebBroker, colours: str, size: str) -> None:
     with visitor(browser, live.url, viewport=SIZES[size], color_scheme=colours) as page:
         page.goto("/")

@@ -4,6 +4,7 @@ import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
+from tests.support.long_runs import seeds
 from tests.support.srt_datagrams import control, data, words
 
 from headrace.base.sockaddr import encode_sockaddr
@@ -39,7 +40,7 @@ def broker_id(peer: CallerPort) -> int:
 
 
 @pytest.mark.parametrize(("link", "latency_ms"), [(LINK, 120), (LOSSY, 1200)], ids=["short latency", "loss"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_a_producers_stream_goes_on_without_a_hole(seed: int, link: SimLink, latency_ms: int) -> None:
     world = World(seed, link=link, gather_us=MS)
     lines = RecordingLines()
@@ -55,7 +56,7 @@ def test_a_producers_stream_goes_on_without_a_hole(seed: int, link: SimLink, lat
     assert lines.addresses == [NEW]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_a_subscriber_is_followed_and_gets_what_it_has_missed(seed: int) -> None:
     world = World(seed, link=LOSSY, gather_us=MS)
     producer = world.join("publish:A", peer_latency_ms=1500)

@@ -8,6 +8,7 @@ from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.encoded_streams import FRAMES_PER_SECOND, encoded_stream, payloads_of
+from tests.support.long_runs import seeds
 from tests.support.rtc_stage import CHANNEL, Browser, Stage
 
 from headrace.codecs.h264 import NEEDLESS_TYPES, nal_type
@@ -18,7 +19,7 @@ from headrace.remux.ts_to_units import TsToUnits
 from headrace.webrtc.rtcp import Nack, PictureLossIndication, RtcpPacket, encode_compound
 from headrace.webrtc.rtp import timestamp_distance
 
-SEEDS = range(4)
+SEEDS = seeds(1, of=4)
 TURN_US = 5 * MS
 PICTURES = 75
 

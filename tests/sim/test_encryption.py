@@ -9,6 +9,7 @@ import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import BROKER, MS, SECOND, World
+from tests.support.long_runs import only_long
 from tests.support.sealed import parity_of
 from tests.support.srt_datagrams import kind_of
 
@@ -78,7 +79,7 @@ def test_what_a_producer_seals_every_subscriber_opens_with_a_key_of_its_own(key_
     assert not set(sent) & wire[0]
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(FRESH, id="fresh")])
+@pytest.mark.parametrize("seed", [1, only_long(2), only_long(FRESH, id="fresh")])
 def test_nothing_is_lost_while_all_keys_change_under_loss(seed: int) -> None:
     print("seed", seed)
     world = world_of(SECRET, seed, link=LOSSY, options=ListenerOptions(key_refresh=OFTEN))
@@ -175,7 +176,7 @@ def test_those_who_can_share_one_key_get_the_same_bytes_sealed_once_beside_those
     assert shared.sealed_packets == 50
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(FRESH, id="fresh")])
+@pytest.mark.parametrize("seed", [1, only_long(2), only_long(FRESH, id="fresh")])
 def test_a_shared_key_changes_under_loss_and_who_comes_later_shares_it_too(seed: int) -> None:
     print("seed", seed)
     world = world_of(SECRET, seed, link=LOSSY, options=ListenerOptions(key_refresh=OFTEN))

@@ -5,6 +5,7 @@ from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import BROKER, MS, SECOND, World
 from tests.support.groups import Groups
+from tests.support.long_runs import seeds
 from tests.support.srt_datagrams import kind_of
 
 from headrace.base.sockaddr import encode_sockaddr
@@ -54,7 +55,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("name", LINKS)
-@pytest.mark.parametrize("seed", [*range(6), 115, 122, 128])
+@pytest.mark.parametrize("seed", [*seeds(1, of=6), 115, 122, 128])
 def test_a_subscriber_that_joins_between_keyframes_gets_everything_from_the_last_one_on(
     seed: int, name: str
 ) -> None:
@@ -72,7 +73,7 @@ def test_a_subscriber_that_joins_between_keyframes_gets_everything_from_the_last
     assert subscriber.deliveries[0][0] - joined_us < (latency_ms + 400) * MS
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(1, of=6))
 def test_it_does_where_the_producers_packets_come_late_and_out_of_order_too(seed: int) -> None:
     stage = Stage(seed, link=LOSSY)
     stage.stream(60 + 30)

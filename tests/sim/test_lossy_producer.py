@@ -10,6 +10,7 @@ import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import BROKER, MS, SECOND, World
+from tests.support.long_runs import only_long
 from tests.support.srt_datagrams import kind_of
 
 from headrace.base.sockaddr import encode_sockaddr
@@ -48,7 +49,7 @@ def play(seed: int) -> tuple[World, list[CallerPort], list[bytes]]:
     return world, subscribers, sent
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(FRESH, id="fresh")])
+@pytest.mark.parametrize("seed", [1, only_long(FRESH, id="fresh")])
 def test_what_is_recovered_goes_out_once_to_all_however_often_they_ask(seed: int) -> None:
     world, subscribers, sent = play(seed)
     naks_packets = world.endpoint.table.rows["naks_packets"]

@@ -9,6 +9,7 @@ from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.groups import Groups, pictures
+from tests.support.long_runs import seeds
 
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.srt.listener import ListenerOptions
@@ -88,7 +89,7 @@ def test_a_pause_of_ten_seconds_without_a_producer_ends_no_subscription() -> Non
     assert errors(subscriber) == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_a_takeover_loses_no_picture_and_shows_none_twice_even_where_packets_are_lost(seed: int) -> None:
     link = SimLink(latency_us=20 * MS, jitter_us=5 * MS, loss=0.03)
     world = World(seed, link=link, options=ListenerOptions(receive_latency_ms=300))

@@ -9,6 +9,7 @@ import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
 from tests.simnet.rtc_ports import BrowserPort, RtcPort, ports
+from tests.support.long_runs import seeds
 from tests.support.openssl_clock import HAS_CLOCK, openssl_clock
 from tests.support.rtc_peers import ELSEWHERE, HERE, MAX_AMPLIFICATION, THERE
 
@@ -65,7 +66,7 @@ def test_without_loss_it_takes_a_check_and_two_round_trips(
 
 
 @pytest.mark.parametrize("is_dtls_client", [False, True])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(3, of=12))
 def test_a_fifth_of_all_datagrams_lost_delays_a_handshake_and_does_not_end_it(
     moved_clock: list[SimNetwork], seed: int, is_dtls_client: bool
 ) -> None:
@@ -74,7 +75,7 @@ def test_a_fifth_of_all_datagrams_lost_delays_a_handshake_and_does_not_end_it(
 
 
 @pytest.mark.parametrize("is_dtls_client", [False, True])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(1, of=4))
 def test_doubled_and_overtaken_datagrams_do_no_harm(
     moved_clock: list[SimNetwork], seed: int, is_dtls_client: bool
 ) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
+from tests.support.long_runs import seeds
 from tests.support.srt_datagrams import HERE, PARAMETERS, THERE, kind_of, mirrored
 
 from headrace.base.seqno import unwrap_seqno
@@ -24,7 +25,7 @@ SEQNO_WRAP, TIMESTAMP_WRAP_US = 1 << 31, 1 << 32
 START_US = 6_000_000_000
 """More than 2**32 us, so that an epoch can lie a timestamp wrap in the past."""
 
-SEEDS = range(20)
+SEEDS = seeds(2, of=20)
 SEEDS_THAT_FAILED: tuple[int, ...] = ()
 """Each of these once showed a bug; they stay."""
 
@@ -244,7 +245,7 @@ def test_ten_thousand_packets_cross_a_bad_network_and_both_wraps(seed: int) -> N
     assert not talk.receiver.connection.statistics.ignored_packets
 
 
-@pytest.mark.parametrize("seed", [*SEEDS[:5], *SEEDS_THAT_FAILED])
+@pytest.mark.parametrize("seed", [*seeds(1, of=5), *SEEDS_THAT_FAILED])
 def test_a_latency_too_short_for_the_path_loses_packets_but_breaks_no_rule(seed: int) -> None:
     talk = established(seed, BOTH_WAYS_BAD, BOTH_WAYS_BAD, latency_us=50_000, packets=3_000)
     talk.finish()
@@ -256,7 +257,7 @@ def test_a_latency_too_short_for_the_path_loses_packets_but_breaks_no_rule(seed:
     assert stats.received_packets == stats.unique_packets + stats.duplicate_packets + stats.belated_packets
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_losses_in_long_bursts_are_recovered(seed: int) -> None:
     bursty = SimLink(latency_us=20_000, loss=0.1, mean_burst_packets=40)
     talk = established(seed, bursty, bursty, latency_us=1_500_000, packets=5_000)
@@ -265,7 +266,7 @@ def test_losses_in_long_bursts_are_recovered(seed: int) -> None:
     assert talk.receiver.numbers == list(range(5_000))
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_an_outage_of_2_s_is_recovered_whole_with_a_latency_of_3_s(seed: int) -> None:
     outage = ((START_US + 1_000_000, START_US + 3_000_000),)
     there, back = replace(BOTH_WAYS_BAD, outages=outage), replace(BOTH_WAYS_BAD, outages=outage)
@@ -275,7 +276,7 @@ def test_an_outage_of_2_s_is_recovered_whole_with_a_latency_of_3_s(seed: int) ->
     assert talk.receiver.numbers == list(range(6_000))
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_after_an_outage_of_2_s_a_short_latency_goes_on_with_what_is_new(seed: int) -> None:
     outage = ((START_US + 1_000_000, START_US + 3_000_000),)
     there, back = replace(CLEAN, outages=outage), replace(CLEAN, outages=outage)
@@ -306,7 +307,7 @@ def test_a_tail_that_is_lost_is_recovered(seed: int) -> None:
     assert talk.sender.connection.sender.buffered_packets == 0
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_acks_that_are_lost_slow_nothing_down(seed: int) -> None:
     talk = established(seed, CLEAN, SimLink(latency_us=20_000, loss=0.6), latency_us=120_000, packets=3_000)
     talk.finish()
@@ -326,7 +327,7 @@ def test_with_every_ack_lost_a_sender_resends_only_probes_and_gives_up_in_time()
     assert stats.dropped_packets >= 1_000
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_a_flow_window_that_is_too_small_delays_but_loses_nothing(seed: int) -> None:
     talk = established(seed, CLEAN, CLEAN, latency_us=500_000, packets=3_000, flow_window_packets=200)
     talk.sender.start(3_000, start_us=START_US, interval_us=2_000)  # 250 packets fall into each latency
@@ -338,7 +339,7 @@ def test_a_flow_window_that_is_too_small_delays_but_loses_nothing(seed: int) -> 
     assert talk.receiver.numbers == list(range(3_000))
 
 
-@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("seed", seeds(1, of=3))
 def test_both_sides_may_send_at_once(seed: int) -> None:
     talk = established(seed, BOTH_WAYS_BAD, BOTH_WAYS_BAD, latency_us=800_000, packets=3_000)
     talk.receiver.start(2_000, start_us=START_US + 100_000)

@@ -7,6 +7,7 @@ import pytest
 from tests.sim.test_srt_conversation import Peer
 from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
+from tests.support.long_runs import seeds
 from tests.support.srt_datagrams import HERE, PARAMETERS, THERE, kind_of, mirrored
 
 from headrace.srt.caller import Caller, CallerOptions
@@ -29,7 +30,7 @@ REFRESH = KeyRefresh(period_packets=500, announce_packets=250)
 BAD = SimLink(latency_us=20_000, jitter_us=2_000, loss=0.05, duplication=0.02, reordering=0.03, reorder_us=4_000)
 DREADFUL = replace(BAD, loss=0.3, reordering=0.2, reorder_us=30_000)
 
-SEEDS = range(6)
+SEEDS = seeds(2, of=6)
 
 
 class Wiretap(Peer):
@@ -134,7 +135,7 @@ class SecuredListener(Wiretap):
         return answers + super().poll_datagrams()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(3, of=12))
 def test_a_handshake_that_is_lost_repeated_and_reordered_agrees_on_one_key(seed: int) -> None:
     link = replace(DREADFUL, latency_us=300_000, jitter_us=50_000, duplication=0.3)
     network = SimNetwork(seed)

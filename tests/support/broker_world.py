@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
+import pytest
 from tests.simnet.link import SimLink
 from tests.simnet.network import SimNetwork
 from tests.simnet.srt_ports import BrokerPort, CallerPort
@@ -10,6 +11,7 @@ from tests.support.outbox import CollectingOutbox
 
 from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints import subscriber_links
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.hub.channel import Channel
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
@@ -93,6 +95,12 @@ class World:
 
     def run(self, duration_us: int) -> None:
         self.network.run_for(duration_us)
+
+    def run_long(self, duration_us: int) -> None:
+        """Run for hours: the broker looks its subscribers over every half second, and not every 50 ms."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(subscriber_links, "SWEEP_INTERVAL_US", SECOND // 2)
+            self.run(duration_us)
 
     def call(
         self,

@@ -370,9 +370,9 @@ def test_without_a_keyframe_a_subscriber_starts_live_and_the_log_says_so() -> No
     assert world.channel("A").live_starts == 1
 
 
-def behind(*, missing: int) -> tuple[World, CallerPort, Mute, list[bytes], list[bytes]]:
+def behind(*, missing: int, gather_us: int = 0) -> tuple[World, CallerPort, Mute, list[bytes], list[bytes]]:
     """Return a subscriber that has got the first 64 of 120 packets, and what the producer's hop lost of them."""
-    world, groups = World(), Groups(100, payloads=5, keyframe_payloads=20)
+    world, groups = World(gather_us=gather_us), Groups(100, payloads=5, keyframe_payloads=20)
     producer = world.join("publish:A")
     kept = withhold(producer, missing)
     sent = stream(world, producer, groups, 21)
@@ -457,10 +457,11 @@ def test_a_loss_report_is_answered_while_a_subscriber_catches_up() -> None:
 
 @pytest.mark.parametrize("how", ["shutdown", "timeout"])
 def test_a_subscriber_that_goes_while_it_catches_up_leaves_nothing_behind(how: str) -> None:
-    world, producer, subscriber, _, _ = behind(missing=1000)
+    world, producer, subscriber, _, _ = behind(missing=1000, gather_us=MS)
     assert len(world.channel("A").subscribers.behind_rows) == 1
     if how == "shutdown":
         subscriber.say(ControlType.SHUTDOWN, bytes(4))
+        world.run(2 * MS)
     else:
         # It acknowledges nothing, and a producer that goes on keeps it behind for long.
         groups, end_us = Groups(1000, payloads=64), world.now_us + 6 * SECOND

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simnet.srt_ports import CallerPort
+from tests.support.answers import ended_answers, open_answers
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.outbox import CollectingOutbox
 from tests.support.srt_datagrams import control, data, words
@@ -194,10 +195,10 @@ def test_a_flood_of_inductions_leaves_no_trace_as_there_is_no_half_open_connecti
     scene = Scene()
     listener, endpoint = scene.world.endpoint._listener, scene.world.endpoint
     body = encode_handshake(handshake(HandshakeType.INDUCTION, 4))
-    before = len(listener._accepted), len(listener._callers), len(listener._ended), endpoint.table.count
+    before = open_answers(listener), ended_answers(listener), endpoint.table.count
     for number in range(500):
         scene.world.inject(control(0, body, to=0), encode_sockaddr(f"10.8.{number % 256}.7", 1000 + number))
-    assert before == (len(listener._accepted), len(listener._callers), len(listener._ended), endpoint.table.count)
+    assert before == (open_answers(listener), ended_answers(listener), endpoint.table.count)
 
 
 def test_what_proves_an_address_is_the_cookie_that_was_sent_there() -> None:

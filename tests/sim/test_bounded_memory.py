@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import structlog
 from tests.simnet.srt_ports import CallerPort
+from tests.support.answers import ended_answers, footprint_of, open_answers
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.fanout_tables import address
 from tests.support.footprint import footprint_bytes
@@ -18,9 +19,9 @@ from tests.support.srt_datagrams import control, data, of_kind, words
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.fanout.ring import DEFAULT_MAX_PACKETS, FIRST_CAPACITY_PACKETS
 from headrace.srt.handshake import Handshake, HandshakeType, decode_handshake, encode_handshake
-from headrace.srt.listener import COOKIE_LIFETIME_US, COOKIE_MINUTE_US
 from headrace.srt.packet import ControlType
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
+from headrace.srt.recent_answers import COOKIE_MINUTE_US
 from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 SOME_BYTES = 16_384
@@ -83,7 +84,7 @@ def kept_bytes(world: World) -> int:
     """Return what the endpoint takes, but for the connections that it remembers as ended for two minutes."""
     world.port.outbox.calls.clear()
     endpoint, listener = world.endpoint, world.endpoint._listener
-    listeners = [listener._accepted, listener._callers, listener._refusals, listener.ignored_packets]
+    listeners = [*footprint_of(listener._answers), listener._refusals, listener.ignored_packets]
     return footprint_bytes([endpoint.hub, *listeners, endpoint._producers, endpoint._subscribers])
 
 
@@ -99,12 +100,12 @@ def test_channel_names_that_are_tried_leave_nothing_behind(count: int) -> None:
     crowd.world.run(SECOND)
     endpoint = crowd.world.endpoint
     assert endpoint.hub.channels == {}
-    assert endpoint._listener._accepted == {}
+    assert open_answers(endpoint._listener) == 0
     assert endpoint.table.count == 0
     assert kept_bytes(crowd.world) < before_bytes + SOME_BYTES
-    crowd.world.run(COOKIE_LIFETIME_US)
+    crowd.world.run(2 * COOKIE_MINUTE_US)
     try_names(crowd, 20_000, 1)
-    assert len(endpoint._listener._ended) == 1
+    assert ended_answers(endpoint._listener) == 1
 
 
 def test_a_subscriber_takes_less_than_a_kilobyte() -> None:
@@ -134,10 +135,10 @@ def come_and_go(crowd: Crowd, producer: CallerPort, first: int, count: int) -> N
         resent = [answer for answer, _ in world.inject(lost[:12] + socket_id + lost[16:], address(caller))]
         assert len(of_kind(resent, DATA)) == 1
         crowd.leave(caller, answers)
-    world.run(COOKIE_LIFETIME_US)
+    world.run(2 * COOKIE_MINUTE_US)
     last = first + count
     crowd.leave(last, crowd.conclude(last, "A"))
-    assert len(world.endpoint._listener._ended) == 1
+    assert ended_answers(world.endpoint._listener) == 1
     producer.datagrams.clear()
     world.port.outbox.calls.clear()
     encode_sockaddr.cache_clear()

@@ -3,10 +3,10 @@
 Source: draft-sharabayko-srt, 4.3.1; ``docs/internals/srt.md`` for what real peers do with it.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from hashlib import blake2s
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from headrace.base.errors import PacketError
 from headrace.base.seqno import SEQNO_MASK
@@ -27,19 +27,15 @@ from headrace.srt.handshake import (
 from headrace.srt.key_exchange import DEFAULT_KEY_REFRESH, KeyRefresh
 from headrace.srt.packet import IP_UDP_SRT_BYTES, ControlType, Header, encode_control
 from headrace.srt.receiver import FLOW_WINDOW_PACKETS
+from headrace.srt.recent_answers import COOKIE_MINUTE_US, Caller, RecentAnswers
 from headrace.srt.rejection import RejectReason
 from headrace.srt.session_keys import SessionKeys
 
-COOKIE_MINUTE_US: Final = 60_000_000
 MIN_MSS_BYTES: Final = 76
 """The least IP datagram that carries a header and one word; smaller values are not from a live peer."""
 MAX_MSS_BYTES: Final = 1500
 MAX_REFUSALS_TOLD: Final = 64
 """More are not worth a log line each."""
-COOKIE_LIFETIME_US: Final = 2 * COOKIE_MINUTE_US
-"""This minute's cookie and the last one's are good."""
-MAX_ENDED_REMEMBERED: Final = 16_384
-"""Connections that ended within a cookie's lifetime: 3 MiB. Of more, the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +93,6 @@ class Refusal(NamedTuple):
     reason: RejectReason
 
 
-class _Accepted(NamedTuple):
-    """The answer to a repetition, as bytes: of all objects here they take the least, and there is one each."""
-
-    body: bytes
-    epoch_us: int
-
-
-_Caller: TypeAlias = bytes
-"""Address, socket id and initial sequence number: what is the same in each repetition of one conclusion."""
-
-
 class Listener:
     """Answers handshakes on one socket.
 
@@ -120,15 +105,13 @@ class Listener:
         ignored_packets: Handshakes that got no answer, by reason.
     """
 
-    __slots__ = ("_accepted", "_callers", "_ended", "_refusals", "_secret", "ignored_packets", "options")
+    __slots__ = ("_answers", "_refusals", "_secret", "ignored_packets", "options")
 
     def __init__(self, options: ListenerOptions, secret: bytes) -> None:
         self.options = options
         self.ignored_packets: Counter[str] = Counter()
         self._secret = secret
-        self._accepted: dict[_Caller, _Accepted] = {}
-        self._callers: dict[int, _Caller] = {}
-        self._ended: OrderedDict[_Caller, int] = OrderedDict()
+        self._answers = RecentAnswers()
         self._refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS_TOLD)
 
     def handle_handshake(
@@ -184,12 +167,12 @@ class Listener:
             self.ignored_packets["bad_cookie"] += 1
             return None
         caller = _caller(address, handshake)
-        accepted = self._accepted.get(caller)
+        accepted = self._answers.find(caller, now_us)
         if accepted is not None:
             # At a round trip over 250 ms callers repeat the conclusion before our answer can reach them:
             # "same answer, fresh timestamp".
             return _encode_answer(accepted.body, now_us - accepted.epoch_us, handshake.socket_id)
-        if caller in self._ended:
+        if self._answers.has_ended(caller, now_us):
             # A repetition that the network kept back until after the end: nobody waits for a connection.
             self.ignored_packets["ended_connection"] += 1
             return None
@@ -270,10 +253,8 @@ class Listener:
         answer = self._conclusion(request, keys, receive_latency_ms, send_latency_ms)
         first_seqno = asked.initial_seqno if send_seqno is None else send_seqno
         answer = replace(answer, socket_id=socket_id, initial_seqno=first_seqno)
-        caller = _caller(request.address, asked)
         body = encode_handshake(answer, response=True)
-        self._accepted[caller] = _Accepted(body, now_us)
-        self._callers[socket_id] = caller
+        self._answers.keep(socket_id, _caller(request.address, asked), body, now_us)
         parameters = ConnectionParameters(
             socket_id=socket_id,
             peer_socket_id=asked.socket_id,
@@ -319,20 +300,10 @@ class Listener:
 
     def forget(self, socket_id: int, now_us: int) -> None:
         """Note that the connection with our ``socket_id`` has ended: its handshake is not answered any more."""
-        caller = self._callers.pop(socket_id, None)
-        if caller is None:
-            return
-        del self._accepted[caller]
-        self._ended[caller] = now_us
-        while len(self._ended) > MAX_ENDED_REMEMBERED or self._is_first_ended_past(now_us):
-            self._ended.popitem(last=False)
-
-    def _is_first_ended_past(self, now_us: int) -> bool:
-        # Its cookies were made before it ended.
-        return bool(self._ended) and now_us - next(iter(self._ended.values())) >= COOKIE_LIFETIME_US
+        self._answers.end(socket_id, now_us)
 
 
-def _caller(address: bytes, conclusion: Handshake) -> _Caller:
+def _caller(address: bytes, conclusion: Handshake) -> Caller:
     return address + conclusion.socket_id.to_bytes(4, "big") + conclusion.initial_seqno.to_bytes(4, "big")
 
 

@@ -8,6 +8,7 @@ from tests.fuzz.broker_play import PEERS, BrokerPlay
 from tests.fuzz.reader import Reader
 from tests.fuzz.target import Target
 from tests.fuzz.wrong import make_wrong
+from tests.support.answers import open_answers
 
 from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.endpoints.event_log import MAX_EVENTS, MAX_STRANGERS
@@ -41,7 +42,7 @@ def check_endpoint(endpoint: SrtEndpoint) -> None:
     table, hub, producers = endpoint.table, endpoint.hub, endpoint._producers
     used = table.used()
     assert table.count == len(used) == len(endpoint._subscribers._channels) <= PEERS * _CALLS
-    assert len(endpoint._listener._accepted) == table.count + len(producers)
+    assert open_answers(endpoint._listener) <= table.count + len(producers)
     assert len(hub.channels) <= table.count + len(producers)
     assert len(producers._deadlines._heap) <= 2 * len(producers) + 64
     assert len(endpoint.events.newest) <= MAX_EVENTS + MAX_STRANGERS
@@ -62,7 +63,7 @@ def check_endpoint(endpoint: SrtEndpoint) -> None:
 def check_empty(endpoint: SrtEndpoint) -> None:
     """See that nothing is left of peers that are gone."""
     assert not endpoint.hub.channels
-    assert endpoint.table.count == len(endpoint._producers) == len(endpoint._listener._accepted) == 0
+    assert endpoint.table.count == len(endpoint._producers) == open_answers(endpoint._listener) == 0
     assert not endpoint._subscribers._channels
     assert len(endpoint._subscribers._loss_reports._memory) == 0
 

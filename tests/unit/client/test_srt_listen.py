@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.support.answers import open_answers
 from tests.support.loops import run, until
 
 from headrace.client import srt_listen as module
@@ -35,7 +36,7 @@ def test_many_connections_share_one_port() -> None:
             async with asyncio.timeout(8):
                 assert all([await one.receive() == one.stream_id.encode() for one in accepted])
             await asyncio.gather(*(caller.close() for caller in callers))
-            await until(lambda: len(server._port) == len(server._open) == len(server._listener._accepted) == 0)
+            await until(lambda: len(server._port) == len(server._open) == open_answers(server._listener) == 0)
 
     run(main)
 

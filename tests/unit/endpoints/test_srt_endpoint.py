@@ -11,6 +11,7 @@ import structlog.testing
 from tests.simnet.link import SimLink
 from tests.simnet.srt_ports import CallerPort
 from tests.support.access import closed_directory, token
+from tests.support.answers import open_answers
 from tests.support.broker_world import BROKER, MS, SECOND, World
 from tests.support.srt_datagrams import control, data, kind_of, of_kind, words
 
@@ -465,7 +466,7 @@ def assert_nothing_is_left(world: World) -> None:
     assert endpoint.table.count == 0
     assert len(endpoint.table.used()) == 0
     assert len(endpoint._producers) == 0
-    assert endpoint._listener._accepted == {}
+    assert open_answers(endpoint._listener) == 0
     subscribers = endpoint._subscribers
     assert subscribers._channels == {}
     assert len(subscribers._loss_reports._memory) == 0

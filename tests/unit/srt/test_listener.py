@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.support.answers import remembered
 from tests.support.libsrt_captures import CAPTURES, PASSPHRASE, Capture
 from tests.support.srt_datagrams import HERE, THERE, control
 
@@ -21,8 +22,6 @@ from headrace.srt.handshake import (
 )
 from headrace.srt.key_agreement import agree_on_keys
 from headrace.srt.listener import (
-    COOKIE_LIFETIME_US,
-    COOKIE_MINUTE_US,
     MAX_REFUSALS_TOLD,
     MIN_MSS_BYTES,
     ConnectionRequest,
@@ -30,6 +29,7 @@ from headrace.srt.listener import (
     ListenerOptions,
 )
 from headrace.srt.packet import Header, decode_header
+from headrace.srt.recent_answers import COOKIE_MINUTE_US
 from headrace.srt.rejection import RejectReason
 from headrace.srt.session_keys import SessionKeys
 
@@ -98,7 +98,7 @@ def test_an_induction_leaves_no_trace_and_its_answer_is_no_longer_than_itself() 
         answer = ask(server, INDUCTION, address=encode_sockaddr("10.0.0.9", port))
         assert isinstance(answer, bytes)
         assert len(answer) == 16 + 48
-    assert not server._accepted
+    assert remembered(server._answers) == 0
 
 
 def test_an_mss_over_an_ethernet_frame_is_cut_and_a_smaller_one_kept() -> None:
@@ -240,25 +240,6 @@ def test_the_same_socket_may_call_again_after_its_connections_end() -> None:
     server = listener()
     ended(server)
     assert isinstance(ask(server, with_cookie(server, replace(CONCLUSION, initial_seqno=5))), ConnectionRequest)
-
-
-def test_an_ended_connection_is_remembered_for_as_long_as_its_cookie_is_good() -> None:
-    server = listener()
-    ended(server)
-    for socket_id, ended_us in ((77, NOW_US + COOKIE_LIFETIME_US - 1), (78, NOW_US + COOKIE_LIFETIME_US)):
-        other = replace(CONCLUSION, socket_id=socket_id)
-        server.accept(request(server, other), socket_id, NOW_US)
-        server.forget(socket_id, ended_us)
-        assert len(server._ended) == 2
-
-
-def test_the_memory_of_ended_connections_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace.srt.listener.MAX_ENDED_REMEMBERED", 3)
-    server = listener()
-    for socket_id in range(1, 6):
-        server.accept(request(server, replace(CONCLUSION, socket_id=socket_id)), socket_id, NOW_US)
-        server.forget(socket_id, NOW_US)
-    assert [int.from_bytes(caller[28:32], "big") for caller in server._ended] == [3, 4, 5]
 
 
 def test_a_caller_may_be_asked_for_more_latency_than_others() -> None:

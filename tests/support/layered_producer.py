@@ -4,15 +4,17 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from tests.support.rtc_peers import OUR_IDENTITY, OURS, THEIR_IDENTITY, THEIRS
-from tests.support.rtc_stage import CHANNEL, FRAME_US, H264, RTX, Stage, picture
+from tests.support.rtc_peers import OUR_IDENTITY, THEIR_IDENTITY, check
+from tests.support.rtc_stage import BROKER, CHANNEL, FRAME_US, H264, RTX, Stage, picture
 
+from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints.rtc_inbound import InboundNumbers
 from headrace.endpoints.rtc_producing import RtcProducing
 from headrace.endpoints.rtc_rids import LayerNumbers
 from headrace.remux.access_unit import Codec
 from headrace.remux.rtp_packetizer import RtpPacketizer
-from headrace.webrtc.peer import Peer
+from headrace.webrtc.ice import make_credentials
+from headrace.webrtc.peer import Peer, RtcpReceived
 from headrace.webrtc.rtcp import PictureLossIndication, decode_compound
 from headrace.webrtc.rtp import RtpPacket, decode_rtp, encode_rtp
 
@@ -32,27 +34,36 @@ class LayeredProducer:
         on_air: Whether what it sends comes into the channel.
         wishes: Layers of which a keyframe was asked for.
         sink: Gets what comes into the channel.
+        peer, address: Its end of the connection.
     """
 
     def __init__(self, stage: Stage, session_id: str = "camera", *, layers: dict[str, int] = LAYERS) -> None:
         self._stage = stage
         self._sizes = layers
         random = Random(session_id)
-        peer = Peer(
-            local=OURS,
-            remote=THEIRS,
-            identity=OUR_IDENTITY,
-            remote_fingerprint=THEIR_IDENTITY.fingerprint,
-            is_dtls_client=True,
-            random_bytes=random.randbytes,
-            now_us=stage.now_us,
+        self.address = encode_sockaddr(f"10.3.0.{random.randrange(1, 255)}", 6_000)
+        ours, theirs = make_credentials(random.randbytes), make_credentials(random.randbytes)
+        peer, self.peer = (
+            Peer(
+                local=local,
+                remote=remote,
+                identity=identity,
+                remote_fingerprint=remote_identity.fingerprint,
+                is_dtls_client=is_dtls_client,
+                random_bytes=random.randbytes,
+                now_us=stage.now_us,
+            )
+            for local, remote, identity, remote_identity, is_dtls_client in (
+                (ours, theirs, OUR_IDENTITY, THEIR_IDENTITY, False),
+                (theirs, ours, THEIR_IDENTITY, OUR_IDENTITY, True),
+            )
         )
         self._way: deque[tuple[int, list[bytes]]] = deque()
         self.session = RtcProducing(
             session_id,
             CHANNEL,
             peer,
-            OURS,
+            ours,
             streams=[InboundNumbers(Codec.H264, H264, RTX)],
             sink=lambda payloads: self._way.append((stage.now_us + WAY_US, list(payloads))),
             random_bytes=random.randbytes,
@@ -61,7 +72,11 @@ class LayeredProducer:
             layers=LayerNumbers(tuple(layers), RID_EXTENSION),
         )
         stage.endpoint.add(self.session, stage.now_us)
-        self.session.handle_connected(stage.now_us)
+        stage.admit(self)
+        stage.hand_over([(check(to=ours, by=theirs), self.address)])
+        self.peer.handle_datagram(check(to=theirs, by=ours), BROKER, stage.now_us)
+        stage.play()
+        assert self.session.is_connected
         self._packetizers = {
             rid: RtpPacketizer(
                 Codec.H264,
@@ -95,19 +110,32 @@ class LayeredProducer:
             for _ in range(8):
                 self._stage.run(FRAME_US // 8)
                 self._arrive()
-                self._take_wishes()
 
     def _send(self, rid: str) -> None:
         is_keyframe = rid in self.wishes
         self.wishes.discard(rid)
         unit = picture(self._number, self._sizes[rid], is_keyframe=is_keyframe)
-        for packet in self._packetizers[rid].packetize(unit):
-            self.send(decode_rtp(packet), rid)
+        first_index = self._packetizers[rid].next_index
+        for index, packet in enumerate(self._packetizers[rid].packetize(unit), first_index):
+            self.send(decode_rtp(packet), rid, index)
 
-    def send(self, packet: RtpPacket, rid: str | None) -> None:
-        """Send one packet that names a layer, or none."""
+    def send(self, packet: RtpPacket, rid: str | None, index: int) -> None:
+        """Send one packet of an index that names a layer, or none."""
         packet.extensions = None if rid is None else {RID_EXTENSION: rid.encode()}
-        self.session.handle_rtp(encode_rtp(packet), self._stage.now_us)
+        assert self.peer.sealer is not None
+        room = memoryview(bytearray(1_500))
+        length = self.peer.sealer.seal_into(encode_rtp(packet), index, room)
+        self._stage.hand_over([(bytes(room[:length]), self.address)])
+        self._stage.play()
+
+    def handle(self, datagram: bytes, now_us: int) -> None:
+        """Take what the broker sent."""
+        if datagram[0] < 20:
+            return
+        self.peer.handle_datagram(datagram, BROKER, now_us)
+        while (event := self.peer.poll_event()) is not None:
+            if isinstance(event, RtcpReceived):
+                self._take_wishes(event.packet)
 
     def _arrive(self) -> None:
         while self._way and self._way[0][0] <= self._stage.now_us:
@@ -119,12 +147,11 @@ class LayeredProducer:
         self._stage.endpoint.take(CHANNEL, payloads, self._stage.now_us)
         self._stage.play()
 
-    def _take_wishes(self) -> None:
+    def _take_wishes(self, report: bytes) -> None:
         rids = {packetizer.ssrc: rid for rid, packetizer in self._packetizers.items()}
-        for report in self.session.poll_rtcp(self._stage.now_us):
-            for one in decode_compound(report):
-                if isinstance(one, PictureLossIndication):
-                    self.wishes.add(rids[one.media_ssrc])
+        for one in decode_compound(report):
+            if isinstance(one, PictureLossIndication):
+                self.wishes.add(rids[one.media_ssrc])
 
     def end(self) -> None:
         """Go away."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
 from tests.support.outbox import CollectingOutbox
 from tests.support.rtc_peers import OUR_IDENTITY, THEIR_IDENTITY, check
@@ -37,6 +38,16 @@ def sound(number: int) -> AccessUnit:
     """Return 20 ms of sound, 50 a second."""
     pts_90khz = 90_000 + number * FRAME_90KHZ // 2
     return AccessUnit(Codec.OPUS, pts_90khz, pts_90khz, [b"\x78" + Random(number).randbytes(80)])
+
+
+class Caller(Protocol):
+    """Who has called the endpoint, with its own end of the connection."""
+
+    address: bytes
+    peer: Peer
+
+    def handle(self, datagram: bytes, now_us: int) -> None:
+        """Take what the broker sent."""
 
 
 class Browser:
@@ -135,13 +146,13 @@ class Stage:
         self.now_us = 1_000_000
         self.room = self.endpoint.open_room(CHANNEL)
         self.drops: Callable[[bytes], bool] = lambda _: False
-        self._browsers: dict[bytes, Browser] = {}
+        self._browsers: dict[bytes, Caller] = {}
         self._number = 0
 
     def browser(self, *, rtx: int | None = RTX, h264: int = H264, has_audio: bool = True) -> Browser:
         """Return a new one, that has not called yet."""
         made = Browser(self, len(self._browsers) + 1, Numbers(h264, rtx), has_audio=has_audio)
-        self._browsers[made.address] = made
+        self.admit(made)
         return made
 
     def joined(self, **how: int | bool | None) -> Browser:
@@ -149,6 +160,10 @@ class Stage:
         made = self.browser(**how)  # type: ignore[arg-type]
         made.connect()
         return made
+
+    def admit(self, caller: Caller) -> None:
+        """Carry datagrams to and from somebody."""
+        self._browsers[caller.address] = caller
 
     def hand_over(self, datagrams: list[tuple[bytes, bytes]]) -> None:
         """Give the endpoint datagrams."""

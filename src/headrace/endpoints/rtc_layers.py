@@ -107,6 +107,15 @@ class RtcLayers:
         worse = ranking[ranking.index(wanted) :]
         return next((rid for rid in offered if rid in worse), offered[-1])
 
+    @property
+    def rates_bps(self) -> list[int]:
+        """What comes of each layer that a viewer can have, the best first; nothing where there is but one."""
+        if self.feed is None:
+            return []
+        rates = {one.rid: one.bits_per_second for one in self.feed.facts()}
+        offered = self.feed.choice.offered
+        return [rates[rid] for rid in offered] if len(offered) > 1 else []
+
     def stream_of(self, rid: str | None) -> RtcStream:
         """Return the stream of a layer, the channel's own where it has no other."""
         if self.feed is None or rid is None or rid == self.feed.choice.main:

@@ -86,8 +86,15 @@ class RtcRoom:
         return [one for one in self.viewers if one.video is not None and one.video.numbers.codec is not codec]
 
     def restart(self, viewer: RtcViewer, now_us: int) -> None:
-        """Have one that asked for a keyframe begin again with the newest, unless it just has."""
-        if now_us - viewer.restarted_us >= RESTART_INTERVAL_US:
+        """Have one that asked for a keyframe get one: a new one, or the newest again, unless it just has.
+
+        A producer of layers can be asked for a new one: it costs a narrow link less than all since the newest.
+        """
+        feed, place = self.layers.feed, viewer.video
+        rid = None if place is None else self.layers.name_of(place.stream)
+        if feed is not None and rid is not None:
+            feed.wish_keyframe(rid)
+        elif now_us - viewer.restarted_us >= RESTART_INTERVAL_US:
             self._begin_pictures(viewer, now_us)
 
     def take_layer(self, feed: InboundLayers, rid: str, unit: AccessUnit, now_us: int) -> None:
@@ -128,7 +135,7 @@ class RtcRoom:
             return
         for viewer in self.viewers:
             place = viewer.video
-            rid = layers.choose(viewer.wanted_layer, 0)
+            rid = layers.choose(viewer.wanted_layer, viewer.steps.count)
             stream = layers.stream_of(rid)
             if place is None or place.next_index is None or place.stream is stream:
                 continue

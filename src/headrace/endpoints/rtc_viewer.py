@@ -8,6 +8,7 @@ Source: ``docs/decisions/0023-browsers.md``.
 from typing import Final, NamedTuple
 
 from headrace.endpoints.rtc_channel import RtcStream
+from headrace.endpoints.rtc_layer_steps import LayerSteps
 from headrace.remux.access_unit import Codec
 from headrace.webrtc.peer import Peer
 from headrace.webrtc.rtp import timestamp_distance
@@ -205,6 +206,7 @@ class RtcViewer:
         lost_fraction: Of the last report, 0 to 1.
         estimate_bps: What its link bears, as it thinks; None before it has said.
         wanted_layer: Which of the channel's layers it wants; None lets the broker choose.
+        steps: By how many layers its link bears less than the best.
     """
 
     __slots__ = (
@@ -219,6 +221,7 @@ class RtcViewer:
         "restarted_us",
         "rtt_us",
         "session_id",
+        "steps",
         "video",
         "wanted_layer",
     )
@@ -239,6 +242,7 @@ class RtcViewer:
         self.lost_fraction = 0.0
         self.estimate_bps: int | None = None
         self.wanted_layer: str | None = None
+        self.steps = LayerSteps()
 
     @property
     def places(self) -> list[Place]:

@@ -125,7 +125,7 @@ class RtcWatching(RtcSession):
         wants_keyframe = False
         for one in reports:
             if isinstance(one, Nack):
-                self._handle_nack(one)
+                self._handle_nack(one, now_us)
             elif isinstance(one, PictureLossIndication | FullIntraRequest):
                 wants_keyframe = True
             elif isinstance(one, ReceiverReport | SenderReport):
@@ -136,10 +136,12 @@ class RtcWatching(RtcSession):
             self.viewer.keyframe_requests += 1
             self._room.restart(self.viewer, now_us)
 
-    def _handle_nack(self, nack: Nack) -> None:
+    def _handle_nack(self, nack: Nack, now_us: int) -> None:
         for place in self.viewer.places:
             if place.stream.ssrc == nack.media_ssrc:
                 self.viewer.naks_packets += len(nack.seqnos)
+                if place is self.viewer.video and (rates_bps := self._rates_bps):
+                    self.viewer.steps.handle_naks(len(nack.seqnos), place.sent_packets, rates_bps, now_us)
                 self._room.resend(self.viewer, place, list(nack.seqnos))
 
     def _handle_blocks(self, blocks: Iterable[ReportBlock], now_us: int) -> None:
@@ -150,3 +152,13 @@ class RtcWatching(RtcSession):
                 if block.last_report:
                     units = (now_middle - block.last_report - block.delay) & 0xFFFF_FFFF
                     self.viewer.rtt_us = units * 1_000_000 >> 16
+                video = self.viewer.video
+                if video is not None and block.ssrc == video.stream.ssrc and (rates_bps := self._rates_bps):
+                    self.viewer.steps.handle_report(
+                        self.viewer.lost_fraction, self.viewer.rtt_us, rates_bps, now_us
+                    )
+
+    @property
+    def _rates_bps(self) -> list[int]:
+        """Of the layers from which the broker may choose for it; nothing while it has chosen itself."""
+        return self._room.layers.rates_bps if self.viewer.wanted_layer is None else []

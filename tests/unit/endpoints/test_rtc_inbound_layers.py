@@ -73,8 +73,8 @@ def test_when_the_best_layer_is_stopped_the_channel_goes_on_with_the_next_and_it
 def test_what_names_no_layer_is_counted() -> None:
     stage = Stage()
     producer = LayeredProducer(stage)
-    producer.send(RtpPacket(H264, 1, 1, 77, b"\x41x"), "x")
-    producer.send(RtpPacket(H264, 1, 1, 77, b"\x41x"), None)
+    producer.send(RtpPacket(H264, 1, 1, 77, b"\x41x"), "x", 1)
+    producer.send(RtpPacket(H264, 2, 1, 77, b"\x41x"), None, 2)
     assert producer.session.peer.ignored_packets == {"rtp_unknown_rid": 1, "rtp_without_rid": 1}
 
 

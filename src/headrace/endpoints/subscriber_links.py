@@ -6,7 +6,6 @@ Source: ``docs/internals/srt.md``, "what a sender owes a receiver".
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.catch_ups import CatchUps
 from headrace.endpoints.departures import Departure, DepartureLog
 from headrace.endpoints.event_log import EventLog
+from headrace.endpoints.forwarder import Forwarder
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.outlet import Outlet
@@ -28,9 +28,7 @@ from headrace.endpoints.subscriber_keys import SubscriberKeys
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
-from headrace.fanout.burst import Burst, make_burst, make_bursts
 from headrace.fanout.headers import control_packets
-from headrace.fanout.joint_burst import Part
 from headrace.fanout.shared_seal import SharedSeal
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
@@ -46,8 +44,6 @@ SWEEP_INTERVAL_US: Final = 50_000
 """How often the whole table is looked over for keepalives, dead peers and lost tails."""
 SWEEP_SLACK_US: Final = 20_000
 """With what comes then, a frame mostly, or else so much later: a sweep alone costs twice as much."""
-FEW_DATAGRAMS: Final = 128
-"""What a channel has for no more than that leaves together with what others have, with one call."""
 MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
 SWEEPS_TO_END_ALL: Final = 40
@@ -101,6 +97,7 @@ class SubscriberLinks:
         self._departures = DepartureLog(events)
         self._tails = TailProbes(table, resender)
         self._catch_ups = CatchUps(table)
+        self._forwarder = Forwarder(table, self._outlet, self._catch_ups, self._tails, self._loss_reports.budget)
         self._sweep_us: int | None = None
         self._to_end: dict[int, str] = {}
         self.ended: list[int] = []
@@ -169,93 +166,8 @@ class SubscriberLinks:
             channel.subscribers.add(row)
 
     def forward(self, fresh: Iterable[tuple[Channel, list[int]]], now_us: int) -> None:
-        """Send packets that are new in their channels' rings to all who are to get them.
-
-        Args:
-            fresh: Channels, none twice, with the indices of their new packets.
-            now_us: The time.
-        """
-        parts: list[Part] = []
-        of_few: list[Channel] = []
-        of_many: list[tuple[int, Channel, I64Array]] = []
-        for channel, indices in fresh:
-            channel.forwarded_us = now_us
-            if not channel.subscribers:
-                continue
-            wanted = self._note_forwarded(channel, indices, now_us)
-            group = channel.subscribers
-            datagrams = len(wanted) * len(group.columns.rows)
-            if 0 < datagrams <= FEW_DATAGRAMS and wanted[0] >= group.newest_start_index:
-                parts.append(Part(channel.ring, wanted, group.columns))
-                of_few.append(channel)
-            else:
-                of_many.append((datagrams, channel, wanted))
-        # The smallest first: what is sent in a tenth of a millisecond does not wait for what takes four.
-        if parts:
-            self._send_joint(parts, of_few, now_us)
-        for channel, part in zip(of_few, parts, strict=True):
-            self._note_sent(channel, part.indices, now_us)
-        for _, channel, wanted in sorted(of_many, key=itemgetter(0)):
-            for burst in make_bursts(channel.ring, wanted, channel.subscribers):
-                self._send_burst(channel, burst, now_us)
-            self._note_sent(channel, wanted, now_us)
-
-    def _note_forwarded(self, channel: Channel, indices: list[int], now_us: int) -> I64Array:
-        """Note what leaves now; return what of it is held, in order."""
-        self._tails.restart(channel)
-        if channel.succession.poll_backlog():
-            self._catch_ups.add_all(channel, now_us)
-        wanted = channel.ring.held(np.sort(np.array(indices, np.int64)))
-        if len(wanted) and wanted[0] < channel.forwarded_index:
-            late = wanted[wanted < channel.forwarded_index]
-            channel.ring.late_us[channel.ring.slots(late)] = now_us
-        channel.forwarded_index = channel.ring.next_index
-        return wanted
-
-    def _note_sent(self, channel: Channel, wanted: I64Array, now_us: int) -> None:
-        self._forward_passed(channel, wanted, now_us)
-        self._table.rows["next_index"][channel.subscribers.columns.rows] = channel.ring.next_index
-
-    def _send_joint(self, parts: list[Part], channels: list[Channel], now_us: int) -> None:
-        """Send what is for few subscribers of each of several channels, with one call."""
-        if len(parts) == 1:
-            ring, indices, columns = parts[0]
-            self._send_burst(channels[0], make_burst(ring, indices, columns), now_us)
-            return
-        burst, accepted = self._outlet.send_joint(parts, channels)
-        for channel, part in zip(channels, parts, strict=True):
-            wanted = len(part.indices) * len(part.columns.rows)
-            if accepted < wanted:
-                channel.subscribers.rotate(max(0, accepted) // len(part.indices))
-            accepted -= wanted
-        entries = self._table.rows
-        entries["sent_packets"][burst.rows] += burst.runs.packets
-        entries["sent_payload_bytes"][burst.rows] += burst.payload_bytes
-        self._loss_reports.budget.note_sent(len(burst.runs.slots))
-        entries["sent_us"][burst.rows] = now_us
-
-    def _forward_passed(self, channel: Channel, wanted: I64Array, now_us: int) -> None:
-        """Send what came late to those who catch up and have passed its place: no later piece has it."""
-        rows = channel.subscribers.behind_rows
-        if not len(rows):
-            return
-        start_index, next_index = (self._table.rows[name][rows] for name in ("start_index", "next_index"))
-        for index in wanted[wanted < next_index.max()]:
-            passed = rows[(start_index <= index) & (index < next_index)]
-            if len(passed):
-                burst = make_burst(channel.ring, np.array([index]), self._table.gather(passed))
-                self._send_burst(channel, burst, now_us)
-
-    def _send_burst(self, channel: Channel, burst: Burst, now_us: int) -> None:
-        rows = burst.columns.rows
-        accepted = self._outlet.send_burst(channel, burst)
-        if accepted < len(rows) * len(burst.slots):
-            channel.subscribers.rotate(accepted // len(burst.slots))
-        entries = self._table.rows
-        entries["sent_packets"][rows] += len(burst.slots)
-        entries["sent_payload_bytes"][rows] += np.add.reduce(burst.lengths)
-        self._loss_reports.budget.note_sent(len(rows) * len(burst.slots))
-        entries["sent_us"][rows] = now_us
+        """Send what is new in channels' rings to all who are to get it; see `Forwarder.forward`."""
+        self._forwarder.forward(fresh, now_us)
 
     def handle_packets(self, packets: PacketColumns, now_us: int) -> None:
         """Take the packets of a batch whose destination is a subscriber's socket id."""
@@ -341,7 +253,7 @@ class SubscriberLinks:
         """Send what is due of the backlog, and look the table over if that is due."""
         for row in self._shared_keys.handle_timer(now_us):
             self.end(int(self._table.rows["socket_id"][row]), "key_unanswered")
-        self._send_pieces(now_us)
+        self._forwarder.send_pieces(now_us)
         self.sweep_if_due(now_us)
 
     def sweep_if_due(self, now_us: int) -> None:
@@ -352,15 +264,6 @@ class SubscriberLinks:
     def wait_us(self, now_us: int) -> int:
         """Return how long what subscribers send may wait from now on."""
         return 0 if len(self._catch_ups) else self.patience.wait_us(now_us)
-
-    def _send_pieces(self, now_us: int) -> None:
-        for channel, burst, is_last in self._catch_ups.pop_pieces(now_us):
-            if burst is not None:
-                self._send_burst(channel, burst, now_us)
-            if is_last:
-                # The channel may be silent, and its end have been lost.
-                channel.forwarded_us = now_us
-                self._tails.restart(channel)
 
     def _sweep(self, now_us: int) -> None:
         self._loss_reports.handle_sweep()

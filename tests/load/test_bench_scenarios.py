@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from headrace.bench.scenario import Plan
-from headrace.bench.scenarios import bitrates, channels, fanout, flood, latency, lossy_producer, memory
+from headrace.bench.scenarios import bitrates, browsers, channels, fanout, flood, latency, lossy_producer, memory
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reason="the load needs Linux")]
 
@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reas
     ("module", "constants"),
     [
         (bitrates, {"QUICK_FRAME_PACKETS": (8,)}),
+        (browsers, {"QUICK_COUNTS": (5,), "QUICK_MANY": 25}),
         (channels, {"QUICK_COUNTS": (3,), "QUICK_RECEIVING": 3}),
         (fanout, {"QUICK_COUNTS": (5,)}),
         (flood, {"QUICK_FLOOD_SECONDS": 1.0, "QUICK_FULL_SECONDS": 1.0, "DATAGRAMS_PER_SECOND": 5_000}),

@@ -5,6 +5,7 @@ from typing import Final
 from headrace.bench.scenario import Scenario
 from headrace.bench.scenarios import (
     bitrates,
+    browsers,
     channels,
     client_side,
     encryption,
@@ -25,6 +26,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     latency.SCENARIO,
     memory.SCENARIO,
     bitrates.SCENARIO,
+    browsers.SCENARIO,
     client_side.SCENARIO,
     start.SCENARIO,
     lossy_producer.SCENARIO,

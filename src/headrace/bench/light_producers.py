@@ -81,6 +81,11 @@ class LightProducers:
         return self._sides.peer_socket_id
 
     @property
+    def sent_frames(self) -> I64Array:
+        """How many each has sent; shape ``(count,)``."""
+        return self._frames
+
+    @property
     def next_frame_us(self) -> int:
         """When the next frame of anybody is due; far in the future while nobody streams."""
         if not self._is_streaming:

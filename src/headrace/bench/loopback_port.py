@@ -2,7 +2,7 @@
 
 A socket bound to 0.0.0.0 is reached at every address of 127.0.0.0/8, and `IP_PKTINFO` lets each datagram leave
 from any of them. So a broker sees as many peers as there are addresses, and all that it sends them is read with
-a few ``recvmmsg`` calls. Of each datagram only the beginning is copied: a load has no use for the payload.
+a few ``recvmmsg`` calls. Of each datagram only the beginning is copied, unless a load has a use for the payload.
 
 Source: ip(7) ``IP_PKTINFO``; recvmmsg(2); the kernel's Documentation/networking/timestamping.rst, 1.2.
 """
@@ -22,7 +22,7 @@ from headrace.netio.clock import unix_time_us
 from headrace.netio.errnos import NO_ROOM
 
 READ_BYTES: Final = 128
-"""Of each datagram: enough for a handshake's answer, an acknowledgement, a short loss report."""
+"""Of each datagram, where nobody asks for more: a handshake's answer, an acknowledgement, a short loss report."""
 CAPACITY: Final = libc.MAX_MESSAGES_PER_CALL
 RECEIVE_BUFFER_BYTES: Final = 256 << 20
 """100,000 datagrams as the kernel counts them: the broker may run ahead of the load by a third of a second."""
@@ -51,7 +51,7 @@ class Received(NamedTuple):
     """Datagrams that have come; ``n`` of them.
 
     Attributes:
-        data: First bytes of each, valid until the next `receive`; shape ``(n, READ_BYTES)``.
+        data: First bytes of each, valid until the next `receive`; shape ``(n, read_bytes)``.
         lengths: Bytes of each row that are the datagram's; shape ``(n,)``.
         numbers: Peer to whose address each was sent, -1 where the port was not told to look; shape ``(n,)``.
         arrivals_us: When the kernel took each in, microseconds since 1970, 0 where it was not asked; ``(n,)``.
@@ -97,12 +97,21 @@ class LoopbackPort:
         peers: How many addresses are wanted.
         stamps: Have the kernel note when each datagram arrives, and note when each data packet is sent.
         tells_numbers: Say to which peer each datagram was sent, where its content does not.
+        read_bytes: Of each datagram; a multiple of 8. The rest is thrown away.
 
     Raises:
         LoadError: This is not Linux, or there are too many peers.
     """
 
-    def __init__(self, peer_port: int, peers: int, *, stamps: bool = False, tells_numbers: bool = False) -> None:
+    def __init__(
+        self,
+        peer_port: int,
+        peers: int,
+        *,
+        stamps: bool = False,
+        tells_numbers: bool = False,
+        read_bytes: int = READ_BYTES,
+    ) -> None:
         receive_messages, send_messages = libc.load_recvmmsg(), libc.load_sendmmsg()
         if receive_messages is None or send_messages is None:
             raise LoadError("a load needs 64-bit Linux, where 127.0.0.0/8 is this machine: run the bench there")
@@ -111,6 +120,7 @@ class LoopbackPort:
         self._receive_messages, self._send_messages = receive_messages, send_messages
         self._is_stamping = stamps
         self._tells_numbers = tells_numbers
+        self._read_bytes = read_bytes
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._configure()
         self._peer = np.frombuffer(encode_sockaddr("127.0.0.1", peer_port), np.uint8)
@@ -139,12 +149,12 @@ class LoopbackPort:
 
     def _make_receive_table(self) -> None:
         rows = np.arange(CAPACITY, dtype=np.int64)
-        self._data: U8Array = np.zeros((CAPACITY, READ_BYTES), np.uint8)
+        self._data: U8Array = np.zeros((CAPACITY, self._read_bytes), np.uint8)
         self._control_bytes = _TIMESPEC_BYTES * self._is_stamping + _PKTINFO_BYTES * self._tells_numbers
         self._control: U8Array = np.zeros((CAPACITY, max(self._control_bytes, 8)), np.uint8)
         self._read_iovecs = np.empty((CAPACITY, 2), np.int64)
-        self._read_iovecs[:, 0] = self._data.ctypes.data + rows * READ_BYTES
-        self._read_iovecs[:, 1] = READ_BYTES
+        self._read_iovecs[:, 0] = self._data.ctypes.data + rows * self._read_bytes
+        self._read_iovecs[:, 1] = self._read_bytes
         self._read_table = np.zeros((CAPACITY, libc.MESSAGE_WORDS), np.int64)
         self._read_table[:, libc.IOVECS] = self._read_iovecs.ctypes.data + rows * libc.IOVEC_BYTES
         self._read_table[:, libc.IOVEC_COUNT] = 1

@@ -79,12 +79,12 @@ def rivals(
             )
             command = _relay_command(program, port, plain.targets)
             relay = stack.enter_context(MeasuredProcess(command, on.folder / f"relay-{port}.log", on.core))
-            _wait_until_bound(port)
+            wait_until_bound(port)
             found[name] = Rival(relay, plain, delays)
         yield found
 
 
-def _wait_until_bound(port: int) -> None:
+def wait_until_bound(port: int) -> None:
     """Wait until a program has its UDP port: one that is suspended before would never be there in time.
 
     Raises:

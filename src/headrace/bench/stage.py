@@ -37,9 +37,9 @@ def stage() -> Iterator[Stage]:
         yield Stage(min(cores, default=None), Path(folder))
 
 
-def free_port() -> int:
-    """Return a UDP port of the loopback interface that nobody uses."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        port: int = udp.getsockname()[1]
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """Return a port of the loopback interface that nobody uses, of UDP unless another kind is named."""
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
         return port

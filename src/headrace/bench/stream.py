@@ -1,8 +1,9 @@
 """The transport stream that light producers send: valid tables, pictures and keyframes, and nothing to look at.
 
 It is made once and sent again and again, by any number of producers: the payload of a packet is a row of it.
+Slices hold noise; parameter sets and types of units are right, so that RTP packets for browsers are made of it.
 
-Source: ISO/IEC 13818-1, through `headrace.mpegts.muxer`.
+Source: ISO/IEC 13818-1, through `headrace.mpegts.muxer`; ITU-T H.264, 7.3.1 and 7.4.1.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ _RESERVED_TS_PACKETS: Final = 3
 """Of a frame: tables, and what the headers of its packets take."""
 _PICTURE_BYTES_A_PACKET: Final = TS_PACKET_BYTES - 4
 _SLICE: Final = bytes.fromhex("00000001 41")
+_KEYFRAME: Final = bytes.fromhex(
+    "00000001 6764000dacb40a0cfcf080000003008000001e478a1550 00000001 68ef3cb0 00000001 65"
+)
+"""Parameter sets of 320x180 in High profile without reordering, as x264 writes them, and the slice after them."""
 _NULL_PACKET: Final = bytes.fromhex("471fff10").ljust(TS_PACKET_BYTES, b"\xff")
 
 
@@ -77,12 +82,15 @@ def make_stream(shape: StreamShape) -> Stream:
     muxer = Muxer([StreamType.H264])
     counts = np.full(FRAMES, shape.frame_packets, np.int64)
     counts[:: shape.keyframe_interval_frames] = shape.keyframe_packets
-    noise = Random(1).randbytes(int(counts.max()) * PAYLOAD_BYTES)
+    # Without zeros nothing in it looks like the beginning of a unit.
+    noise = Random(1).randbytes(int(counts.max()) * PAYLOAD_BYTES).replace(b"\0", b"\1")
     frames = []
     for number, packets in enumerate(counts.tolist()):
         size_bytes = (packets * _TS_PACKETS - _RESERVED_TS_PACKETS) * _PICTURE_BYTES_A_PACKET
         is_key = number % shape.keyframe_interval_frames == 0
-        ts = muxer.write(0, _SLICE + noise[:size_bytes], 90_000 + 3000 * number, random_access=is_key)
+        begin = _KEYFRAME if is_key else _SLICE
+        picture = begin + noise[: size_bytes - len(begin)]
+        ts = muxer.write(0, picture, 90_000 + 3000 * number, random_access=is_key)
         frames.append(_fill(ts, packets))
     payloads = np.frombuffer(b"".join(frames), np.uint8).reshape(-1, PAYLOAD_BYTES)
     return Stream(payloads, np.concatenate(([0], np.cumsum(counts))))

@@ -41,6 +41,14 @@ def test_each_peer_sends_from_an_address_of_its_own(broker: socket.socket) -> No
         assert port.refused_datagrams == 0
 
 
+def test_a_load_that_wants_whole_datagrams_gets_them(broker: socket.socket) -> None:
+    with closing(LoopbackPort(broker.getsockname()[1], 3, tells_numbers=True, read_bytes=1504)) as port:
+        broker.sendto(bytes(range(200)) * 7, (str(port.first_address + 2), port.number))
+        received = receive(port)
+        assert received.numbers.tolist() == [2]
+        assert received.datagram(0) == bytes(range(200)) * 7
+
+
 @pytest.mark.parametrize("stamps", [False, True])
 def test_what_is_sent_to_any_peer_comes_with_its_number_and_time(broker: socket.socket, stamps: bool) -> None:
     with closing(LoopbackPort(broker.getsockname()[1], 300, stamps=stamps, tells_numbers=True)) as port:

@@ -1,8 +1,14 @@
 import contextlib
 import socket
+import sys
 import threading
+from ipaddress import IPv4Address
+from pathlib import Path
 
-from headrace.bench.sendto_relay import relay
+import pytest
+
+from headrace.bench.c_programs import Targets, relay_command
+from headrace.bench.sendto_relay import read_arguments, relay
 
 
 def test_each_datagram_goes_to_each_target() -> None:
@@ -27,3 +33,10 @@ def test_each_datagram_goes_to_each_target() -> None:
 def relay_until_closed(inward: socket.socket, targets: list[tuple[str, int]]) -> None:
     with contextlib.suppress(TimeoutError):
         relay(inward, targets)
+
+
+def test_the_command_line_is_that_of_the_c_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = relay_command(Path("relay"), 7, Targets(IPv4Address("127.16.0.255"), 2, 9))
+    monkeypatch.setattr(sys, "argv", command)
+    arguments = read_arguments("A relay")
+    assert arguments == (7, [("127.16.0.255", 9), ("127.16.1.0", 9)])

@@ -2,6 +2,8 @@ import gc
 import os
 import socket
 
+import pytest
+
 from headrace.bench.stage import free_port, stage
 
 
@@ -17,6 +19,7 @@ def test_a_stage_has_a_core_beside_the_load_s_and_a_folder_and_leaves_nothing_be
     assert gc.isenabled()
 
 
-def test_a_free_port_can_be_taken() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", free_port()))
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_a_free_port_can_be_taken(kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as one:
+        one.bind(("127.0.0.1", free_port(kind)))

@@ -66,13 +66,13 @@ class RtcSnapshot:
 
 def _room_facts(room: RtcRoom) -> Facts:
     channel = room.channel
-    size, recoding = channel.size, channel.route.facts()
+    size = channel.size
     video = None if size is None else {"codec": channel.video.codec.value, "width": size[0], "height": size[1]}
     return {
         "video": video,
         "has_reordering": channel.has_reordering,
         "notice": channel.notice,
-        "recoding": None if recoding is None else {"why": channel.recoded_for, **recoding},
+        "recoding": channel.route.facts(),
         "layers": [layer_facts(one) for one in room.layers.facts()],
     }
 

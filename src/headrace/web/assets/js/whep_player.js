@@ -124,6 +124,7 @@ export class WhepPlayer extends EventTarget {
 
   #handleRefusal(error) {
     this.#link.drop();
+    this.#video.srcObject = null;
     const problem = error instanceof Problem ? error : new Problem(406, error.message);
     if (problem.wantsToken) return this.#tell("token", problem.message);
     if (problem.status === 404) return this.#again("waiting", ABSENT_RETRY_MS, problem.message);

@@ -20,10 +20,15 @@ def main() -> None:
         print_join_storm(measure_join_storm())
     if "glass_to_glass" in wanted:
         # It drives a browser with what the tests have, which the others do without.
-        from bench.glass_to_glass import GlassPlan, measure_glass_to_glass, print_glass_to_glass  # noqa: PLC0415
+        from bench.glass_to_glass import (  # noqa: PLC0415
+            FFMPEG_SOUNDS_AT_ONCE,
+            GlassPlan,
+            measure_glass_to_glass,
+            print_glass_to_glass,
+        )
 
-        runs = [measure_glass_to_glass(GlassPlan(has_sound=has_sound)) for has_sound in (True, False)]
-        print_glass_to_glass(*runs)
+        plans = [GlassPlan(sounds_at_once) for sounds_at_once in (0, 1, FFMPEG_SOUNDS_AT_ONCE)]
+        print_glass_to_glass(*map(measure_glass_to_glass, plans))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A camera with a microphone that is not there: ``python -m bench.stamped_camera BROKER CHANNEL LOG [silent]``.
+"""A camera with a microphone that is not there: ``python -m bench.stamped_camera BROKER CHANNEL LOG SOUNDS``.
 
 Its pictures say when they were taken, as `picture_stamp` draws it. They are encoded and sent as `headrace produce`
 does it. For each picture it writes a line to the log: its stamp, when it was taken (microseconds since the Unix
-epoch), and how long drawing and encoding it took (microseconds).
+epoch), and how long drawing and encoding it took (microseconds). SOUNDS is how many frames of sound leave at once,
+0 for a camera without a microphone.
 """
 
 import asyncio
@@ -95,19 +96,27 @@ class WatchedStream:
     Args:
         camera: Takes the pictures.
         log: Where a line for each goes.
+        sounds_at_once: How many frames of sound wait for each other.
     """
 
-    def __init__(self, camera: StampedCamera, log: TextIO) -> None:
+    def __init__(self, camera: StampedCamera, log: TextIO, sounds_at_once: int) -> None:
         self._camera = camera
         self._stream = LiveStream(camera, SETTINGS)
         self._log = log
+        self._sounds_at_once = sounds_at_once
 
     def __iter__(self) -> Iterator[bytes]:
+        sounds: list[bytes] = []
         for ts in self._stream:
             if self._camera.stamp_ms is not None:
                 taken_us, now_us = self._camera.taken_ns // 1_000, time.time_ns() // 1_000
                 print(self._camera.stamp_ms, taken_us, now_us - taken_us, file=self._log)
-            yield ts
+                yield ts
+                continue
+            sounds.append(ts)
+            if len(sounds) >= self._sounds_at_once:
+                yield b"".join(sounds)
+                sounds.clear()
 
     def stop(self) -> None:
         """End it soon."""
@@ -139,14 +148,14 @@ def _test_pictures() -> list[U8Array]:
     return pictures
 
 
-async def _produce(broker: str, channel_id: str, log: Path, *, has_sound: bool) -> None:
+async def _produce(broker: str, channel_id: str, log: Path, sounds_at_once: int) -> None:
     host, _, port = broker.rpartition(":")
     with log.open("w", buffering=1) as lines:
-        stream = WatchedStream(StampedCamera(has_sound=has_sound), lines)
+        stream = WatchedStream(StampedCamera(has_sound=sounds_at_once > 0), lines, sounds_at_once)
         running = asyncio.ensure_future(Publisher(BrokerAddress(host, int(port)), channel_id, stream).run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         await asyncio.gather(running, return_exceptions=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(_produce(sys.argv[1], sys.argv[2], Path(sys.argv[3]), has_sound="silent" not in sys.argv[4:]))
+    asyncio.run(_produce(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))

@@ -1,4 +1,4 @@
-"""Streams with B-frames, which browsers do not play."""
+"""Streams that browsers do not play: with B-frames, or without IDR pictures."""
 
 from functools import cache
 
@@ -9,6 +9,8 @@ from headrace.remux.ts_to_units import TsToUnits
 
 B_FRAMES = {"bf": "3", "b-adapt": "0", "g": "25", "preset": "ultrafast", "sc_threshold": "0"}
 """Of x264: three B-frames in a row, and a keyframe each second."""
+REFRESHED = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "intra-refresh=1:keyint=25"}
+"""Of x264: no picture but the first is an IDR picture, and each second there is a recovery point."""
 
 
 @cache

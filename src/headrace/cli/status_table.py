@@ -139,7 +139,7 @@ def browser_line(channel: Facts) -> str | None:
         return None
     troubles = {"left out": recoding["left_out_pictures"], "failures": recoding["failures"]}
     told = "".join(f", {what} {count}" for what, count in troubles.items() if count)
-    return f"{channel['id']}: B-frames: re-encoded for browsers, pictures {recoding['pictures']}{told}"
+    return f"{channel['id']}: {recoding['why']}: re-encoded for browsers, pictures {recoding['pictures']}{told}"
 
 
 def subscriber_table(subscribers: list[Facts], *, wide: bool) -> Table:

@@ -1,6 +1,7 @@
 """H.264: the kinds of units, and what a sequence parameter set says.
 
-Source: ITU-T H.264, 7.3.1, 7.4.1 (units), 7.3.2.1.1 (sequence parameter set), E.1 (VUI).
+Source: ITU-T H.264, 7.3.1, 7.4.1 (units), 7.3.2.1.1 (sequence parameter set), E.1 (VUI), 7.3.2.3.1 and D.1.8
+(recovery point).
 """
 
 from collections.abc import Iterable
@@ -32,6 +33,12 @@ class NalType(IntEnum):
 NEEDLESS_TYPES: Final = frozenset({NalType.ACCESS_UNIT_DELIMITER, NalType.FILLER})
 """What an RTP receiver has no use for: packets have bounds of their own."""
 
+MAX_RECOVERY_FRAMES: Final = 300
+"""A picture is whole again when every column of macroblocks has been refreshed: 4K has 240."""
+MAX_SEI_BYTES: Final = 1_024
+"""So much of a unit of notes is looked into; a recovery point is among the first."""
+
+_RECOVERY_POINT: Final = 6
 _HIGH_PROFILES: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _EXTENDED_SAR: Final = 255
 _MAX_HRD_COUNT: Final = 32
@@ -73,6 +80,36 @@ def nal_type(nal: bytes) -> int:
 def is_keyframe(nals: Iterable[bytes]) -> bool:
     """Return whether a picture has an IDR slice."""
     return any(nal[0] & 0x1F == NalType.IDR_SLICE for nal in nals)
+
+
+def is_recovery_point(nals: Iterable[bytes]) -> bool:
+    """Return whether decoding can start with a picture though it is no IDR picture: later ones are whole."""
+    counts = (recovery_frame_count(nal) for nal in nals if nal[0] & 0x1F == NalType.SEI)
+    return any(count is not None and count <= MAX_RECOVERY_FRAMES for count in counts)
+
+
+def recovery_frame_count(nal: bytes) -> int | None:
+    """Return after how many pictures all is whole, as a unit of SEI says, or None; the unit may be cut short."""
+    body = unescape(nal[1:MAX_SEI_BYTES])
+    at = 0
+    while at < len(body):
+        kind, at = _read_sei_number(body, at)
+        size_bytes, at = _read_sei_number(body, at)
+        if kind == _RECOVERY_POINT:
+            try:
+                return BitReader(body[at : at + size_bytes]).read_ue()
+            except PacketError:
+                return None
+        at += size_bytes
+    return None
+
+
+def _read_sei_number(body: bytes, at: int) -> tuple[int, int]:
+    """Return a type or size, and what follows it; what is cut short is one that ends the unit."""
+    number = 0
+    while at < len(body) and body[at] == 0xFF:
+        number, at = number + 0xFF, at + 1
+    return (number + body[at], at + 1) if at < len(body) else (number, at)
 
 
 def parse_sps(nal: bytes) -> SpsFacts:

@@ -179,6 +179,18 @@ class RtcChannel:
         """Whether its pictures have B-frames."""
         return self._units.has_reordering
 
+    @property
+    def is_playable(self) -> bool:
+        """Whether browsers can play its pictures as they come."""
+        return not (self._units.has_reordering or self._units.starts_gradually)
+
+    @property
+    def recoded_for(self) -> str | None:
+        """Why its pictures are re-encoded, for people; None if they are not."""
+        if not self.route.is_recoded:
+            return None
+        return "no IDR pictures" if self._units.starts_gradually and not self.has_reordering else "B-frames"
+
     def take(self, payloads: list[bytes], now_us: int, *, is_gap: bool = False) -> None:
         """Take payloads of the channel's transport stream, before which something may be missing."""
         if is_gap:
@@ -207,7 +219,7 @@ class RtcChannel:
     def _takes_the_straight_way(self, picture: AccessUnit) -> bool:
         """Return whether a picture goes out as it is; nobody starts with what was before a change of the way."""
         was_recoded = self.route.is_recoded
-        is_straight = self.route.take(picture, is_playable=not self._units.has_reordering)
+        is_straight = self.route.take(picture, is_playable=self.is_playable)
         codec = picture.codec if is_straight else Codec.H264
         if codec is not self.video.codec or was_recoded is not self.route.is_recoded:
             self.video.use(codec)

@@ -65,6 +65,7 @@ class RtcEndpoint:
         self.half_open = 0
         self._layers: dict[str, tuple[str, InboundLayers]] = {}
         self._unplayable: set[str] = set()
+        self._recoded: set[str] = set()
         self.on_connected: Callable[[str], None] = lambda _session_id: None
         self.on_ended: Callable[[str, str], None] = lambda _session_id, _reason: None
 
@@ -85,6 +86,7 @@ class RtcEndpoint:
     def close_room(self, channel_id: str) -> None:
         """Forget a channel that nobody watches any more."""
         room = self.rooms.pop(channel_id, None)
+        self._recoded.discard(channel_id)
         if room is not None:
             room.channel.close()
 
@@ -118,8 +120,18 @@ class RtcEndpoint:
             _log.warning("browsers cannot play a channel", channel=channel_id, why=notice)
         elif notice is None:
             self._unplayable.discard(channel_id)
+        self._tell_recoding(room)
         for viewer in room.unfit():
             self.end(viewer.session_id, "not_playable" if notice is not None else "codec_changed", now_us)
+
+    def _tell_recoding(self, room: RtcRoom) -> None:
+        """Log that a channel's pictures are re-encoded from now on."""
+        channel_id, why = room.channel.channel_id, room.channel.recoded_for
+        if why is None:
+            self._recoded.discard(channel_id)
+        elif channel_id not in self._recoded:
+            self._recoded.add(channel_id)
+            _log.info(f"{why}: re-encoded for browsers", channel=channel_id)
 
     def add(self, session: RtcSession, now_us: int) -> None:
         """Let a session that was agreed on begin: its peer may call now."""

@@ -66,13 +66,13 @@ class RtcSnapshot:
 
 def _room_facts(room: RtcRoom) -> Facts:
     channel = room.channel
-    size = channel.size
+    size, recoding = channel.size, channel.route.facts()
     video = None if size is None else {"codec": channel.video.codec.value, "width": size[0], "height": size[1]}
     return {
         "video": video,
         "has_reordering": channel.has_reordering,
         "notice": channel.notice,
-        "recoding": channel.route.facts(),
+        "recoding": None if recoding is None else {"why": channel.recoded_for, **recoding},
         "layers": [layer_facts(one) for one in room.layers.facts()],
     }
 

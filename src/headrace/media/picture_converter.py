@@ -73,7 +73,6 @@ class PictureConverter:
         start_process: StartProcess = partial(self._start_process, name)
         self._run = PictureRun(codec, start_process, self._give, self._slots.release, log=self._log)
         self._run.start()
-        self._log.info("B-frames: re-encoded for browsers", codec=codec.value)
 
     def end(self) -> None:
         """Re-encode nothing until it is fed again, and wait for nothing."""

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 import av
 from av.video.frame import PictureType, VideoFrame
 
+from headrace.codecs import h264
+from headrace.codecs.annex_b import split_annex_b
 from headrace.media.errors import MediaError
 from headrace.media.picture_pipe import CodedPicture
 from headrace.media.picture_rates import PictureRates
@@ -37,6 +39,8 @@ MAX_BACK_90KHZ: Final = 90_000
 """A picture of a second before the last one is another stream's; what steps back less is left out."""
 MAX_PIXELS: Final = 4_096 * 2_304
 """No machine encodes more in real time on one core, nor has the process the memory for it."""
+MAX_HELD_PICTURES: Final = 16
+"""By a decoder, to bring them into order (H.264, A.3.1: max_dec_frame_buffering)."""
 _TIME_BASE: Final = Fraction(1, 90_000)
 _PIXEL_FORMATS: Final = frozenset({"yuv420p", "yuvj420p"})
 
@@ -63,7 +67,7 @@ class PictureTranscoder:
         codec_name: One of `CODEC_NAMES`.
     """
 
-    __slots__ = ("_decoder", "_encoder", "_key_90khz", "_last_90khz", "_rates", "_shape")
+    __slots__ = ("_barren_pictures", "_decoder", "_encoder", "_key_90khz", "_last_90khz", "_rates", "_shape")
 
     def __init__(self, codec_name: str) -> None:
         if codec_name not in CODEC_NAMES:
@@ -74,6 +78,7 @@ class PictureTranscoder:
         self._shape = _Shape(0, 0, 1, 1)
         self._rates = PictureRates()
         self._key_90khz = self._last_90khz = 0
+        self._barren_pictures = 0
 
     def convert(self, picture: CodedPicture) -> list[CodedPicture]:
         """Return what can be shown now, with the times that it came with.
@@ -90,11 +95,26 @@ class PictureTranscoder:
             # FFmpeg would take it for the end, after which a decoder takes nothing more.
             raise MediaError("a picture without units")
         self._rates.note(picture.pts_90khz, len(picture.data))
+        if picture.is_keyframe:
+            self._free_decoder(picture)
         packet = av.Packet(picture.data)
         packet.pts, packet.time_base = picture.pts_90khz, _TIME_BASE
         self._decoder.skip_frame = "DEFAULT" if picture.is_shown else "NONREF"
+        self._barren_pictures += 1
         frames = self._decoder.decode(packet)
+        if frames:
+            self._barren_pictures = 0
         return [made for frame in frames if picture.is_shown for made in self._encode(frame)]
+
+    def _free_decoder(self, keyframe: CodedPicture) -> None:
+        """Let the decoder begin anew at a keyframe if it has shown nothing for longer than it may.
+
+        After some damaged streams FFmpeg's decoder of H.264 (8.1) takes whatever comes, and shows nothing of it.
+        """
+        is_gradual = not h264.is_keyframe(split_annex_b(keyframe.data)) if self._decoder.name == "h264" else False
+        if self._barren_pictures > MAX_HELD_PICTURES + (h264.MAX_RECOVERY_FRAMES if is_gradual else 0):
+            self._decoder.flush_buffers()
+            self._barren_pictures = 0
 
     def _encode(self, frame: VideoFrame) -> Iterator[CodedPicture]:
         pts_90khz = frame.pts

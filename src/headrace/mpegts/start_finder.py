@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from headrace.base.errors import PacketError
+from headrace.codecs import h264
 from headrace.mpegts.packet import (
     HAS_ADAPTATION,
     HAS_PAYLOAD,
@@ -64,12 +65,14 @@ class _UnitTypes:
         mask: Applied after the shift.
         decides: By type: whether decoding can start with this picture.
         hints: Types that stand only before pictures with which it can; one that decides may follow.
+        notes: Type of those among which a recovery point of H.264 may be; None for none such.
     """
 
     shift: int
     mask: int
     decides: Mapping[int, bool]
     hints: frozenset[int] = frozenset()
+    notes: int | None = None
 
 
 _NO_UNITS: Final = _UnitTypes(0, 0, {})
@@ -77,7 +80,7 @@ _AV1_UNITS: Final = _UnitTypes(3, 0x0F, {1: True, 3: False, 6: False})  # sequen
 _MPEG_UNITS: Final = _UnitTypes(0, 0xFF, {0xB3: True, 0x00: False})  # sequence header, picture
 _UNIT_TYPES: Final[Mapping[int, _UnitTypes]] = {
     # Slices of an IDR picture, of others; parameter sets.
-    StreamType.H264: _UnitTypes(0, 0x1F, {5: True} | dict.fromkeys(range(1, 5), False), frozenset({7})),
+    StreamType.H264: _UnitTypes(0, 0x1F, {5: True} | dict.fromkeys(range(1, 5), False), frozenset({7}), notes=6),
     # IRAP pictures, others; video and sequence parameter sets.
     StreamType.HEVC: _UnitTypes(1, 0x3F, {n: 16 <= n <= 21 for n in range(32)}, frozenset({32, 33})),
     StreamType.MPEG1_VIDEO: _MPEG_UNITS,
@@ -121,7 +124,8 @@ class StartFinder:
 
     Of several programs it follows the first, and of that the first video. The random access indicator is believed
     on the video alone, as encoders set it on every piece of sound. Where it is not set, the units in the first
-    transport packet of a picture tell, for H.264, HEVC, MPEG-1 and -2, and AV1.
+    transport packet of a picture tell, for H.264, HEVC, MPEG-1 and -2, and AV1. Of H.264 a recovery point with a
+    sequence parameter set is one too: encoders that refresh the picture little by little send no other.
 
     Attributes:
         tables: The newest ones; None before they are whole, and where there are several programs.
@@ -219,11 +223,13 @@ class StartFinder:
             return True
         if packet[3] & SCRAMBLED or not packet[3] & HAS_PAYLOAD:
             return False
-        hinted = False
-        for unit in _unit_types(packet, self._units):
+        hinted = recovers = False
+        for at in _unit_places(packet):
+            unit = packet[at] >> self._units.shift & self._units.mask
             if unit in self._units.decides:
-                return self._units.decides[unit]
+                return self._units.decides[unit] or (hinted and recovers)
             hinted = hinted or unit in self._units.hints
+            recovers = recovers or (unit == self._units.notes and h264.is_recovery_point([packet[at:]]))
         return hinted
 
 
@@ -231,12 +237,12 @@ def _is_av1(stream: ElementaryStream) -> bool:
     return stream.stream_type == StreamType.PRIVATE_DATA and AV1_FORMAT in stream.format_ids
 
 
-def _unit_types(packet: bytes, units: _UnitTypes) -> Iterator[int]:
-    """Yield the types of the units that begin in the first transport packet of a PES packet."""
+def _unit_places(packet: bytes) -> Iterator[int]:
+    """Yield where units begin, behind their start codes, in the first transport packet of a PES packet."""
     start = payload_offset(packet)
     if packet[start : start + 3] != _START_CODE or start + 9 > len(packet):
         return
     found = packet.find(_START_CODE, start + 9 + packet[start + 8])
     while 0 <= found < len(packet) - 3:
-        yield packet[found + 3] >> units.shift & units.mask
+        yield found + 3
         found = packet.find(_START_CODE, found + 3)

@@ -70,6 +70,11 @@ class ParameterSets:
             return units
         return [unit for kind, kept in self._sets.items() if kind not in present for unit in kept.values()] + units
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are sets of each kind."""
+        return all(self._sets.values())
+
     def _keep(self, kind: int, unit: bytes) -> None:
         kept = self._sets[kind]
         if len(unit) > MAX_SET_BYTES or unit in kept.values():

@@ -21,6 +21,7 @@ from headrace.mpegts.stream_type import AV1_FORMAT, OPUS_FORMAT, VIDEO_STREAM_TY
 from headrace.remux.access_unit import AccessUnit, Codec
 from headrace.remux.parameter_sets import ParameterSets
 from headrace.remux.reordering import ReorderingWatch
+from headrace.remux.start_watch import StartWatch
 
 _CODECS: Final = {
     StreamType.H264: Codec.H264,
@@ -61,6 +62,7 @@ class TsToUnits:
         "_parameter_sets",
         "_programs",
         "_reordering",
+        "_starts",
         "adts",
         "codecs",
         "drops",
@@ -74,6 +76,7 @@ class TsToUnits:
         self._next_sound_90khz: dict[int, int] = {}
         self._parameter_sets: ParameterSets | None = None
         self._reordering = ReorderingWatch()
+        self._starts = StartWatch()
         self.codecs: dict[int, Codec] = {}
         self.unknown_video_type: int | None = None
         self.adts: AdtsHeader | None = None
@@ -83,6 +86,11 @@ class TsToUnits:
     def has_reordering(self) -> bool:
         """Whether pictures are shown in another order than they are decoded: the stream has B-frames."""
         return self._reordering.is_seen
+
+    @property
+    def starts_gradually(self) -> bool:
+        """Whether decoding can start with recovery points alone: the stream has no IDR pictures."""
+        return self._starts.is_gradual
 
     @property
     def notice(self) -> str | None:
@@ -96,6 +104,11 @@ class TsToUnits:
             return (
                 "Browsers cannot play this video, as it has B-frames: set B-frames to 0 in the encoder "
                 "(x264: bframes=0, or tune=zerolatency)."
+            )
+        if self.starts_gradually:
+            return (
+                "Browsers cannot start with this video, as it has no IDR pictures: have the encoder send one each "
+                "two seconds (x264: intra-refresh=0)."
             )
         return None
 
@@ -138,6 +151,7 @@ class TsToUnits:
             video = next((codec for codec in codecs.values() if codec.is_video), None)
             self._parameter_sets = None if video is None else ParameterSets(video)
             self._reordering = ReorderingWatch()
+            self._starts = StartWatch()
             self._next_sound_90khz.clear()
         has_video = any(codec.is_video for codec in codecs.values())
         self.unknown_video_type = unknown[0] if unknown and not has_video else None
@@ -162,12 +176,25 @@ class TsToUnits:
             raise PacketError("picture_without_units" if not nals else "picture_without_time")
         pts_90khz = self._unwrap(pes.pts_90khz)
         dts_90khz = unwrap_pts_90khz(pes.pts_90khz if pes.dts_90khz is None else pes.dts_90khz, pts_90khz)
-        is_key = _IS_KEYFRAME[codec](nals)
-        nals = sets.complete(nals, is_keyframe=is_key)
+        is_idr = _IS_KEYFRAME[codec](nals)
+        is_start = is_idr or (codec == Codec.H264 and h264.is_recovery_point(nals))
+        nals = sets.complete(nals, is_keyframe=is_start)
+        is_key = self._take_start(pts_90khz, is_idr=is_idr) if is_start and (is_idr or sets.is_whole) else False
         if is_key:
             self._reordering.handle_keyframe(pts_90khz, sets.sps_facts)
         self._reordering.handle_picture(pts_90khz, is_discontinuous=pes.follows_loss)
         return [AccessUnit(codec, pts_90khz, dts_90khz, nals, is_key, pes.follows_loss)]
+
+    def _take_start(self, pts_90khz: int, *, is_idr: bool) -> bool:
+        """Note a picture with which decoding can start; return whether it is taken for a keyframe.
+
+        A recovery point is none to browsers, so it is not one of a stream that has better ones.
+        """
+        if is_idr:
+            self._starts.handle_idr(pts_90khz)
+        else:
+            self._starts.handle_recovery_point(pts_90khz)
+        return is_idr or self.starts_gradually
 
     def _take_sounds(self, codec: Codec, pes: PesPacket, sounds: list[tuple[bytes, int, int]]) -> list[AccessUnit]:
         """Return frames of sound, given each with its samples and their rate, one after the other in time."""

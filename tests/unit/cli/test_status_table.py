@@ -203,11 +203,11 @@ def test_durations_have_two_units(seconds: float, text: str) -> None:
         ({"recoding": None, "notice": None}, None),
         ({"notice": "set B-frames to 0"}, "1AAA99: set B-frames to 0"),
         (
-            {"recoding": {"pictures": 75, "left_out_pictures": 0, "failures": 0}},
+            {"recoding": {"why": "B-frames", "pictures": 75, "left_out_pictures": 0, "failures": 0}},
             "1AAA99: B-frames: re-encoded for browsers, pictures 75",
         ),
         (
-            {"recoding": {"pictures": 75, "left_out_pictures": 4, "failures": 1}},
+            {"recoding": {"why": "B-frames", "pictures": 75, "left_out_pictures": 4, "failures": 1}},
             "1AAA99: B-frames: re-encoded for browsers, pictures 75, left out 4, failures 1",
         ),
     ],

@@ -2,7 +2,17 @@ import pytest
 from tests.support.encoded_streams import encoded_stream
 
 from headrace.base.errors import PacketError
-from headrace.codecs.h264 import NalType, SpsFacts, is_keyframe, nal_type, parse_sps
+from headrace.codecs.h264 import (
+    MAX_RECOVERY_FRAMES,
+    MAX_SEI_BYTES,
+    NalType,
+    SpsFacts,
+    is_keyframe,
+    is_recovery_point,
+    nal_type,
+    parse_sps,
+    recovery_frame_count,
+)
 from headrace.remux.ts_to_units import TsToUnits
 
 # OpenH264, as in Chromium, 640 x 480.
@@ -73,3 +83,41 @@ def test_keyframes_have_idr_slices() -> None:
     assert is_keyframe([b"\x09\xf0", b"\x67", b"\x65\x88"])
     assert not is_keyframe([b"\x09\xf0", b"\x67", b"\x41\x88"])
     assert not is_keyframe([])
+
+
+def sei(*messages: tuple[int, bytes]) -> bytes:
+    """Return a unit of notes."""
+    body = b"".join(bytes((kind, len(data))) + data for kind, data in messages)
+    return b"\x06" + body + b"\x80"
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"),
+    [
+        (sei((6, b"\xc0")), 0),
+        (sei((6, b"\x05\x40")), 41),
+        (sei((1, b"\0\x01"), (6, b"\xc0")), 0),
+        (sei((1, b"\0\x01")), None),
+        (sei((6, b"")), None),
+        (sei((6, b"\0")), None),
+        (b"\x06\x05\xff\xff\x02" + bytes(512) + b"\x06\x01\xc0\x80", 0),
+        (b"\x06\x05\xff\xff\xff\xff", None),
+        (b"\x06\x06", None),
+        (b"\x06", None),
+    ],
+)
+def test_a_recovery_point_says_after_how_many_pictures_all_is_whole(unit: bytes, count: int | None) -> None:
+    assert recovery_frame_count(unit) == count
+
+
+def test_decoding_starts_with_a_recovery_point_that_is_near() -> None:
+    codes = {count: f"{count + 1:b}" for count in (MAX_RECOVERY_FRAMES, MAX_RECOVERY_FRAMES + 1)}
+    for count, code in codes.items():
+        bits = "0" * (len(code) - 1) + code
+        data = int(bits.ljust(24, "1"), 2).to_bytes(3, "big")
+        assert is_recovery_point([b"\x41", sei((6, data))]) is (count <= MAX_RECOVERY_FRAMES)
+    assert not is_recovery_point([b"\x41\x06\x01\xc0"])
+
+
+def test_a_recovery_point_far_behind_other_notes_is_not_looked_for() -> None:
+    assert recovery_frame_count(b"\x06" + b"\x05\x00" * MAX_SEI_BYTES + b"\x06\x01\xc0") is None

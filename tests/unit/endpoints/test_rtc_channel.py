@@ -4,7 +4,7 @@ from random import Random
 
 from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.recoder import Recoder
-from tests.support.reordered import B_FRAMES, reordered_units
+from tests.support.reordered import B_FRAMES, REFRESHED, reordered_units
 from tests.support.rtc_stage import picture, sound
 
 from headrace.endpoints.rtc_channel import RtcChannel
@@ -93,6 +93,17 @@ def test_with_something_that_re_encodes_they_go_there_and_come_back() -> None:
     assert channel.notice.endswith(" It is on fire.")
     channel.close()
     assert recoder.ends == 1
+
+
+def test_a_stream_without_idr_pictures_is_re_encoded_from_a_recovery_point_on() -> None:
+    recoder = Recoder()
+    channel = make_channel(recoder=recoder)
+    payloads = payloads_of(encoded_stream(75, audio=None, video_options=REFRESHED))
+    channel.take(payloads[:1], NOW_US)
+    channel.take(payloads[len(payloads) // 4 :], NOW_US, is_gap=True)
+    assert (channel.notice, channel.has_reordering, channel.is_playable) == (None, False, False)
+    assert channel.recoded_for == "no IDR pictures"
+    assert recoder.units[0].is_keyframe
 
 
 def test_when_the_stream_has_none_any_more_its_own_pictures_are_shown_again() -> None:

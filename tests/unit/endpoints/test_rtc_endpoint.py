@@ -170,7 +170,10 @@ def test_re_encoded_pictures_go_to_who_watches_and_are_passed_over_where_nobody_
     stage = Stage()
     recoder = Recoder()
     room = stage.endpoint.open_room("recoded", recoder=recoder)
-    stage.endpoint.take("recoded", payloads_of(encoded_stream(10, video_options=B_FRAMES)), stage.now_us)
+    with structlog.testing.capture_logs() as logs:
+        for payload in payloads_of(encoded_stream(10, video_options=B_FRAMES)):
+            stage.endpoint.take("recoded", [payload], stage.now_us)
+    assert logs == [{"event": "B-frames: re-encoded for browsers", "channel": "recoded", "log_level": "info"}]
     begin = room.channel.video.ring.next_index
     stage.endpoint.take_pictures("recoded", [picture(0, is_keyframe=True)], stage.now_us)
     assert room.channel.video.ring.next_index == begin + 3

@@ -88,6 +88,6 @@ def test_what_is_re_encoded_is_told_of_with_its_figures() -> None:
     snapshot = RtcSnapshot(stage.endpoint, 3)
     facts = snapshot.channel_facts("recoded")
     assert (facts["has_reordering"], facts["notice"]) == (True, None)
-    assert facts["recoding"] == {"pictures": 10, "left_out_pictures": 0, "failures": 0}
+    assert facts["recoding"] == {"why": "B-frames", "pictures": 10, "left_out_pictures": 0, "failures": 0}
     broker = snapshot.broker_facts()
     assert (broker["recoded_channels"], broker["max_recoded_channels"]) == (1, 3)

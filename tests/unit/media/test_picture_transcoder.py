@@ -3,13 +3,14 @@
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
 from tests.support.encoded_streams import encoded_stream, payloads_of
-from tests.support.reordered import B_FRAMES, reordered_units
+from tests.support.reordered import B_FRAMES, REFRESHED, reordered_units
 
 from headrace.codecs import h264
 from headrace.codecs.annex_b import join_annex_b, split_annex_b
@@ -89,6 +90,40 @@ def test_who_catches_up_begins_with_a_keyframe_of_now() -> None:
     assert made[0].is_keyframe
     assert made[0].pts_90khz >= sorted(one.pts_90khz for one in pictures)[36]
     assert len(decoded(made)) == len(made)
+
+
+def test_of_a_stream_without_idr_pictures_all_is_shown_from_where_it_is_whole() -> None:
+    to_units = TsToUnits()
+    ts = encoded_stream(100, audio=None, video_options=REFRESHED)
+    units = [unit for payload in payloads_of(ts) for unit in to_units.feed(payload)]
+    (begin, *_) = (at for at, unit in enumerate(units[1:], 1) if h264.is_recovery_point(unit.data))
+    made = converted([CodedPicture(unit.pts_90khz, join_annex_b(unit.data)) for unit in units[begin:]])
+    assert made[0].is_keyframe
+    # 320 pixels are twenty columns, of which one is new in each picture.
+    late_90khz = made[0].pts_90khz - units[begin].pts_90khz
+    assert 15 * 3_600 <= late_90khz <= 30 * 3_600
+    assert made[-1].pts_90khz == units[-1].pts_90khz
+    assert len(decoded(made)) == len(made)
+
+
+@pytest.mark.parametrize("seed", [1, 7, 9])
+def test_after_damaged_pictures_all_is_shown_again_from_the_second_keyframe_at_the_latest(seed: int) -> None:
+    """Seeds 7 and 9 are such after which FFmpeg's decoder shows nothing any more, whatever comes."""
+    random, pictures = Random(seed), coded()
+    transcoder = PictureTranscoder("h264")
+    for number in range(400):
+        picture = pictures[number % len(pictures)]
+        data = bytearray(picture.data)
+        for _ in range(random.randrange(1, 20)):
+            data[random.randrange(len(data))] = random.randrange(256)
+        with suppress(av.FFmpegError, MediaError):
+            transcoder.convert(replace(picture, data=bytes(data[: random.randrange(1, len(data) + 1)])))
+    later = [replace(one, pts_90khz=one.pts_90khz + 900_000) for one in pictures]
+    made = [one for one in converted(later, transcoder) if one.pts_90khz > 900_000]
+    keys = [one.pts_90khz for one in later if one.is_keyframe]
+    assert made[0].pts_90khz <= keys[1]
+    wanted = {one.pts_90khz for one in later if one.pts_90khz >= made[0].pts_90khz}
+    assert len(wanted - {one.pts_90khz for one in made}) <= 3
 
 
 def test_garbage_is_refused_and_the_next_keyframe_is_shown() -> None:

@@ -25,6 +25,7 @@ VIDEO_PID, AUDIO_PID, PMT_PID = 0x100, 0x101, 0x1000
 AUDIO = ElementaryStream(StreamType.AAC_ADTS, AUDIO_PID)
 AV1 = ElementaryStream(StreamType.PRIVATE_DATA, VIDEO_PID, (Descriptor(0x05, b"AV01"),))
 H264_AUD = b"\0\0\0\1\x09\xf0"
+RECOVERY_POINT = b"\0\0\0\1\x06\x06\x02\x05\x40\x80"
 H264_SPS_PPS = b"\0\0\0\1\x67\x64\0\x1f\xac\0\0\0\1\x68\xee"
 
 
@@ -151,6 +152,21 @@ def test_of_other_codecs_only_the_indicator_tells() -> None:
     finder = knowing(video(StreamType.VVC))
     assert marks(finder, picture(b"\0\0\1\x00\x39" * 3)) == []
     assert marks(finder, picture(b"", random_access=True)) == [Mark.KEYFRAME]
+
+
+@pytest.mark.parametrize(
+    ("unit", "starts"),
+    [
+        (H264_SPS_PPS + RECOVERY_POINT + b"\0\0\1\x41", True),
+        (H264_AUD + H264_SPS_PPS + b"\0\0\1\x06\x01\x01\x02\x80" + RECOVERY_POINT + b"\0\0\1\x41", True),
+        (H264_SPS_PPS + b"\0\0\1\x41", False),
+        (RECOVERY_POINT + b"\0\0\1\x41", False),
+        (H264_SPS_PPS + b"\0\0\1\x06\x01\x01\x02\x80\0\0\1\x41", False),
+        (H264_SPS_PPS + b"\0\0\1\x41\x80" + RECOVERY_POINT, False),
+    ],
+)
+def test_a_recovery_point_with_its_parameters_is_one_too(unit: bytes, starts: bool) -> None:
+    assert is_keyframe(video(), unit) is starts
 
 
 def test_bytes_of_the_pes_header_are_no_units() -> None:

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.reordered import REFRESHED
 from tests.support.streams import drawn_video
 from tests.support.transport import packets_of, tables
 from tests.unit.codecs.test_h264 import BASELINE
@@ -113,6 +114,32 @@ def test_a_producer_that_comes_back_without_b_frames_is_believed_at_its_first_ke
     for payload in payloads_of(with_some):
         to_units.feed(payload)
     assert to_units.has_reordering
+
+
+def test_a_stream_that_is_refreshed_little_by_little_begins_with_recovery_points_and_is_told_of() -> None:
+    packets = payloads_of(encoded_stream(75, audio=None, video_options=REFRESHED))
+    whole, _ = feed_all(b"".join(packets))
+    # The first picture was one, three seconds ago.
+    assert whole.notice is None
+    to_units = TsToUnits()
+    # Somebody who comes later has the tables, and no IDR picture.
+    to_units.feed(packets[0][: 3 * 188])
+    to_units.handle_gap()
+    units = [unit for payload in packets[len(packets) // 4 :] for unit in to_units.feed(payload)]
+    assert [unit.pts_90khz - units[0].pts_90khz for unit in units if unit.is_keyframe]
+    assert all(nal_type(nal) != NalType.IDR_SLICE for unit in units for nal in unit.data)
+    assert to_units.starts_gradually
+    assert to_units.notice is not None
+    assert "IDR" in to_units.notice
+    (key, *_) = [unit for unit in units if unit.is_keyframe]
+    assert {NalType.SPS, NalType.PPS} <= {nal_type(nal) for nal in key.data}
+
+
+def test_a_recovery_point_without_its_parameters_is_nothing_to_begin_with() -> None:
+    muxer, to_units = Muxer([StreamType.H264]), TsToUnits()
+    recovery_point = b"\x06\x06\x01\xc0\x80"
+    (unit,) = to_units.feed(muxer.write(0, join_annex_b([recovery_point, SLICE]), 90_000, random_access=True))
+    assert (unit.is_keyframe, to_units.starts_gradually) == (False, False)
 
 
 def test_after_a_lost_packet_the_next_picture_says_so() -> None:

@@ -110,7 +110,7 @@ export function inBrowsersInWords({ notice, recoding }) {
   if (!recoding) return "";
   const leftOut = recoding.left_out_pictures ? `; it cannot keep up, and left out ${count(recoding.left_out_pictures, "picture")}` : "";
   const failures = recoding.failures ? `; it failed ${count(recoding.failures, "time")}` : "";
-  return `B-frames: re-encoded for browsers${leftOut}${failures}`;
+  return `${recoding.why}: re-encoded for browsers${leftOut}${failures}`;
 }
 
 /** Who watches, in words. */

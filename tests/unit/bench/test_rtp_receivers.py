@@ -58,6 +58,15 @@ def test_numbers_are_counted_over_their_wrap_and_a_hole_is_a_loss(receivers: Rtp
     assert receivers.forged_packets == receivers.strange_packets == 0
 
 
+def test_receivers_open_other_packets_so_that_a_frame_is_not_opened_by_all_at_once(
+    receivers: RtpReceivers,
+) -> None:
+    sealers = [make_sealer(key(number)) for number in range(2)]
+    for seqno, opened in (SAMPLE_PACKETS - 1, 1), (SAMPLE_PACKETS, 2):
+        receivers.take(batch(*((number, packet(sealer, seqno)) for number, sealer in enumerate(sealers))))
+        assert receivers.opened_packets == opened
+
+
 def test_a_packet_that_comes_again_is_told_from_one_that_comes_late(receivers: RtpReceivers) -> None:
     sealer = make_sealer(key(0))
     receivers.take(batch(*((0, packet(sealer, index)) for index in (1, 2, 4, 4))))

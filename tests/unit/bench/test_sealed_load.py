@@ -58,6 +58,10 @@ def test_what_the_loop_sends_on_is_counted_for_each_viewer_and_opened(
         counts = load.counts()
         assert (counts.due_packets, counts.missing_packets, counts.duplicate_packets) == (due, VIEWERS, 0)
         assert load.received.opened_packets > VIEWERS
+        loop.setblocking(False)
+        loop.recv(2000)
+        with pytest.raises(BlockingIOError):
+            loop.recv(2000)
 
 
 def test_a_loop_that_seals_with_other_keys_is_found_out(loop: socket.socket, frames: RtpFrames) -> None:

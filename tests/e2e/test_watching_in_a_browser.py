@@ -169,3 +169,61 @@ def test_what_a_browser_produces_is_received_over_srt(browser: Browser, broker: 
     assert decoder.errors == {}
     assert decoder.video_frames > 10
     assert decoder.audio_frames > 10
+
+
+CAMERA_OF_720_LINES = """
+navigator.mediaDevices.getUserMedia = ((open) => async (wanted) => {
+  if (!wanted.video) return open(wanted);
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
+  const pen = canvas.getContext("2d");
+  let number = 0;
+  setInterval(() => {
+    pen.fillStyle = `hsl(${(number * 3) % 360} 60% 50%)`;
+    pen.fillRect(0, 0, 1280, 720);
+    pen.fillStyle = "#fff";
+    pen.fillRect((number++ * 7) % 1200, 320, 80, 80);
+  }, 66);
+  return canvas.captureStream(15);
+})(navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices));
+"""
+"""Chromium's own camera that is not there has 640x480 on some machines."""
+
+
+def test_a_browser_sends_several_qualities_and_who_watches_chooses_one_without_a_new_session(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    recordings = tmp_path / "recordings"
+    with visitor(browser, broker.url) as studio, visitor(browser, broker.url) as page:
+        studio.add_init_script(CAMERA_OF_720_LINES)
+        studio.goto("/produce")
+        studio.get_by_label("Channel", exact=True).fill("layers")
+        expect(studio.get_by_label("Several qualities")).to_be_checked()
+        studio.get_by_role("button", name="Go live").click()
+        studio.locator(LIVE).wait_for()
+        broker.wait_until_live("layers")
+        page.goto("/watch/layers")
+        page.locator(PLAYING).wait_for()
+        quality = page.get_by_label("Quality")
+        expect(quality.locator("option")).to_have_count(4, timeout=WITHIN_MS)
+        assert [text.split()[0] for text in quality.locator("option").all_text_contents()] == [
+            "Auto",
+            "720p",
+            "360p",
+            "180p",
+        ]
+        for name, lines in (("180p", 180), ("360p", 360), ("720p", 720)):
+            quality.select_option(label=name)
+            wait_until(
+                lambda lines=lines: statistics(page, "video").get("frameHeight") == lines,  # type: ignore[misc]
+                f"{lines} lines",
+                seconds=WITHIN_SECONDS,
+            )
+        grown(page, "video", "framesDecoded", float(statistics(page, "video")["framesDecoded"]))
+        assert page.evaluate("globalThis.connections.length") == 1
+        with broker.recorder(tmp_path, "layers"):
+            wait_until(lambda: size_of_all(recordings) > 300_000, "300 KB received", seconds=60)
+    decoder = StreamDecoder()
+    decoder.feed(next(recordings.glob("*.ts")).read_bytes())
+    decoder.flush()
+    assert decoder.errors == {}
+    assert decoder.video_frames > 10

@@ -115,6 +115,7 @@ async function goLive(event) {
     maxBps: Number(byId("bitrate").value) * 1e6,
     framesPerSecond: wanted().framesPerSecond,
     isScreen: sources.isScreen,
+    hasLayers: byId("layers").checked,
   });
 }
 
@@ -132,7 +133,7 @@ function showState({ state, problem, retryMs }) {
   byId("go").hidden = !isStopped;
   byId("stop").hidden = isStopped;
   byId("live-badge").hidden = state !== "live";
-  for (const id of ["key", "channel"]) byId(id).disabled = !isStopped;
+  for (const id of ["key", "channel", "layers"]) byId(id).disabled = !isStopped;
   if (state === "live") {
     liveSinceMs ??= Date.now();
     byId("live-figures").hidden = false;
@@ -202,7 +203,7 @@ function showBitrate() {
 
 function keepSettings() {
   try {
-    localStorage.setItem(SETTINGS_KEY, JSON.stringify(Object.fromEntries(KEPT.map((id) => [id, byId(id).value]))));
+    localStorage.setItem(SETTINGS_KEY, JSON.stringify({ ...Object.fromEntries(KEPT.map((id) => [id, byId(id).value])), hasLayers: byId("layers").checked }));
   } catch {
     // Then they are chosen again next time.
   }
@@ -210,7 +211,9 @@ function keepSettings() {
 
 function restoreSettings() {
   try {
-    for (const [id, value] of Object.entries(JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? "{}"))) if (KEPT.includes(id)) byId(id).value = value;
+    const { hasLayers = true, ...kept } = JSON.parse(localStorage.getItem(SETTINGS_KEY) ?? "{}");
+    for (const [id, value] of Object.entries(kept)) if (KEPT.includes(id)) byId(id).value = value;
+    byId("layers").checked = hasLayers;
   } catch {
     // What is there is not ours: as it was.
   }
@@ -225,6 +228,7 @@ byId("microphone").addEventListener("click", toggleSound);
 byId("camera-device").addEventListener("change", useCamera);
 byId("microphone-device").addEventListener("change", useMicrophone);
 for (const id of ["size", "rate"]) byId(id).addEventListener("change", applySize);
+byId("layers").addEventListener("change", keepSettings);
 byId("bitrate").addEventListener("input", showBitrate);
 byId("bitrate").addEventListener("change", () => {
   keepSettings();

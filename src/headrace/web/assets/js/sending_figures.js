@@ -38,7 +38,7 @@ function countersOf(report) {
   const nothing = { timestamp: 0, bytesSent: 0, packetsSent: 0, framesEncoded: 0 };
   const found = { video: nothing, audio: nothing, lostPackets: 0, pair: null, codecs: {} };
   for (const stats of report.values()) {
-    if (stats.type === "outbound-rtp") found[stats.kind] = stats;
+    if (stats.type === "outbound-rtp") found[stats.kind] = together(found[stats.kind], stats);
     if (stats.type === "remote-inbound-rtp") found.lostPackets += stats.packetsLost ?? 0;
     if (stats.type === "codec") found.codecs[stats.id] = stats;
     if (stats.type === "candidate-pair" && stats.nominated) found.pair = stats;
@@ -46,12 +46,18 @@ function countersOf(report) {
   return found;
 }
 
+/** Layers of one picture are counted together, and shown as the largest of them. */
+function together(sum, layer) {
+  const isBetter = sum.timestamp === 0 || (layer.frameWidth ?? 0) > (sum.frameWidth ?? 0);
+  return { ...(isBetter ? layer : sum), bytesSent: sum.bytesSent + layer.bytesSent, packetsSent: sum.packetsSent + layer.packetsSent };
+}
+
 function between(before, now, seconds) {
   const grown = (key) => now.video[key] - before.video[key] + now.audio[key] - before.audio[key];
   const sent = grown("packetsSent");
   return {
     bps: (grown("bytesSent") * 8) / seconds,
-    framesPerSecond: (now.video.framesEncoded - before.video.framesEncoded) / seconds,
+    framesPerSecond: Math.max(0, now.video.framesEncoded - before.video.framesEncoded) / seconds,
     loss: sent > 0 ? Math.min(1, Math.max(0, now.lostPackets - before.lostPackets) / sent) : null,
   };
 }

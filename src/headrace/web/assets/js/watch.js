@@ -7,6 +7,7 @@ import { FiguresPanel } from "./figures_panel.js";
 import { clock, count, duration, sentence } from "./format.js";
 import { watchingBlocks } from "./paste_lines.js";
 import { PlayerBar } from "./player_bar.js";
+import { QualityMenu } from "./quality_menu.js";
 import { WhepPlayer } from "./whep_player.js";
 
 const ASK_EACH_MS = 3000;
@@ -17,6 +18,7 @@ const video = byId("video");
 const player = new WhepPlayer(`/whep/${inPath(channelId)}`, video);
 const bar = new PlayerBar({ video, isPlaying: () => player.state === "playing", toggle });
 const panel = new FiguresPanel(() => player.figures.history);
+const quality = new QualityMenu((rid) => player.choose(rid));
 const chat = new Chat(channelId, () => player.token);
 let channel = null;
 let liveSinceMs = null;
@@ -151,6 +153,7 @@ takeToken();
 setText(byId("channel-id"), channelId);
 player.addEventListener("state", ({ detail }) => showState(detail));
 player.addEventListener("figures", ({ detail }) => panel.show(detail));
+player.addEventListener("layers", ({ detail }) => quality.show(detail));
 player.addEventListener("stream", () => bar.begin());
 byId("curtain-again").addEventListener("click", () => player.start());
 byId("token-form").addEventListener("submit", (event) => {

@@ -6,6 +6,7 @@ import { PlaybackFigures } from "./playback_figures.js";
 import { RtcLink } from "./rtc_link.js";
 
 const LOOK_EACH_MS = 1000;
+const LAYERS_EACH_MS = 2000;
 /** No picture for so long is a pause in the stream. */
 const STALLED_AFTER_LOOKS = 2;
 /** Packets come, but none makes a picture: a new session starts at a keyframe. */
@@ -14,7 +15,8 @@ const ABSENT_RETRY_MS = 3000;
 const UNPLAYABLE_RETRY_MS = 15_000;
 
 /**
- * Events: `state` (`detail`: {state, message, retryMs}) and `figures` (`detail`: PlaybackFigures' answer).
+ * Events: `state` (`detail`: {state, message, retryMs}), `figures` (`detail`: PlaybackFigures' answer) and `layers`
+ * (`detail`: {layers, current, wanted}, the sizes that the channel has).
  * States: `stopped`, `connecting`, `playing`, `waiting` (nobody produces), `retrying`, `token` (one is wanted), `unplayable`.
  */
 export class WhepPlayer extends EventTarget {
@@ -29,6 +31,7 @@ export class WhepPlayer extends EventTarget {
   #stalledLooks = 0;
   #seenFrames = 0;
   #seenPackets = 0;
+  #wanted = null;
 
   constructor(url, video) {
     super();
@@ -66,6 +69,12 @@ export class WhepPlayer extends EventTarget {
     this.#tell("stopped");
   }
 
+  /** Play a layer of the channel from its next keyframe on; null: the one that the link bears. */
+  async choose(rid) {
+    this.#wanted = rid;
+    await this.#askForLayers({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ mediaId: "0", rid: rid ?? undefined }) });
+  }
+
   /** The channel went live or came to an end, as somebody else has heard. */
   noteLive(isLive) {
     if (isLive && this.state === "waiting" && (!this.#link.session || this.#stalledLooks >= RENEWED_AFTER_LOOKS)) this.start();
@@ -94,8 +103,32 @@ export class WhepPlayer extends EventTarget {
     this.figures.restart();
     this.#seenFrames = 0;
     this.#stalledLooks = 0;
-    if (this.#lookedAt !== connection) this.#look(connection);
+    if (this.#lookedAt !== connection) {
+      this.#look(connection);
+      this.#lookForLayers(connection);
+    }
     this.#lookedAt = connection;
+  }
+
+  async #lookForLayers(connection) {
+    const known = await this.#askForLayers();
+    if (!this.#link.has(connection)) return;
+    if (known) {
+      this.dispatchEvent(new CustomEvent("layers", { detail: known }));
+      // A session that was made anew does not know what was chosen in the one before.
+      if (this.#wanted !== known.wanted && known.layers.some((one) => one.rid === this.#wanted)) this.choose(this.#wanted);
+    }
+    this.#link.later(LAYERS_EACH_MS, () => this.#lookForLayers(connection));
+  }
+
+  /** Returns what the session answers, or null if it does not. */
+  async #askForLayers(request = {}) {
+    try {
+      const response = await fetch(`${this.#link.session}/layer`, request);
+      return response.ok && !request.method ? await response.json() : null;
+    } catch {
+      return null; // The connection itself tells if the server has gone.
+    }
   }
 
   async #look(connection) {

@@ -7,6 +7,14 @@ import { SendingFigures } from "./sending_figures.js";
 
 const LOOK_EACH_MS = 1000;
 const SOUND_BPS = 128_000;
+/** Of a picture that is at least so high a smaller one is of use. */
+const LAYERS_FROM_LINES = 720;
+/** Sizes of the picture, and of the bitrate, the best first. */
+const LAYERS = [
+  { rid: "h", scaleResolutionDownBy: 1, share: 1 },
+  { rid: "m", scaleResolutionDownBy: 2, share: 1 / 4 },
+  { rid: "l", scaleResolutionDownBy: 4, share: 1 / 12 },
+];
 
 /**
  * Events: `state` (`detail`: {state, problem, retryMs}) and `figures`.
@@ -26,7 +34,7 @@ export class WhipPublisher extends EventTarget {
     this.state = "stopped";
   }
 
-  /** Go live with tracks; `settings`: {url, token, maxBps, framesPerSecond, isScreen}. */
+  /** Go live with tracks; `settings`: {url, token, maxBps, framesPerSecond, isScreen, hasLayers}. */
   start(tracks, settings) {
     this.tracks = tracks;
     this.settings = settings;
@@ -63,7 +71,8 @@ export class WhipPublisher extends EventTarget {
     const connection = this.#link.begin();
     const stream = new MediaStream(Object.values(this.tracks));
     for (const [kind, track] of Object.entries(this.tracks)) {
-      const transceiver = connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+      const sendEncodings = kind === "video" ? this.#encodings(track) : undefined;
+      const transceiver = connection.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings });
       this.#senders[kind] = transceiver.sender;
       if (kind === "video") preferH264(transceiver);
     }
@@ -75,6 +84,14 @@ export class WhipPublisher extends EventTarget {
       return;
     }
     this.#link.expect(connection);
+  }
+
+  /** In which sizes a picture is sent. */
+  #encodings(track) {
+    const { hasLayers, isScreen } = this.settings;
+    const lines = track.getSettings().height ?? 0;
+    if (!hasLayers || isScreen || lines < LAYERS_FROM_LINES) return [{}];
+    return LAYERS.map(({ rid, scaleResolutionDownBy }) => ({ rid, scaleResolutionDownBy }));
   }
 
   async #applySettings() {
@@ -135,7 +152,10 @@ async function setEncoding(sender, limits, degradationPreference) {
   if (!sender) return;
   const parameters = sender.getParameters();
   if (!parameters.encodings?.length) return;
-  Object.assign(parameters.encodings[0], limits);
+  for (const encoding of parameters.encodings) {
+    const share = LAYERS.find((one) => one.rid === encoding.rid)?.share ?? 1;
+    Object.assign(encoding, limits, { maxBitrate: Math.round(limits.maxBitrate * share) });
+  }
   if (degradationPreference) parameters.degradationPreference = degradationPreference;
   await sender.setParameters(parameters);
 }

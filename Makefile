@@ -12,6 +12,8 @@ RUN := $(UV) run --frozen --quiet
 ifeq ($(origin PYTHON),command line)
 export UV_PYTHON := $(PYTHON)
 endif
+# The tests start hundreds of processes: each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long fuzz audit check format bench performance soak samples screenshots clean
@@ -35,10 +37,10 @@ demo: .venv ## a broker, three producers and a client, all on this machine (SECO
 	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv ## all tests but the long ones, those with real programs too (skipped where a program is missing)
-	$(RUN) pytest -n 2 --dist loadgroup -m "not long"
+	$(RUN) pytest -n 4 --dist loadgroup -m "not long"
 
-test-long: .venv ## the long tests: streams between real programs, for many seconds each
-	$(RUN) pytest -n 2 --dist loadgroup -m long
+test-long: .venv ## the long tests: real programs for many seconds, and more seeds and variants of the others
+	$(RUN) pytest -n 4 --dist loadgroup -m long
 
 fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
 	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

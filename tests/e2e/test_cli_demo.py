@@ -27,6 +27,12 @@ def started_by(demo: Headrace) -> list[int]:
     return [pid for pid in map(int, filter(str.isdigit, os.listdir(PROCESSES))) if mark in environment(pid)]
 
 
+def wait_for_processes(demo: Headrace, count: int) -> None:
+    wait_until(
+        lambda: len(started_by(demo)) >= count, f"{count} processes", seconds=LONGEST_SECONDS, poll_seconds=0.1
+    )
+
+
 def environment(pid: int) -> list[bytes]:
     try:
         return (PROCESSES / str(pid) / "environ").read_bytes().split(b"\0")
@@ -117,7 +123,7 @@ def test_whatever_ends_the_demo_ends_what_it_started(
     number: signal.Signals, code: int, processes: int, tmp_path: Path
 ) -> None:
     with start_demo(tmp_path, "--seconds", "60", environment={"TMPDIR": str(tmp_path)}) as demo:
-        wait_until(lambda: len(started_by(demo)) >= processes, f"{processes} processes", seconds=LONGEST_SECONDS)
+        wait_for_processes(demo, processes)
         demo.process.send_signal(number)
         assert demo.wait(15) == code
         if number == signal.SIGKILL:
@@ -131,7 +137,7 @@ def test_whatever_ends_the_demo_ends_what_it_started(
 @needs_proc
 def test_a_producer_that_is_killed_ends_the_demo_with_an_error(tmp_path: Path) -> None:
     with start_demo(tmp_path, "--seconds", "60") as demo:
-        wait_until(lambda: len(started_by(demo)) == RUNNING, "all processes", seconds=LONGEST_SECONDS)
+        wait_for_processes(demo, RUNNING)
         victim = next(pid for pid in started_by(demo) if b"2BBB99" in (PROCESSES / f"{pid}/cmdline").read_bytes())
         os.kill(victim, signal.SIGKILL)
         assert demo.wait(LONGEST_SECONDS) == 1

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,29 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProgram]:
         yield running
 
 
-def ask(broker: BrokerProgram, folder: Path, *options: str) -> dict[str, Any]:
-    done = run_headrace("status", "--port", str(broker.port), "--json", *options, folder=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+class Watching(Headrace):
+    """A status that goes on, a line at a time."""
+
+    def __init__(self, broker: BrokerProgram, folder: Path) -> None:
+        options = ("--port", str(broker.port), "--json", "--watch", "--interval", "0.2")
+        super().__init__(folder, "status", *options)
+
+    def wait_until(self, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until something holds of the newest document, and return that."""
+        newest: dict[str, Any] = {}
+
+        def holds_now() -> bool:
+            nonlocal newest
+            *_, whole, _ = ["", "", *self.said.split("\n")]
+            newest = json.loads(whole or "{}")
+            return bool(newest) and holds(newest)
+
+        wait_until(holds_now, f"{what}: {newest}{self.log}", seconds=30)
+        return newest
+
+
+def has_keyframes(document: dict[str, Any]) -> bool:
+    return any(one["keyframe_interval_ms"] is not None for one in document["channels"])
 
 
 def is_over(document: dict[str, Any]) -> bool:
@@ -37,16 +55,13 @@ def test_it_counts_what_the_clients_counted(broker: BrokerProgram, tmp_path: Pat
     with (
         Headrace(tmp_path, "client", "A", "--json", "--broker", at) as ours,
         FileSubscriber(broker, tmp_path, "theirs") as theirs,
+        Watching(broker, tmp_path) as watching,
     ):
         broker.wait_for("subscriber connected", count=2)
         with Headrace(tmp_path, "produce", "A", *SMALL_PATTERN, "--broker", at) as producer:
-            wait_until(
-                lambda: ask(broker, tmp_path)["channels"][0]["keyframe_interval_ms"] is not None, "keyframes"
-            )
-            (live,) = ask(broker, tmp_path)["channels"]
+            (live,) = watching.wait_until(has_keyframes, "keyframes")["channels"]
             producer.stop(signal.SIGINT)
-        wait_until(lambda: is_over(ask(broker, tmp_path)), "the end")
-        document = ask(broker, tmp_path)
+        document = watching.wait_until(is_over, "the end")
         ours.stop(signal.SIGINT)
         received = theirs.received()
     client = json.loads(ours.said)
@@ -63,8 +78,7 @@ def test_it_counts_what_the_clients_counted(broker: BrokerProgram, tmp_path: Pat
 
 
 def test_watching_gives_a_line_each_interval_and_ends_with_ctrl_c(broker: BrokerProgram, tmp_path: Path) -> None:
-    options = ("--port", str(broker.port), "--json", "--watch", "--interval", "0.2")
-    with Headrace(tmp_path, "status", *options) as watching:
+    with Watching(broker, tmp_path) as watching:
         wait_until(lambda: watching.said.count("\n") >= 2, "two lines")
         watching.process.send_signal(signal.SIGINT)
         assert watching.wait(10) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bench.srt_peer import SrtPeer
 from tests.simnet.link import SimLink
+from tests.support.long_runs import only_long
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.processes import BrokerProgram, wait_until
 from tests.support.srt_programs import (
@@ -28,7 +29,7 @@ from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 pytestmark = pytest.mark.interop
 
-CLIP_SECONDS = 7
+CLIP_SECONDS = 5
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_ffmpeg_publishes_and_four_programs_subscribe_at_different_moments(
     assert "resent_packets=0" in broker.log
 
 
-@pytest.mark.parametrize("netio", ["", "sendmmsg", "portable"])
+@pytest.mark.parametrize("netio", ["", only_long("sendmmsg"), "portable"])
 def test_every_way_of_sending_brings_the_same_bytes(netio: str, tmp_path: Path) -> None:
     with (
         BrokerProgram(tmp_path, netio=netio) as broker,
@@ -85,7 +86,7 @@ def test_every_way_of_sending_brings_the_same_bytes(netio: str, tmp_path: Path) 
     ):
         broker.wait_for("subscriber connected", count=2)
         with PacedPublisher(broker, tmp_path) as publisher:
-            wait_until(lambda: len(publisher.sent) > 400 * PACKET_BYTES, "two seconds of packets")
+            wait_until(lambda: len(publisher.sent) > 250 * PACKET_BYTES, "a second of packets")
             sent = publisher.finish()
             for subscriber in one, two:
                 assert_every_byte_came(subscriber, sent)
@@ -93,7 +94,7 @@ def test_every_way_of_sending_brings_the_same_bytes(netio: str, tmp_path: Path) 
 
 
 def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
-    link = SimLink(latency_us=5_000, loss=0.02)
+    link = SimLink(latency_us=5_000, loss=0.03)
     with (
         BrokerProgram(tmp_path, latency_ms=200) as broker,
         LossyProxy(("127.0.0.1", broker.port), to_target=link, to_client=link) as proxy,
@@ -105,11 +106,11 @@ def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
             wait_until(lambda: len(publisher.sent) > 200 * PACKET_BYTES, "a second of packets")
             with FileSubscriber(broker, tmp_path, "late", port=proxy.port, latency_ms=200) as late:
                 broker.wait_for("subscriber connected", count=3)
-                wait_until(lambda: len(publisher.sent) > 1000 * PACKET_BYTES, "five seconds of packets")
+                wait_until(lambda: len(publisher.sent) > 650 * PACKET_BYTES, "three seconds of packets")
                 sent = publisher.finish()
                 for subscriber in one, two:
                     assert_every_byte_came(subscriber, sent)
-                assert_contiguous_part(late.received(), sent, at_least=400 * PACKET_BYTES)
+                assert_contiguous_part(late.received(), sent, at_least=200 * PACKET_BYTES)
         assert proxy.to_target.dropped > 10
         assert proxy.to_client.dropped > 20
 
@@ -146,7 +147,7 @@ def test_a_second_live_producer_is_refused_and_the_first_goes_on(broker: BrokerP
                 with pytest.raises(ConnectionRejectedError) as refusal:
                     peer.connect()
                 assert refusal.value.code == RejectReason.CONFLICT
-            wait_until(lambda: len(first.sent) > 400 * PACKET_BYTES, "two seconds of packets")
+            wait_until(lambda: len(first.sent) > 250 * PACKET_BYTES, "a second of packets")
             sent = first.finish()
             assert_every_byte_came(subscriber, sent)
     assert "code=2409" in broker.log

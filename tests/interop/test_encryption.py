@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
+from tests.support.long_runs import only_long
 from tests.support.ports import free_udp_port
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
@@ -25,7 +27,6 @@ HOST = "127.0.0.1"
 PASSPHRASE = "correct horse battery"
 PACKETS = 400
 INTERVAL_SECONDS = 0.005
-KEY_LENGTHS = (16, 24, 32)
 REFRESH = KeyRefresh(period_packets=120, announce_packets=50)
 """Three new keys in 400 packets, one every 0.6 s."""
 THEIR_REFRESH = "&kmrefreshrate=120&kmpreannounce=50"
@@ -39,6 +40,11 @@ def live_transmit(source: str, target: str) -> list[str]:
 
 def url(port: int, *, mode: str, key_length_bytes: int = 16, passphrase: str = PASSPHRASE, more: str = "") -> str:
     return f"srt://{HOST}:{port}?mode={mode}&passphrase={passphrase}&pbkeylen={key_length_bytes}&latency=200{more}"
+
+
+def lengths(*, usual: int) -> list[int | ParameterSet]:
+    """Return the lengths of keys, of which all but the usual one are for the long runs."""
+    return [length if length == usual else only_long(length) for length in (16, 24, 32)]
 
 
 async def connect(port: int, key_length_bytes: int = 16, passphrase: str | None = PASSPHRASE) -> SrtSocket:
@@ -99,7 +105,7 @@ def keys_changed(opened: SrtSocket, *, received: bool) -> bool:
     return opening.keys.odd is not None if received else sealing.key != agreed.even
 
 
-@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+@pytest.mark.parametrize("key_length_bytes", lengths(usual=16))
 def test_what_we_send_as_a_caller_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     port = free_udp_port(HOST)
     command = live_transmit(url(port, mode="listener", key_length_bytes=16), "file://con")
@@ -114,7 +120,7 @@ def test_what_we_send_as_a_caller_arrives_byte_for_byte(key_length_bytes: int, t
     assert listener.output.read_bytes() == b"".join(PAYLOADS)
 
 
-@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+@pytest.mark.parametrize("key_length_bytes", lengths(usual=24))
 def test_what_we_send_as_a_listener_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     async def main() -> Program:
         async with await listen() as server:
@@ -130,7 +136,7 @@ def test_what_we_send_as_a_listener_arrives_byte_for_byte(key_length_bytes: int,
     assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)
 
 
-@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+@pytest.mark.parametrize("key_length_bytes", lengths(usual=32))
 def test_what_a_caller_sends_with_changing_keys_comes_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     async def main() -> None:
         async with await listen() as server:
@@ -207,7 +213,7 @@ def test_we_refuse_a_real_caller_with_another_passphrase_and_without(
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+@pytest.mark.parametrize("key_length_bytes", lengths(usual=16))
 def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes: int, tmp_path: Path) -> None:
     sent = tmp_path / "sent.ts"
 
@@ -219,7 +225,7 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
                 f"&kmrefreshrate=64&kmpreannounce=16"
             )
             source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video"]
-            source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "5"]
+            source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "3"]
             tee = [find_program("ffmpeg"), "-v", "error", *source, "-map", "0", "-f", "tee", target]
             with Program(tee, tmp_path, "sender"):
                 opened = await server.accept()
@@ -235,11 +241,11 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
 
     received = asyncio.run(main())
     whole = sent.read_bytes()
-    assert len(received) > 0.9 * len(whole)
+    assert len(received) > 0.8 * len(whole)
     assert whole.startswith(received)
 
 
-@pytest.mark.parametrize("key_length_bytes", KEY_LENGTHS)
+@pytest.mark.parametrize("key_length_bytes", lengths(usual=32))
 def test_ffmpeg_receives_from_us_byte_for_byte_while_keys_change(key_length_bytes: int, tmp_path: Path) -> None:
     async def main() -> Program:
         async with await listen() as server:
@@ -255,14 +261,14 @@ def test_ffmpeg_receives_from_us_byte_for_byte_while_keys_change(key_length_byte
 
 def test_headrace_produce_encrypts_with_the_passphrase_of_its_environment(tmp_path: Path) -> None:
     port = free_udp_port(HOST)
-    produce = [HEADRACE, "produce", "X", "--broker", f"{HOST}:{port}", "--input", "lavfi:testsrc2=d=5:s=320x180"]
+    produce = [HEADRACE, "produce", "X", "--broker", f"{HOST}:{port}", "--input", "lavfi:testsrc2=d=3:s=320x180"]
     secret = {"PASSPHRASE": PASSPHRASE, "KEY_LENGTH": "32", "LATENCY": "2000"}
     with Program(live_transmit(url(port, mode="listener"), "file://con"), tmp_path, "listener") as listener:
         with Program(produce, tmp_path, "producer", environment=secret) as producer:
             assert producer.wait(40) == 0, producer.log
         listener.stop()
-        # Of 125: that nothing is missing is held by other tests, whose programs may come late to the last of it.
-        assert decoded_frames(listener.output) >= 50
+        # Of 75: that nothing is missing is held by other tests, whose programs may come late to the last of it.
+        assert decoded_frames(listener.output) >= 25
 
 
 def test_headrace_client_says_what_is_wrong_with_a_passphrase(tmp_path: Path) -> None:

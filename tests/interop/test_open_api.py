@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.long_runs import only_long
 from tests.support.web_client import ADMIN_TOKEN
 
 from headrace.access.channel_rule import ChannelRule
@@ -55,10 +56,11 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         thread.join()
 
 
-def test_nothing_is_found_in_what_the_api_answers(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [3, only_long(15)])
+def test_nothing_is_found_in_what_the_api_answers(examples: int, url: str, tmp_path: Path) -> None:
     command = [
         str(SCHEMATHESIS), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {ADMIN_TOKEN}",
-        "--checks", "all", "--max-examples", "15", "--seed", "6", "--generation-database", "none",
+        "--checks", "all", "--max-examples", str(examples), "--seed", "6", "--generation-database", "none",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=570, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -37,14 +37,14 @@ def test_what_headrace_produces_arrives_whole_at_srt_live_transmit(tmp_path: Pat
             "--broker",
             f"{HOST}:{port}",
             "--input",
-            "lavfi:testsrc2=d=5:s=320x180",
+            "lavfi:testsrc2=d=2:s=320x180",
         ]
         with Program(produce, tmp_path, "producer") as producer:
             assert producer.wait(40) == 0, producer.log
         listener.stop()
         assert decodes_without_a_word(listener.output, tmp_path) == ""
         # lavfi's testsrc2 has 25 frames a second.
-        assert decoded_frames(listener.output) == 125
+        assert decoded_frames(listener.output) == 50
 
 
 def test_a_client_records_what_ffmpeg_offers_as_a_listener(tmp_path: Path) -> None:
@@ -66,21 +66,21 @@ def test_a_client_records_what_ffmpeg_offers_as_a_listener(tmp_path: Path) -> No
     ]
     offer += ["-g", "25", "-c:a", "aac", "-f", "mpegts", f"srt://{HOST}:{port}?mode=listener"]
     record = [HEADRACE, "client", "--broker", f"{HOST}:{port}", "--subscribe", "any"]
-    record += ["--seconds", "6", "--json", "--record", str(tmp_path / "recordings")]
+    record += ["--seconds", "4", "--json", "--record", str(tmp_path / "recordings")]
     with Program(offer, tmp_path, "ffmpeg"), Program(record, tmp_path, "client") as client:
         assert client.wait(60) == 0, client.log
     figures = json.loads(client.output.read_text())
-    assert figures["frames_decoded"] >= 50
+    assert figures["frames_decoded"] >= 25
     assert figures["packets_lost"] == figures["packets_dropped"] == figures["decode_errors"] == 0
     (recording,) = (tmp_path / "recordings").glob("any-*.ts")
     assert recording.stat().st_size == figures["bytes"]
     # The client leaves in the middle of a frame, which is left out here.
     whole = recording.with_suffix(".whole.ts")
-    trim = [find_program("ffmpeg"), "-v", "error", "-i", str(recording), "-t", "4", "-c", "copy", str(whole)]
+    trim = [find_program("ffmpeg"), "-v", "error", "-i", str(recording), "-t", "2", "-c", "copy", str(whole)]
     with Program(trim, tmp_path, "trim") as ffmpeg:
         assert ffmpeg.wait(30) == 0
     assert decodes_without_a_word(whole, tmp_path) == ""
-    assert decoded_frames(whole) >= 50
+    assert decoded_frames(whole) >= 25
 
 
 def test_a_producer_waits_for_a_listener_that_starts_a_little_later(tmp_path: Path) -> None:

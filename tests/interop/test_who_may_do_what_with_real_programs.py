@@ -14,6 +14,7 @@ from typing import Self
 import pytest
 from bench.srt_peer import SrtPeer
 from tests.support.access import KEYS, UNKNOWN_KEY, closed_directory, token
+from tests.support.long_runs import only_long
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
 
@@ -178,7 +179,7 @@ def test_a_subscriber_that_does_not_belong_is_refused_with_its_code(
     assert error.value.code == code
 
 
-@PROGRAMS
+@pytest.mark.parametrize("program", ["srt-live-transmit", only_long("ffmpeg")])
 def test_a_token_that_expires_while_somebody_watches_ends_that_within_five_seconds(
     broker: ClosedBroker, program: str, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.long_runs import only_long
 from tests.support.processes import BrokerProgram, Program, wait_until
 from tests.support.programs import fail_or_skip, find_program
 from tests.support.srt_programs import PACKET_BYTES, FileSubscriber, PacedPublisher
@@ -43,7 +44,7 @@ def dissected(capture: Path, port: int, display_filter: str) -> list[str]:
 
 
 # With UDP_SEGMENT the capture shows a burst before it is cut into datagrams.
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", only_long("::1")])
 def test_tshark_finds_nothing_malformed_in_a_conversation(host: str, tmp_path: Path) -> None:
     with (
         BrokerProgram(tmp_path, host=host, netio="sendmmsg") as broker,

@@ -16,8 +16,10 @@ POLL_SECONDS = 0.02
 END_SECONDS = 5.0
 
 
-def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 15.0) -> float:
-    """Wait until ``condition`` holds; return how long that took.
+def wait_until(
+    condition: Callable[[], bool], what: str, *, seconds: float = 15.0, poll_seconds: float = POLL_SECONDS
+) -> float:
+    """Wait until ``condition`` holds, which is looked at every ``poll_seconds``; return how long that took.
 
     Raises:
         AssertionError: It did not within ``seconds``.
@@ -25,7 +27,7 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 15.
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < seconds, f"waited {seconds} s in vain: {what}"
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
     return time.monotonic() - started
 
 

@@ -17,6 +17,7 @@ from typing import Self
 import pytest
 from tests.support.headrace_commands import HEADRACE, NO_OPTIONS, SMALL_PATTERN, Headrace, run_headrace
 from tests.support.long_runs import only_long
+from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import BrokerProgram
 
 CONTROL_SEQUENCE = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
@@ -227,7 +228,8 @@ def test_a_producer_at_a_terminal_shows_one_line_of_progress(
 
 def test_the_demo_at_a_terminal_ends_with_ctrl_c(tmp_path: Path) -> None:
     samples = str(Path(__file__).parents[2] / "samples")
-    with Terminal("demo", "--samples", samples, folder=tmp_path) as terminal:
+    ports = ("--port", str(free_udp_port()), "--http-port", str(free_tcp_port()))
+    with Terminal("demo", "--samples", samples, *ports, folder=tmp_path) as terminal:
         terminal.wait_for("headrace>", seconds=30)
         terminal.press(b"subscribe 3" + TAB + ENTER)
         terminal.wait_for("3CCC99: live", seconds=30)

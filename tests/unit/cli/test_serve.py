@@ -151,12 +151,15 @@ def test_the_collector_passes_over_what_a_running_broker_has_loaded() -> None:
         with suppress(asyncio.CancelledError):
             await serving
 
+    had_frozen = gc.get_freeze_count() > 0
     gc.unfreeze()
     try:
         asyncio.run(run())
         assert gc.get_freeze_count() > 1_000
     finally:
         gc.unfreeze()
+        if had_frozen:
+            gc.freeze()
 
 
 def test_what_browsers_are_told_comes_from_options(configs: list[BrokerConfig]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.headrace_commands import HEADRACE, SMALL_PATTERN, Headrace, run_headrace
-from tests.support.processes import BrokerProgram
+from tests.support.processes import WAIT_SECONDS, BrokerProgram
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_every_command_says_the_same_of_an_unreachable_broker(tmp_path: Path, si
     with ExitStack() as stack:
         running = [stack.enter_context(Headrace(tmp_path, *command, "--broker", at)) for command in commands]
         for command in running:
-            assert command.wait(30) == 1
+            assert command.wait() == 1
             assert command.said == ""
             assert command.log == (
                 f"headrace: no broker answers at {at}: start one with 'headrace serve', "
@@ -107,7 +107,7 @@ def test_a_command_started_without_standard_streams_ends_as_ever(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_SECONDS,
         check=False,
     )
     assert done.returncode == code
@@ -116,7 +116,10 @@ def test_a_command_started_without_standard_streams_ends_as_ever(
 
 def test_output_that_nobody_reads_to_its_end_is_no_bug(tmp_path: Path) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", '"$0" produce --help | head -1', HEADRACE], capture_output=True, timeout=30, check=True
+        ["/bin/sh", "-c", '"$0" produce --help | head -1', HEADRACE],
+        capture_output=True,
+        timeout=WAIT_SECONDS,
+        check=True,
     )
     assert done.stderr == b""
 
@@ -136,7 +139,7 @@ def test_flags_win_over_the_environment_and_the_environment_over_dotenv(
             cwd=tmp_path,
             env={**unset, **environment},
             capture_output=True,
-            timeout=30,
+            timeout=WAIT_SECONDS,
             check=False,
         ).returncode
 

@@ -18,7 +18,7 @@ import pytest
 from tests.support.headrace_commands import HEADRACE, NO_OPTIONS, SMALL_PATTERN, Headrace, run_headrace
 from tests.support.long_runs import only_long
 from tests.support.ports import free_tcp_port, free_udp_port
-from tests.support.processes import BrokerProgram
+from tests.support.processes import WAIT_SECONDS, BrokerProgram
 
 CONTROL_SEQUENCE = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
 CURSOR_REQUEST = b"\x1b[6n"
@@ -75,14 +75,14 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         os.write(self._file, keys)
 
-    def wait_for(self, pattern: str, *, seconds: float = 15.0) -> None:
+    def wait_for(self, pattern: str, *, seconds: float = WAIT_SECONDS) -> None:
         """Wait until text that ``pattern`` describes was shown since the last `forget`."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, self.text):
             assert time.monotonic() < deadline, f"{pattern!r} was not shown in:\n{' '.join(self.text.split())}"
             self._read()
 
-    def ask_until(self, keys: bytes, pattern: str, *, seconds: float = 15.0) -> None:
+    def ask_until(self, keys: bytes, pattern: str, *, seconds: float = WAIT_SECONDS) -> None:
         """Press ``keys`` again and again until text that ``pattern`` describes is shown."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, self.text):
@@ -96,7 +96,7 @@ class Terminal:
         """Forget what was shown so far."""
         self._raw = b""
 
-    def wait(self, seconds: float = 15.0) -> int:
+    def wait(self, seconds: float = WAIT_SECONDS) -> int:
         """Read until it has ended; return its exit code."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
@@ -230,9 +230,9 @@ def test_the_demo_at_a_terminal_ends_with_ctrl_c(tmp_path: Path) -> None:
     samples = str(Path(__file__).parents[2] / "samples")
     ports = ("--port", str(free_udp_port()), "--http-port", str(free_tcp_port()))
     with Terminal("demo", "--samples", samples, *ports, folder=tmp_path) as terminal:
-        terminal.wait_for("headrace>", seconds=30)
+        terminal.wait_for("headrace>")
         terminal.press(b"subscribe 3" + TAB + ENTER)
-        terminal.wait_for("3CCC99: live", seconds=30)
+        terminal.wait_for("3CCC99: live")
         terminal.press(b"half a comm" + CTRL_C)
         assert terminal.wait() == 0
         assert "Traceback" not in terminal.text

@@ -15,7 +15,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.headrace_commands import HEADRACE, SMALL_PATTERN, Headrace, run_headrace
 from tests.support.long_runs import only_long
 from tests.support.pictures import DrawnSource
-from tests.support.processes import BrokerProgram, wait_until
+from tests.support.processes import WAIT_SECONDS, BrokerProgram, wait_until
 from tests.support.programs import find_program
 
 from headrace.media.encoder import EncoderSettings
@@ -106,7 +106,7 @@ def test_what_a_producer_passes_through_is_recorded_and_played_byte_for_byte(
         assert f"{PICTURES} frames" in sent.splitlines()[-1]
         wait_until(lambda: played.read_bytes() == clip, "the player has all of it")
         watching.process.send_signal(signal.SIGINT)
-        assert watching.wait(15) == 0
+        assert watching.wait() == 0
         shown = objects(watching.said)["X"]
     [recorded] = records.iterdir()
     assert recorded.read_bytes() == clip
@@ -133,7 +133,7 @@ def pass_through(clip: bytes, *arguments: str, folder: Path) -> str:
         input=clip,
         cwd=folder,
         capture_output=True,
-        timeout=30,
+        timeout=WAIT_SECONDS,
         check=True,
     )
     return done.stderr.decode()
@@ -165,7 +165,7 @@ def test_events_with_a_time_wait_for_it_also_where_the_stream_is_passed_through(
         pass_through(clip, "--events", str(events), *at(broker), folder=tmp_path)
         broker.wait_for("producer gone")
         client.process.send_signal(signal.SIGINT)
-        assert client.wait(15) == 0
+        assert client.wait() == 0
         assert objects(client.said)["X"]["metadata"]["data"] == {"n": 2, "at": 1.2}
 
 
@@ -182,14 +182,14 @@ def test_a_producer_that_is_killed_and_started_again_is_seen_by_the_client_that_
             second.wait_for("connected")
             wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the second", seconds=BACK_SECONDS)
         shell.enter("quit")
-        assert shell.wait(10) == 0
+        assert shell.wait() == 0
     assert shell.log == ""
     assert broker.log.count("subscriber connected") == 1
 
 
 def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_path: Path) -> None:
-    broker = BrokerProgram(tmp_path)
     with (
+        BrokerProgram(tmp_path) as broker,
         Headrace(tmp_path, "produce", "X", *SMALL_PATTERN, "--keyframes", "1", *at(broker)) as producer,
         ClientShell(tmp_path, "client", "X", *at(broker), has_stdin=True) as shell,
     ):
@@ -199,10 +199,10 @@ def test_a_broker_that_is_started_again_has_its_producer_and_client_again(tmp_pa
         wait_until(lambda: "X: connecting" in shell.said, "the shell tells it")
         frames = shell.frames("X")
         with Headrace(tmp_path, *serve_again(broker)):
-            wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the new broker", seconds=40)
+            wait_until(lambda: shell.frames("X") > frames + 5, "pictures of the new broker")
         assert "Traceback" not in producer.log + shell.log
         producer.process.send_signal(signal.SIGINT)
-        assert producer.wait(10) == 0
+        assert producer.wait() == 0
         assert "X: sent 0:00:" in producer.log
 
 
@@ -211,8 +211,8 @@ def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_sec
     away_seconds: float, tmp_path: Path
 ) -> None:
     records = tmp_path / "records"
-    broker = BrokerProgram(tmp_path)
     with (
+        BrokerProgram(tmp_path) as broker,
         Headrace(tmp_path, "produce", "X", *SMALL_PATTERN, "--keyframes", "1", *at(broker)) as producer,
         Headrace(tmp_path, "client", "-s", "X", "--json", "--record", str(records), *at(broker)) as client,
     ):
@@ -228,7 +228,7 @@ def test_a_broker_that_is_killed_and_started_again_has_everybody_back_within_sec
             print(f"back {now - killed_at:.2f} s after the kill, {now - listening_at:.2f} s after listening")
             wait_until(lambda: recorded_bytes(records) > before + 20_000, "it goes on for good")
             client.process.send_signal(signal.SIGINT)
-            assert client.wait(10) == 0
+            assert client.wait() == 0
         assert objects(client.said)["X"]["reconnects"] == 1
         assert "Traceback" not in producer.log + client.log
 
@@ -255,7 +255,7 @@ def test_a_signal_ends_every_command_in_order(
         broker.wait_for("subscriber connected", count=3)
         for command, code in ((client, 0), (cut_short, 130), (shell, 0), (producer, 0), (broker, 0)):
             command.process.send_signal(number)
-            assert command.wait(10) == code
+            assert command.wait() == code
             assert "Traceback" not in command.log
             assert "never awaited" not in command.log
             assert "destroyed" not in command.log

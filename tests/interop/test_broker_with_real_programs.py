@@ -142,7 +142,7 @@ def test_a_second_live_producer_is_refused_and_the_first_goes_on(broker: BrokerP
         with PacedPublisher(broker, tmp_path) as first:
             broker.wait_for("producer connected")
             with PacedPublisher(broker, tmp_path, name="rival") as rival:
-                rival.wait(10)
+                rival.wait()
             with SrtPeer("127.0.0.1", broker.port, CallerOptions(stream_id="#!::r=A,m=publish")) as peer:
                 with pytest.raises(ConnectionRejectedError) as refusal:
                     peer.connect()

@@ -84,7 +84,7 @@ def test_every_byte_comes_with_every_key_length_while_keys_change_on_both_hops(
         often = query + "&kmrefreshrate=250&kmpreannounce=100"
         packets = islice(numbered_payloads(), PACKETS)
         with publishing(broker, tmp_path, query=often, payloads=packets) as publisher:
-            wait_until(lambda: len(publisher.sent) == PACKETS * PACKET_BYTES, "packets", seconds=30)
+            wait_until(lambda: len(publisher.sent) == PACKETS * PACKET_BYTES, "packets")
             sent = bytes(publisher.sent)
             wait_until(lambda: ffmpeg.output_bytes >= len(sent), "the last packets")
             assert own_parities(broker) == {Parity.ODD}

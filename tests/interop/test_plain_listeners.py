@@ -11,7 +11,7 @@ from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
 from tests.support.srt_programs import decoded_frames
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.interop
 
 HEADRACE = str(Path(sys.executable).with_name("headrace"))
 HOST = "127.0.0.1"
@@ -21,7 +21,7 @@ def decodes_without_a_word(recording: Path, folder: Path) -> str:
     """Return what ffmpeg complains about when it decodes everything in ``recording``."""
     command = [find_program("ffmpeg"), "-v", "error", "-i", str(recording), "-f", "null", "-"]
     with Program(command, folder, "decode_all") as ffmpeg:
-        assert ffmpeg.wait(30) == 0
+        assert ffmpeg.wait() == 0
         return ffmpeg.log
 
 
@@ -40,7 +40,7 @@ def test_what_headrace_produces_arrives_whole_at_srt_live_transmit(tmp_path: Pat
             "lavfi:testsrc2=d=2:s=320x180",
         ]
         with Program(produce, tmp_path, "producer") as producer:
-            assert producer.wait(40) == 0, producer.log
+            assert producer.wait() == 0, producer.log
         listener.stop()
         assert decodes_without_a_word(listener.output, tmp_path) == ""
         # lavfi's testsrc2 has 25 frames a second.
@@ -68,7 +68,7 @@ def test_a_client_records_what_ffmpeg_offers_as_a_listener(tmp_path: Path) -> No
     record = [HEADRACE, "client", "--broker", f"{HOST}:{port}", "--subscribe", "any"]
     record += ["--seconds", "4", "--json", "--record", str(tmp_path / "recordings")]
     with Program(offer, tmp_path, "ffmpeg"), Program(record, tmp_path, "client") as client:
-        assert client.wait(60) == 0, client.log
+        assert client.wait() == 0, client.log
     figures = json.loads(client.output.read_text())
     assert figures["frames_decoded"] >= 25
     assert figures["packets_lost"] == figures["packets_dropped"] == figures["decode_errors"] == 0
@@ -78,7 +78,7 @@ def test_a_client_records_what_ffmpeg_offers_as_a_listener(tmp_path: Path) -> No
     whole = recording.with_suffix(".whole.ts")
     trim = [find_program("ffmpeg"), "-v", "error", "-i", str(recording), "-t", "2", "-c", "copy", str(whole)]
     with Program(trim, tmp_path, "trim") as ffmpeg:
-        assert ffmpeg.wait(30) == 0
+        assert ffmpeg.wait() == 0
     assert decodes_without_a_word(whole, tmp_path) == ""
     assert decoded_frames(whole) >= 25
 
@@ -100,4 +100,4 @@ def test_a_producer_waits_for_a_listener_that_starts_a_little_later(tmp_path: Pa
             assert nobody.recv(1500)[:2] == b"\x80\x00", "a handshake is what it begins with"
             assert producer.process.poll() is None
         with Program(receive, tmp_path, "listener") as listener:
-            wait_until(lambda: listener.output_bytes > 100_000, "payload", seconds=30)
+            wait_until(lambda: listener.output_bytes > 100_000, "payload")

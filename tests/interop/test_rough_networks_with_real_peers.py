@@ -39,7 +39,7 @@ from tests.support.srt_programs import (
     make_clip,
 )
 
-pytestmark = [pytest.mark.interop, pytest.mark.long, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 LATENCY_MS = 600
 BURST_US = 25_000

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.processes import Program
+from tests.support.processes import WAIT_SECONDS, Program
 
 from headrace.cli.options import ENVIRONMENT_NAMES
 
@@ -51,7 +51,7 @@ def run_headrace(
     folder: Path,
     typed: str | None = None,
     environment: dict[str, str] | None = None,
-    seconds: float = 30.0,
+    seconds: float = WAIT_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in ``folder``; ``typed`` goes to its standard input."""
     return subprocess.run(

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
+from tests.support.long_runs import only_long
 from tests.support.ports import free_udp_port
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
@@ -20,7 +21,8 @@ PICTURE = "testsrc2=size=320x180:rate=25"
 B_FRAMES = ("-bf", "3", "-x264-params", "b-adapt=0")
 NO_IDR = ("-tune", "zerolatency", "-x264-params", "intra-refresh=1")
 BOTH = pytest.mark.parametrize(
-    ("options", "word", "has_reordering"), [(B_FRAMES, "B-frames", True), (NO_IDR, "no IDR pictures", False)]
+    ("options", "word", "has_reordering"),
+    [(B_FRAMES, "B-frames", True), only_long(NO_IDR, "no IDR pictures", False)],
 )
 
 

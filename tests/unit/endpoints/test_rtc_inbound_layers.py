@@ -1,11 +1,19 @@
 """The pictures of a producer in several sizes."""
 
-from tests.support.layered_producer import LayeredProducer
-from tests.support.rtc_stage import H264, Stage, picture
+from contextlib import suppress
+from random import Random
 
+import pytest
+from tests.support.layered_producer import LayeredProducer
+from tests.support.rtc_stage import H264, RTX, Stage, picture
+
+from headrace.base.errors import PacketError
+from headrace.endpoints.rtc_inbound import InboundNumbers
 from headrace.endpoints.rtc_inbound_layers import InboundLayers, mark_of
 from headrace.endpoints.rtc_layer_choice import DEAD_US
+from headrace.endpoints.rtc_rids import MAX_SOURCES, LayerNumbers
 from headrace.remux.access_unit import AccessUnit, Codec
+from headrace.remux.rtp_clock import SessionClock
 from headrace.remux.ts_to_units import TsToUnits
 from headrace.webrtc.rtp import RtpPacket
 
@@ -76,6 +84,30 @@ def test_what_names_no_layer_is_counted() -> None:
     producer.send(RtpPacket(H264, 1, 1, 77, b"\x41x"), "x", 1)
     producer.send(RtpPacket(H264, 2, 1, 77, b"\x41x"), None, 2)
     assert producer.session.peer.ignored_packets == {"rtp_unknown_rid": 1, "rtp_without_rid": 1}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_comes_is_taken_or_refused_with_a_reason(seed: int) -> None:
+    random = Random(seed)
+    layers = InboundLayers(
+        InboundNumbers(Codec.H264, H264, RTX), LayerNumbers(("h", "l"), 10, 11), SessionClock(), 7
+    )
+    names = [b"h", b"l", b"x", b"", b"\xff\xff"]
+    for step in range(3_000):
+        packet = RtpPacket(
+            random.choice([H264, RTX]),
+            random.randrange(0x1_0000) if random.random() < 0.1 else step & 0xFFFF,
+            step * 3_000,
+            random.randrange(20),
+            random.choice([b"", b"\x65", b"\x41ab", b"\x7c\x85abc", b"\x78\0\2\x65\x01", random.randbytes(9)]),
+            random.random() < 0.5,
+            extensions={random.choice([9, 10, 11]): random.choice(names)},
+        )
+        with suppress(PacketError):
+            layers.feed(packet, step * 5_000)
+        layers.handle_timer(step * 5_000)
+        assert len(layers._table) <= MAX_SOURCES
+    assert {one.rid for one in layers.facts()} <= {"h", "l"}
 
 
 def test_each_layer_says_what_comes_of_it() -> None:

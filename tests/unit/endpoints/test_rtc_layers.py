@@ -175,3 +175,13 @@ def test_pictures_that_the_channel_never_comes_to_are_not_kept_for_ever(frames: 
     layers = scene.stage.room.layers
     # 300 ms of two layers, and the one that has just come.
     assert len(layers._waiting) <= 2 * 9
+
+
+def test_who_cannot_decode_gets_a_new_keyframe_and_not_all_since_the_last_again() -> None:
+    scene = Scene()
+    before = len(shown(scene.browser))
+    scene.stage.room.restart(scene.browser.viewer, scene.stage.now_us)
+    scene.producer.film(6)
+    after = shown(scene.browser)[before:]
+    assert any(unit.is_keyframe for unit in after)
+    assert len(after) <= 7

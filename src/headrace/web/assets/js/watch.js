@@ -88,6 +88,8 @@ function showChannel() {
   const video_ = channel.video;
   const recoded = channel.in_browsers === "recoded" ? ", re-encoded for browsers" : "";
   setText(byId("codec"), video_?.height ? `${video_.codec.toUpperCase()} ${video_.width} × ${video_.height}${recoded}` : "");
+  if (channel.layers.length) player.lookForLayers();
+  else quality.show({ layers: [], current: null, wanted: null });
   byId("notice").hidden = !channel.notice;
   setText(byId("notice-text"), channel.notice ?? "");
 }

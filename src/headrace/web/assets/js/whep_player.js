@@ -6,7 +6,6 @@ import { PlaybackFigures } from "./playback_figures.js";
 import { RtcLink } from "./rtc_link.js";
 
 const LOOK_EACH_MS = 1000;
-const LAYERS_EACH_MS = 2000;
 /** No picture for so long is a pause in the stream. */
 const STALLED_AFTER_LOOKS = 2;
 /** Packets come, but none makes a picture: a new session starts at a keyframe. */
@@ -73,6 +72,22 @@ export class WhepPlayer extends EventTarget {
   async choose(rid) {
     this.#wanted = rid;
     await this.#askForLayers({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ mediaId: "0", rid: rid ?? undefined }) });
+    await this.#tellLayers();
+  }
+
+  /** Have the channel's layers told, as somebody has heard that it has several. */
+  async lookForLayers() {
+    const known = this.state === "playing" ? await this.#tellLayers() : null;
+    // A session that was made anew does not know what was chosen in the one before.
+    if (known?.wanted === null && known.layers.some((one) => one.rid === this.#wanted)) await this.choose(this.#wanted);
+  }
+
+  async #tellLayers() {
+    const { session } = this.#link;
+    const known = await this.#askForLayers();
+    if (!known || session !== this.#link.session) return null;
+    this.dispatchEvent(new CustomEvent("layers", { detail: known }));
+    return known;
   }
 
   /** The channel went live or came to an end, as somebody else has heard. */
@@ -103,22 +118,8 @@ export class WhepPlayer extends EventTarget {
     this.figures.restart();
     this.#seenFrames = 0;
     this.#stalledLooks = 0;
-    if (this.#lookedAt !== connection) {
-      this.#look(connection);
-      this.#lookForLayers(connection);
-    }
+    if (this.#lookedAt !== connection) this.#look(connection);
     this.#lookedAt = connection;
-  }
-
-  async #lookForLayers(connection) {
-    const known = await this.#askForLayers();
-    if (!this.#link.has(connection)) return;
-    if (known) {
-      this.dispatchEvent(new CustomEvent("layers", { detail: known }));
-      // A session that was made anew does not know what was chosen in the one before.
-      if (this.#wanted !== known.wanted && known.layers.some((one) => one.rid === this.#wanted)) this.choose(this.#wanted);
-    }
-    this.#link.later(LAYERS_EACH_MS, () => this.#lookForLayers(connection));
   }
 
   /** Returns what the session answers, or null if it does not. */

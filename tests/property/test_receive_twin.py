@@ -24,13 +24,14 @@ from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.fanout.ring import BacklogLimit, Ring
 from headrace.hub.channel import Channel
 from headrace.hub.packet_run import PacketRun
-from headrace.hub.producer import Claim
+from headrace.hub.producer import Claim, Producer
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES, encode_packet, is_transport_stream
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.start_finder import Mark
 from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.unit_starts import UnitStarts, find_unit_starts
+from headrace.srt.connection import Connection
 from headrace.srt.listener import ListenerOptions
 from headrace.srt.packet import ControlType
 from headrace.srt.tsbpd import DeliveryClock
@@ -220,7 +221,8 @@ class Side:
             established_us=now_us,
             flow_window_packets=300,
         )
-        self.endpoint._producers.add(parameters, address_of(number), channel, claim, now_us)
+        producer = Producer(Connection(parameters), address_of(number), claim)
+        self.endpoint._producers.add(producer, channel, now_us)
         return channel
 
     @contextmanager

@@ -36,11 +36,13 @@ class Admitted(NamedTuple):
         wanted: What the stream id asked for.
         grant: What lets it.
         question: What another service was asked about it, or None.
+        host: Where it is, if it comes by way of a client of our own.
     """
 
     wanted: AccessRequest
     grant: Grant
     question: HookQuestion | None = None
+    host: str | None = None
 
 
 class Admissions:
@@ -128,7 +130,7 @@ class Admissions:
     def _ask_service(
         self, admitted: Admitted, desk: HookDesk, address: bytes, now_us: int
     ) -> Admitted | Denial | None:
-        wanted, grant, _ = admitted
+        wanted, grant, *_ = admitted
         host = format_sockaddr(address).rpartition(":")[0].strip("[]")
         question = question_of(grant, host, wanted.user, wanted.credential)
         verdict = desk.ask(question, now_us)

@@ -22,10 +22,10 @@ from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
 from headrace.hub.limits import MAX_PRODUCER_BITS_PER_SECOND
 from headrace.hub.packet_run import PacketRun
-from headrace.hub.producer import Claim, Producer
+from headrace.hub.producer import Producer
 from headrace.netio.deadlines import Deadlines
 from headrace.netio.outbox import DatagramQueue
-from headrace.srt.connection import Connection, ConnectionParameters
+from headrace.srt.connection import Connection
 from headrace.srt.packet import KEY_FLAGS, ControlType, Header
 from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, Rebindings, is_same_host
 
@@ -110,25 +110,23 @@ class ProducerLinks:
         socket_id = PRODUCER_ID_BIT | (random_bits & (PRODUCER_ID_BIT - 1))
         return None if len(self._links) >= MAX_PRODUCERS or socket_id in self._links else socket_id
 
-    def add(
-        self, parameters: ConnectionParameters, address: bytes, channel: Channel, claim: Claim, now_us: int
-    ) -> None:
+    def add(self, producer: Producer, channel: Channel, now_us: int) -> None:
         """Make a new connection one of the channel's producers; one that it replaces is ended."""
-        producer = Producer(Connection(parameters), address, claim)
+        socket_id = producer.connection.parameters.socket_id
         for replaced in self._hub.add_producer(channel, producer, now_us):
             self._close(replaced, now_us)
-        self._links[parameters.socket_id] = _Link(producer, channel, BitrateLimit(self.limit_bits_per_second))
+        self._links[socket_id] = _Link(producer, channel, BitrateLimit(self.limit_bits_per_second))
         self._sieve.forget()
         if producer.connection.opening is not None:
-            self.keys.add(parameters.socket_id, producer.connection.opening)
+            self.keys.add(socket_id, producer.connection.opening)
         if self.lines is not None:
-            self.lines.open(address)
-        self._settle(parameters.socket_id)
+            self.lines.open(producer.address)
+        self._settle(socket_id)
         self._events.note(
             "producer connected",
             channel=channel.channel_id,
-            address=format_sockaddr(address),
-            claim=claim.name.lower(),
+            address=producer.whereabouts,
+            claim=producer.claim.name.lower(),
         )
         self._follow(channel, now_us)
 
@@ -217,7 +215,7 @@ class ProducerLinks:
             self._events.note(
                 "producer on the air",
                 channel=channel.channel_id,
-                address=format_sockaddr(switch.producer.address),
+                address=switch.producer.whereabouts,
                 cause=switch.cause,
                 held_packets=switch.held_packets,
             )
@@ -362,7 +360,7 @@ class ProducerLinks:
             self._events.note(
                 "producer gone",
                 channel=link.channel.channel_id,
-                address=format_sockaddr(link.producer.address),
+                address=link.producer.whereabouts,
                 reason=connection.close_reason,
                 received_packets=connection.statistics.receiver.received_packets,
                 dropped_packets=connection.statistics.receiver.dropped_packets,

@@ -146,7 +146,7 @@ def producer_facts(producer: Producer, ring: Ring, received_bps: int | None, now
     received = connection.statistics.receiver
     return {
         "socket_id": f"{connection.parameters.socket_id:08x}",
-        "address": format_sockaddr(producer.address),
+        "address": producer.whereabouts,
         "claim": producer.claim.name.lower(),
         "connected_seconds": _seconds(now_us - connection.parameters.established_us),
         "silent_ms": (now_us - connection.heard_us) // 1000,

@@ -37,10 +37,11 @@ from headrace.hub.channel import Channel
 from headrace.hub.crowd import Crowd
 from headrace.hub.hub import Admission, Hub
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
-from headrace.hub.producer import Claim
+from headrace.hub.producer import Claim, Producer
 from headrace.mpegts.slate_player import Slate
 from headrace.netio.clock import unix_time_us
 from headrace.netio.outbox import DatagramQueue, Outbox
+from headrace.srt.connection import Connection
 from headrace.srt.listener import ConnectionRequest, Listener, ListenerOptions
 from headrace.srt.rejection import RejectReason, explain_rejection
 from headrace.srt.session_keys import SessionKeys
@@ -385,7 +386,8 @@ class SrtEndpoint:
         answer, parameters = self._listener.accept(request, socket_id, now_us, keys=keys)
         self._admissions.enter(socket_id, admitted, now_us)
         self._crowd.enter(socket_id, request.address)
-        self._producers.add(parameters, request.address, channel, claim, now_us)
+        producer = Producer(Connection(parameters), request.address, claim, admitted.host)
+        self._producers.add(producer, channel, now_us)
         return answer
 
     def _refuse_beyond(self, limit: str, request: ConnectionRequest, now_us: int) -> bytes:

@@ -3,6 +3,7 @@
 from enum import Enum, auto
 from typing import Final
 
+from headrace.base.sockaddr import format_sockaddr
 from headrace.hub.timeline import Timeline
 from headrace.srt.connection import Connection
 
@@ -38,6 +39,7 @@ class Producer:
         connection: Open; its receiver orders the packets, the channel's ring keeps them.
         address: The producer's, 28 bytes.
         claim: What it asked for.
+        host: Where it is, if ``address`` is that of a client of our own, which it produces by way of.
 
     Attributes:
         connection: As given.
@@ -46,14 +48,22 @@ class Producer:
         timeline: Which index each of its packets has, in the channel or, while it stands by, in its own ring.
     """
 
-    __slots__ = ("_challenged_us", "address", "claim", "connection", "timeline")
+    __slots__ = ("_challenged_us", "_host", "address", "claim", "connection", "timeline")
 
-    def __init__(self, connection: Connection, address: bytes, claim: Claim = Claim.PRODUCE) -> None:
+    def __init__(
+        self, connection: Connection, address: bytes, claim: Claim = Claim.PRODUCE, host: str | None = None
+    ) -> None:
         self.connection = connection
         self.address = address
         self.claim = claim
         self.timeline = Timeline(producer_index=connection.parameters.receive_seqno, channel_index=0)
         self._challenged_us: int | None = None
+        self._host = host
+
+    @property
+    def whereabouts(self) -> str:
+        """Where people are told that it is: ``HOST:PORT``, or a host alone."""
+        return self._host or format_sockaddr(self.address)
 
     def channel_time_us(self, timestamp_us: int) -> int:
         """Return the channel's time, which is the broker's, of a packet that the producer stamped (32 bits).

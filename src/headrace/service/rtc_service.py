@@ -284,7 +284,7 @@ class RtcService:
         self._check_room(address)
         await self._end_silent(admitted.grant.channel_id)
         voucher = secrets.token_hex(_VOUCHER_BYTES)
-        await self._srt_loop.call(lambda: self._srt.vouch(admitted, voucher, now_us()))
+        await self._srt_loop.call(lambda: self._srt.vouch(admitted._replace(host=host), voucher, now_us()))
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         producer = await RtcProducer.open(
             *self._broker, admitted, voucher, lambda reason: self._end_soon(session_id, reason)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.support.srt_datagrams import PARAMETERS, THERE, control
 
+from headrace.base.sockaddr import format_sockaddr
 from headrace.hub.producer import CHALLENGE_LIFETIME_US, MIN_SILENCE_US, Presence, Producer
 from headrace.srt.connection import Connection
 from headrace.srt.packet import ControlType
@@ -16,6 +17,11 @@ def a_producer(rtt_us: int = 100_000) -> Producer:
     producer = Producer(Connection(PARAMETERS), THERE)
     producer.connection.receiver.round_trip.adopt(rtt_us, 0)
     return producer
+
+
+def test_it_is_where_it_calls_from_unless_it_comes_by_way_of_a_client_of_ours() -> None:
+    assert a_producer().whereabouts == format_sockaddr(THERE)
+    assert Producer(Connection(PARAMETERS), THERE, host="192.0.2.7").whereabouts == "192.0.2.7"
 
 
 def hear(producer: Producer, time_us: int) -> None:

@@ -114,7 +114,10 @@ def test_one_that_was_closed_without_a_word_makes_room_for_the_next(monkeypatch:
         async with broker_for_browsers() as broker:
             silent = Camera()
             assert broker.rtc is not None
-            answer = await broker.rtc.produce("A", await silent.offer(), None, HOST)
+            answer = await broker.rtc.produce("A", await silent.offer(), None, "192.0.2.7")
+            shown = broker.endpoint.hub.channels["A"].producer
+            assert shown is not None
+            assert shown.whereabouts == "192.0.2.7"
             assert is_live(broker, "A")
             monkeypatch.setattr(rtc_service, "SILENT_US", 0)
             async with filming(broker, "A") as camera:

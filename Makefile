@@ -37,10 +37,10 @@ demo: .venv ## a broker, three producers and a client, all on this machine (SECO
 	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv ## all tests but the long ones, those with real programs too (skipped where a program is missing)
-	$(RUN) pytest -n 4 --dist loadgroup -m "not long"
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: .venv ## the long tests: real programs for many seconds, and more seeds and variants of the others
-	$(RUN) pytest -n 4 --dist loadgroup -m long
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m long
 
 fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
 	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

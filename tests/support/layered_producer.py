@@ -101,9 +101,9 @@ class LayeredProducer:
         return self.session.layers.choice.main
 
     def film(self, pictures: int) -> None:
-        """Send pictures in real time, 25 a second, in each layer that is not stopped."""
+        """Send pictures in real time, 25 a second, in each layer that is not stopped, the smallest first."""
         for _ in range(pictures):
-            for rid in self._sizes:
+            for rid in reversed(self._sizes):
                 if rid not in self.stopped:
                     self._send(rid)
             self._number += 1

@@ -185,3 +185,11 @@ def test_who_cannot_decode_gets_a_new_keyframe_and_not_all_since_the_last_again(
     after = shown(scene.browser)[before:]
     assert any(unit.is_keyframe for unit in after)
     assert len(after) <= 7
+
+
+def test_no_layer_is_ahead_of_the_channel_though_it_comes_a_shorter_way() -> None:
+    scene = Scene()
+    video, lower = scene.stage.room.channel.video, scene.stage.room.layers.streams["l"]
+    for _ in range(SECOND):
+        scene.producer.film(1)
+        assert 0 <= timestamp_distance(lower.newest_timestamp, video.newest_timestamp) <= FRAME_90KHZ

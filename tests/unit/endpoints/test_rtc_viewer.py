@@ -161,3 +161,14 @@ def test_who_cannot_begin_in_another_stream_stays_where_it_is() -> None:
     other = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, Random(2).randbytes, beside=stream)
     assert not place.move_to(other, NOW_US)
     assert (place.stream, place.prelude, place.shift) == (stream, *before)
+
+
+def test_that_one_stream_has_as_many_packets_as_another_keeps_nobody_from_going_on_in_it() -> None:
+    stream = make_stream(4)
+    place = Place(stream, Numbers(102))
+    assert place.start_with_keyframe(NOW_US)
+    other = RtcStream(Codec.H264, VIDEO_PAYLOAD_TYPE, Random(2).randbytes, beside=stream)
+    for number in range(4):
+        other.add(picture(number, is_keyframe=number == 0), NOW_US)
+    assert other.ring.next_index == stream.ring.next_index
+    assert place.move_to(other, NOW_US)

@@ -29,7 +29,7 @@ from headrace.srt.rejection import ConnectionRejectedError, RejectReason
 
 pytestmark = pytest.mark.interop
 
-CLIP_SECONDS = 5
+CLIP_SECONDS = 7
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_every_way_of_sending_brings_the_same_bytes(netio: str, tmp_path: Path) 
 
 
 def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
-    link = SimLink(latency_us=5_000, loss=0.03)
+    link = SimLink(latency_us=5_000, loss=0.02)
     with (
         BrokerProgram(tmp_path, latency_ms=200) as broker,
         LossyProxy(("127.0.0.1", broker.port), to_target=link, to_client=link) as proxy,
@@ -106,11 +106,11 @@ def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
             wait_until(lambda: len(publisher.sent) > 200 * PACKET_BYTES, "a second of packets")
             with FileSubscriber(broker, tmp_path, "late", port=proxy.port, latency_ms=200) as late:
                 broker.wait_for("subscriber connected", count=3)
-                wait_until(lambda: len(publisher.sent) > 650 * PACKET_BYTES, "three seconds of packets")
+                wait_until(lambda: len(publisher.sent) > 1000 * PACKET_BYTES, "five seconds of packets")
                 sent = publisher.finish()
                 for subscriber in one, two:
                     assert_every_byte_came(subscriber, sent)
-                assert_contiguous_part(late.received(), sent, at_least=200 * PACKET_BYTES)
+                assert_contiguous_part(late.received(), sent, at_least=400 * PACKET_BYTES)
         assert proxy.to_target.dropped > 10
         assert proxy.to_client.dropped > 20
 

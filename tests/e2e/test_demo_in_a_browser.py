@@ -14,7 +14,7 @@ from tests.support.long_runs import only_long
 from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import wait_until
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CHANNELS = ("1AAA99", "2BBB99", "3CCC99")

@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.long,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("browser"),
 ]
 
 CHANNEL = "harbour"

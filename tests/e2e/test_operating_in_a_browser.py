@@ -14,7 +14,7 @@ from tests.support.ports import free_udp_port
 from tests.support.processes import wait_until
 from tests.support.web_broker import HOST, READY_SECONDS, WebBroker
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 ADMIN_TOKEN = "admin-token-of-a-test"
 PUBLIC, PRIVATE, STUDIO = "harbour", "vault", "studio"

@@ -9,7 +9,7 @@ from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Trouble, chromium, 
 from tests.support.long_runs import only_long
 from tests.support.web_broker import WebBroker
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 CHANNELS = ("harbour", "kitchen", "mill-lane")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}

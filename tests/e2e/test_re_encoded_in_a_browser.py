@@ -13,7 +13,7 @@ from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
 from tests.support.web_broker import HOST, WebBroker
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 CHANNEL = "harbour"
 WITHIN_SECONDS = WITHIN_MS / 1000

@@ -12,7 +12,7 @@ from tests.support.web_broker import HOST, WebBroker
 
 from headrace.media.decoder import StreamDecoder
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 CHANNEL = "harbour"
 WITHIN_SECONDS = WITHIN_MS / 1000

@@ -113,7 +113,6 @@ def check_sound(shifts: list[float], *, seams: int) -> None:
     assert far <= seams * MAX_SETTLING_SOUNDS
 
 
-@pytest.mark.xdist_group("one_timeline_1")
 def test_a_killed_ffmpeg_that_is_started_again_is_seen_in_the_same_subscriptions(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:
@@ -132,7 +131,6 @@ def test_a_killed_ffmpeg_that_is_started_again_is_seen_in_the_same_subscriptions
     assert sum(run.pictures for run in seen if not run.clip) <= 3, "a kill cuts one picture"
 
 
-@pytest.mark.xdist_group("one_timeline_2")
 def test_streams_go_on_when_the_next_producer_is_of_another_make(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:
@@ -155,7 +153,6 @@ def test_streams_go_on_when_the_next_producer_is_of_another_make(
         assert min(widths.values()) >= GROUP
 
 
-@pytest.mark.xdist_group("one_timeline_1")
 def test_a_takeover_loses_no_picture_and_shows_none_twice(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:
@@ -181,7 +178,6 @@ def test_a_takeover_loses_no_picture_and_shows_none_twice(
     assert_same_bytes(gstreamer.output.read_bytes(), audience.transmit.output.read_bytes())
 
 
-@pytest.mark.xdist_group("one_timeline_2")
 def test_ten_seconds_without_a_producer_end_no_subscription(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:
@@ -201,7 +197,6 @@ def test_ten_seconds_without_a_producer_end_no_subscription(
     assert audience.longest_pause_seconds >= PAUSE_SECONDS
 
 
-@pytest.mark.xdist_group("one_timeline_1")
 def test_a_standby_is_seen_soon_after_the_first_was_killed_or_stopped(
     clips: dict[str, Path], clip_units: dict[str, list[Unit]], tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ from tests.support.srt_programs import FfmpegDecoder, FfmpegPublisher, make_clip
 pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 
-@pytest.mark.xdist_group("slate")
 def test_ffmpeg_decodes_the_slate_and_then_the_next_producers_pictures(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", 5)
     with BrokerProgram(tmp_path, options=["--slate", "Back soon"]) as broker:

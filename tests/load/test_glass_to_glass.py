@@ -26,7 +26,6 @@ def test_a_picture_without_a_stamp_or_with_a_damaged_one_tells_no_time() -> None
 
 @pytest.mark.interop
 @pytest.mark.timeout(180)
-@pytest.mark.xdist_group("browser")
 def test_each_picture_that_a_browser_shows_tells_when_it_was_taken() -> None:
     ages = measure_glass_to_glass(GlassPlan(settle_seconds=1, seconds=3))
     print_glass_to_glass(ages)

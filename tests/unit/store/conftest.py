@@ -30,7 +30,7 @@ def postgres(postgres_url: str) -> StateLocation:
     return location
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
+@pytest.fixture(params=["sqlite", "postgres"])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> StateLocation:
     if request.param == "sqlite":
         return parse_location(str(tmp_path / "state"))

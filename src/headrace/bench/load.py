@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
 from headrace.base.datagram_batch import I64Array
+from headrace.bench.arrivals import Arrivals
 from headrace.bench.loopback_port import LoadError
 from headrace.bench.measured_process import CoreTime, MeasuredProcess, read_core_time
 from headrace.netio.clock import now_us
@@ -23,6 +24,8 @@ WARM_UP_SECONDS: Final = 0.5
 """After a pause, caches and the core's clock are cold."""
 BUSY_SHARE: Final = 0.9
 """Of its core: a load that needs more may send frames late and together."""
+HEADROOM_CORES: Final = 0.95
+"""A process that takes more of its core has none left for more peers."""
 WAITED_SHARE: Final = 0.05
 """Of the time that a process wanted its core: above this, the figures are of the machine's other work too."""
 
@@ -45,6 +48,18 @@ class LoadCounts(NamedTuple):
     recovered_packets: int
     dropped_datagrams: int
     shutdowns: int
+
+    @classmethod
+    def of(cls, arrivals: Arrivals, due_packets: int, dropped_datagrams: int, shutdowns: int = 0) -> "LoadCounts":
+        """Return the counts of a load whose receivers' packets are ``arrivals``."""
+        return cls(
+            due_packets=due_packets,
+            received_packets=int(arrivals.received_packets.sum()),
+            duplicate_packets=int(arrivals.duplicate_packets.sum()),
+            recovered_packets=int(arrivals.recovered_packets.sum()),
+            dropped_datagrams=dropped_datagrams,
+            shutdowns=shutdowns,
+        )
 
     @property
     def missing_packets(self) -> int:
@@ -182,6 +197,15 @@ def notes_about(windows: Sequence[Window]) -> tuple[str, ...]:
         if over:
             found.append(f"{said}: {100 * max(over):.0f} % in {len(over)} of {len(values)} windows")
     return tuple(found)
+
+
+def too_many(peers: int, window: Window) -> str:
+    """Return why so many peers were too many, with their window, or nothing."""
+    missing = window.counts.missing_packets
+    if not missing and window.cores < HEADROOM_CORES:
+        return ""
+    seen = f"{peers} were too many: {missing} packets lost, {window.cores:.2f} cores"
+    return "; ".join((seen, *notes_about([window])))
 
 
 @contextmanager

@@ -125,12 +125,9 @@ class RtcLoad:
 
     def counts(self) -> LoadCounts:
         """See `Load`: all viewers are due all packets, those before they came as well."""
-        arrivals = self.viewers.received.arrivals
-        return LoadCounts(
+        return LoadCounts.of(
+            self.viewers.received.arrivals,
             due_packets=self._count * self.frames.packets_before(self.sent_frames),
-            received_packets=int(arrivals.received_packets.sum()),
-            duplicate_packets=int(arrivals.duplicate_packets.sum()),
-            recovered_packets=int(arrivals.recovered_packets.sum()),
             dropped_datagrams=sum(port.dropped_datagrams for port in self._ports),
             shutdowns=self.viewers.shutdowns + self.producer.shutdowns,
         )

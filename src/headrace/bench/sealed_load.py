@@ -1,10 +1,9 @@
 """The same RTP packets through a loop that seals each by itself, which the broker is compared with."""
 
-from typing import Final
-
 import numpy as np
 
 from headrace.bench.c_programs import Targets
+from headrace.bench.frame_clock import FrameClock
 from headrace.bench.load import LoadCounts
 from headrace.bench.loopback_port import LoadError, LoopbackPort
 from headrace.bench.rtp_frames import SSRC, RtpFrames
@@ -13,8 +12,6 @@ from headrace.bench.sealing_loop import master_key
 from headrace.bench.stream import FRAMES_PER_SECOND
 from headrace.netio.clock import now_us
 from headrace.webrtc.srtp import Opener
-
-_NEVER_US: Final = 1 << 62
 
 
 class SealedLoad:
@@ -35,8 +32,7 @@ class SealedLoad:
         self._outward = LoopbackPort(relay_port, 1)
         self._frames = frames
         self._viewers = viewers
-        self._start_us: int | None = None
-        self._sent_frames = 0
+        self._clock = FrameClock(FRAMES_PER_SECOND)
         self.targets = Targets(self._inward.first_address, viewers, self._inward.number)
         self.received = RtpReceivers(viewers)
         for number in range(viewers):
@@ -45,17 +41,15 @@ class SealedLoad:
     @property
     def next_frame_us(self) -> int:
         """See `Load`."""
-        if self._start_us is None:
-            return _NEVER_US
-        return self._start_us + self._sent_frames * 1_000_000 // FRAMES_PER_SECOND
+        return self._clock.next_frame_us
 
     def start(self) -> None:
         """See `Load`."""
-        self._start_us = now_us() - self._sent_frames * 1_000_000 // FRAMES_PER_SECOND
+        self._clock.start()
 
     def pause(self) -> None:
         """See `Load`."""
-        self._start_us = None
+        self._clock.pause()
 
     def turn(self) -> None:
         """See `Load`.
@@ -63,11 +57,11 @@ class SealedLoad:
         Raises:
             LoadError: Something that came was not sealed with its viewer's keys.
         """
-        if now_us() >= self.next_frame_us:
-            rows = self._frames.rows_of(self._sent_frames)
+        if now_us() >= self._clock.next_frame_us:
+            rows = self._frames.rows_of(self._clock.frames)
             lengths = self._frames.lengths[rows]
             self._outward.send(np.zeros(len(lengths), np.int64), self._frames.packets[rows], lengths)
-            self._sent_frames += 1
+            self._clock.frames += 1
         while (received := self._inward.receive()) is not None:
             self.received.take(received)
         if bad := self.received.forged_packets + self.received.strange_packets:
@@ -75,15 +69,8 @@ class SealedLoad:
 
     def counts(self) -> LoadCounts:
         """See `Load`."""
-        arrivals = self.received.arrivals
-        return LoadCounts(
-            due_packets=self._viewers * self._frames.packets_before(self._sent_frames),
-            received_packets=int(arrivals.received_packets.sum()),
-            duplicate_packets=int(arrivals.duplicate_packets.sum()),
-            recovered_packets=int(arrivals.recovered_packets.sum()),
-            dropped_datagrams=self._inward.dropped_datagrams,
-            shutdowns=0,
-        )
+        due_packets = self._viewers * self._frames.packets_before(self._clock.frames)
+        return LoadCounts.of(self.received.arrivals, due_packets, self._inward.dropped_datagrams)
 
     def close(self) -> None:
         """Close the sockets."""

@@ -101,13 +101,10 @@ class SrtLoad:
 
     def counts(self) -> LoadCounts:
         """See `Load`."""
-        arrivals = self.subscribers.arrivals
         sent = self.producers.next_index.tolist()
-        return LoadCounts(
+        return LoadCounts.of(
+            self.subscribers.arrivals,
             due_packets=sum(a * b for a, b in zip(sent, self._of_channel, strict=True)),
-            received_packets=int(arrivals.received_packets.sum()),
-            duplicate_packets=int(arrivals.duplicate_packets.sum()),
-            recovered_packets=int(arrivals.recovered_packets.sum()),
             dropped_datagrams=sum(port.dropped_datagrams for port in self._ports),
             shutdowns=self.subscribers.shutdowns + self.producers.shutdowns,
         )

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from headrace.bench.c_programs import relay_command
-from headrace.bench.load import Window, measure_window, notes_about, run_loads
+from headrace.bench.load import Window, measure_window, notes_about, run_loads, too_many
 from headrace.bench.loopback_port import LoadError
 from headrace.bench.measured_process import MeasuredProcess
 from headrace.bench.results import Baseline, Figure, Goal, Series
@@ -34,7 +34,6 @@ COUNTS: Final = (10, 100, 300)
 QUICK_COUNTS: Final = (5, 20)
 LADDER: Final = (400, 500, 600, 700, 800)
 """Viewers that are tried after that, until somebody loses a packet or there is no headroom."""
-HEADROOM_CORES: Final = 0.95
 WINDOW_SECONDS: Final = 3.0
 QUICK_WINDOW_SECONDS: Final = 0.5
 FEW: Final = 20
@@ -181,16 +180,7 @@ def _try_many(on: Stage, viewers: int) -> tuple[Window | None, str]:
             window = measure_window(broker, load, (), seconds=WINDOW_SECONDS)
     except LoadError as error:
         return None, f"{viewers} were too many: {error}"
-    return judge(viewers, window)
-
-
-def judge(viewers: int, window: Window) -> tuple[Window, str]:
-    """Return what was seen of so many viewers, and why they are too many, or nothing."""
-    missing = window.counts.missing_packets
-    if not missing and window.cores < HEADROOM_CORES:
-        return window, ""
-    seen = f"{viewers} were too many: {missing} packets lost, {window.cores:.2f} cores"
-    return window, "; ".join((seen, *notes_about([window])))
+    return window, too_many(viewers, window)
 
 
 def resident_mb(on: Stage, viewers: int, seconds: float) -> float:

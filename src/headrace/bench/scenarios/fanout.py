@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from headrace.bench.load import Window, measure_window, notes_about
+from headrace.bench.load import Window, measure_window, notes_about, too_many
 from headrace.bench.loopback_port import LoadError
 from headrace.bench.results import Baseline, Figure, Goal, Series
 from headrace.bench.rivals import BROKER, C_LOOP, compiled_loop, measure_in_turns, rivals
@@ -22,7 +22,6 @@ COUNTS: Final = (10, 100, 300, 1000, 1500)
 QUICK_COUNTS: Final = (10, 100)
 LADDER: Final = (2000, 2500, 3000, 3500, 4000)
 """Subscribers that are tried after that, until somebody loses a packet or there is no headroom."""
-HEADROOM_CORES: Final = 0.95
 WINDOW_SECONDS: Final = 3.0
 QUICK_WINDOW_SECONDS: Final = 0.5
 MOST_GOAL: Final = 1500
@@ -132,11 +131,7 @@ def _try_many(on: Stage, stream: Stream, subscribers: int) -> str:
             window = measure_window(broker, load, (), seconds=WINDOW_SECONDS)
     except LoadError as error:
         return f"{subscribers} were too many: {error}"
-    missing = window.counts.missing_packets
-    if not missing and window.cores < HEADROOM_CORES:
-        return ""
-    seen = f"{subscribers} were too many: {missing} packets lost, {window.cores:.2f} cores"
-    return "; ".join((seen, *notes_about([window])))
+    return too_many(subscribers, window)
 
 
 def series_of(found: Sequence[Fanout]) -> Iterator[Series]:

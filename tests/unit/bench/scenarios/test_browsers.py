@@ -1,7 +1,7 @@
 import pytest
 from tests.support.bench_windows import window
 
-from headrace.bench.load import Window
+from headrace.bench.load import Window, too_many
 from headrace.bench.scenario import Plan
 from headrace.bench.scenarios import browsers
 from headrace.bench.scenarios.browsers import (
@@ -46,7 +46,8 @@ def test_viewers_are_added_until_one_loses_a_packet_or_the_core_is_full(
     monkeypatch: pytest.MonkeyPatch, seen: dict[int, Window], most: int, said: str
 ) -> None:
     def try_many(on: object, viewers: int) -> tuple[Window | None, str]:
-        return browsers.judge(viewers, seen.get(viewers, window(0.5)))
+        tried = seen.get(viewers, window(0.5))
+        return tried, too_many(viewers, tried)
 
     monkeypatch.setattr(browsers, "measure_one", lambda on, viewers, plan: watched(viewers, 0.3))
     monkeypatch.setattr(browsers, "_try_many", try_many)

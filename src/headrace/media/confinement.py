@@ -4,6 +4,8 @@ import contextlib
 import os
 from typing import Final
 
+START_WITHIN_SECONDS: Final = 15.0
+"""FFmpeg's libraries are loaded in half a second, on a busy machine in some."""
 _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
 """What a Python may need to start. Nothing else: what is set for a broker may be a secret."""
 

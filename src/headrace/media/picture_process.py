@@ -8,14 +8,12 @@ import sys
 import time
 from typing import Final
 
-from headrace.media.confinement import plain_environment
+from headrace.media.confinement import START_WITHIN_SECONDS, plain_environment
 from headrace.media.picture_pipe import CodedPicture, encode_picture, read_answer
 
 WORKER: Final = (sys.executable, "-m", "headrace.media.picture_worker")
 WITHIN_SECONDS: Final = 5.0
 """A picture of 1080p takes 20 ms, and ten times as long where everything else goes first."""
-START_WITHIN_SECONDS: Final = 15.0
-"""FFmpeg's libraries are loaded in half a second, on a busy machine in some."""
 _PIECE_BYTES: Final = 1 << 16
 
 

@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
-from headrace.media.confinement import plain_environment
+from headrace.media.confinement import START_WITHIN_SECONDS, plain_environment
 from headrace.media.errors import MediaError
 from headrace.media.thumbnail import Thumbnail
 
@@ -16,8 +16,6 @@ LENGTH: Final = struct.Struct(">I")
 """Stands before what goes to the process and what comes back."""
 WITHIN_SECONDS: Final = 2.0
 """A keyframe takes 50 ms, on a busy machine half a second."""
-START_WITHIN_SECONDS: Final = 15.0
-"""FFmpeg's libraries are loaded in half a second, on a busy machine in some."""
 IDLE_SECONDS: Final = 60.0
 """After this long without work the process ends, and its 100 MB are free."""
 MAX_PICTURE_BYTES: Final = 500_000

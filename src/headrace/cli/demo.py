@@ -1,8 +1,10 @@
 """``headrace demo``: a broker, three producers and a client on this machine."""
 
 import asyncio
+import contextlib
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -101,15 +103,12 @@ def choose_port(wanted: int | None) -> int:
     Raises:
         DemoError: ``wanted`` is taken, or none is free.
     """
-    for port in (DEFAULT_PORT, 0) if wanted is None else (wanted,):
-        try:
-            with UdpSocket.bind(LOOPBACK, port) as probe:
-                return int.from_bytes(probe.local_address[2:4], "big")
-        except OSError:
-            continue
-    raise DemoError(
-        "no UDP port is free" if wanted is None else f"UDP port {wanted} is taken: give another --port"
-    )
+
+    def probe(port: int) -> int:
+        with UdpSocket.bind(LOOPBACK, port) as udp:
+            return int.from_bytes(udp.local_address[2:4], "big")
+
+    return _first_free("UDP", probe, wanted, DEFAULT_PORT, "--port")
 
 
 def choose_http_port(wanted: int | None) -> int:
@@ -118,14 +117,21 @@ def choose_http_port(wanted: int | None) -> int:
     Raises:
         DemoError: ``wanted`` is taken, or none is free.
     """
-    for port in (DEFAULT_HTTP_PORT, 0) if wanted is None else (wanted,):
-        try:
-            with listen_on(LOOPBACK, port) as probe:
-                return int(probe.getsockname()[1])
-        except HttpListenError:
-            continue
+
+    def probe(port: int) -> int:
+        with listen_on(LOOPBACK, port) as tcp:
+            return int(tcp.getsockname()[1])
+
+    return _first_free("TCP", probe, wanted, DEFAULT_HTTP_PORT, "--http-port")
+
+
+def _first_free(kind: str, probe: Callable[[int], int], wanted: int | None, usual: int, option: str) -> int:
+    """Return the port that is wanted, or else the usual one or any, if ``probe`` can have it."""
+    for port in (usual, 0) if wanted is None else (wanted,):
+        with contextlib.suppress(OSError, HttpListenError):
+            return probe(port)
     raise DemoError(
-        "no TCP port is free" if wanted is None else f"TCP port {wanted} is taken: give another --http-port"
+        f"no {kind} port is free" if wanted is None else f"{kind} port {wanted} is taken: give another {option}"
     )
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
-from tests.support.ports import free_udp_port
+from tests.support.browser import WITHIN_MS, statistics, visitor
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
-from tests.support.web_broker import HOST, WebBroker
+from tests.support.web_broker import WebBroker
 
 from headrace.media.decoder import StreamDecoder
 
@@ -23,19 +22,6 @@ RECEIVED_SECONDS = 4
 FRAMES_PER_SECOND = 25
 """Of the publisher in ``tests/support/whip_publisher.py``."""
 OPUS_PACKETS_PER_SECOND = 50
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebBroker]:
-    options = ("--webrtc-port", str(free_udp_port(HOST)))
-    with WebBroker(tmp_path_factory.mktemp("broker"), options) as running:
-        yield running
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
+from tests.support.browser import WITHIN_MS, statistics, visitor
 from tests.support.headrace_commands import Headrace
 from tests.support.long_runs import only_long
 from tests.support.ports import free_tcp_port, free_udp_port
@@ -37,12 +37,6 @@ NOTE_STARTS = """(async () => {
   }
 })();"""
 """Notes how long after the click, on the page before, the first picture was decoded and the first sound played."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

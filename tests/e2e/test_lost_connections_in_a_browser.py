@@ -1,13 +1,12 @@
 """What a page does when its connection is lost: the picture comes back by itself, by a new session."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
+from tests.support.browser import WITHIN_MS, statistics, visitor
 from tests.support.headrace_commands import Headrace
 from tests.support.ports import free_tcp_port, free_udp_port
 from tests.support.processes import wait_until
@@ -49,12 +48,6 @@ class SamePorts:
             return httpx.get(f"http://{self.http}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def shows_more(page: Page, connections: int) -> bool:

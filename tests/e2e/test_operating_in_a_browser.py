@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.support.browser import WITHIN_MS, chromium, visitor
+from tests.support.browser import WITHIN_MS, visitor
 from tests.support.headrace_commands import Headrace, run_headrace
 from tests.support.ports import free_udp_port
 from tests.support.processes import wait_until
@@ -83,11 +83,10 @@ class Operated:
         return self.broker.producer(folder, channel, *key)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> None:
+    """Let pages take as long as a busy machine does."""
     expect.set_options(timeout=WITHIN_MS)
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Trouble, chromium, violations, visitor
+from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Trouble, violations, visitor
 from tests.support.long_runs import only_long
 from tests.support.web_broker import WebBroker
 
@@ -15,12 +15,6 @@ CHANNELS = ("harbour", "kitchen", "mill-lane")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 SLOW = ("--rate", "5", "--size", "160x90")
 """Nobody looks at what moves: three producers that run all the time are to cost little."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

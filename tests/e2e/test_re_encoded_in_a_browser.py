@@ -1,12 +1,11 @@
 """Channels that browsers do not play, in Chromium: re-encoded with the setting, and a clear notice without."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.support.browser import WITHIN_MS, chromium, statistics, visitor
+from tests.support.browser import WITHIN_MS, statistics, visitor
 from tests.support.long_runs import only_long
 from tests.support.ports import free_udp_port
 from tests.support.processes import Program, wait_until
@@ -24,12 +23,6 @@ BOTH = pytest.mark.parametrize(
     ("options", "word", "has_reordering"),
     [(B_FRAMES, "B-frames", True), only_long(NO_IDR, "no IDR pictures", False)],
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def broker(folder: Path, *options: str) -> WebBroker:

@@ -1,14 +1,12 @@
 """Browsers that watch, chat and produce, each through the pages of a running broker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.support.browser import WANTS_A_CLICK, WITHIN_MS, chromium, statistics, visitor
-from tests.support.ports import free_udp_port
+from tests.support.browser import WANTS_A_CLICK, WITHIN_MS, statistics, visitor
 from tests.support.processes import wait_until
-from tests.support.web_broker import HOST, WebBroker
+from tests.support.web_broker import WebBroker
 
 from headrace.media.decoder import StreamDecoder
 
@@ -18,19 +16,6 @@ CHANNEL = "harbour"
 WITHIN_SECONDS = WITHIN_MS / 1000
 PLAYING = "#player[data-state=playing]"
 LIVE = "#preview-frame[data-state=live]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebBroker]:
-    options = ("--webrtc-port", str(free_udp_port(HOST)))
-    with WebBroker(tmp_path_factory.mktemp("broker"), options) as running:
-        yield running
 
 
 def grown(page: Page, kind: str, name: str, than: float = 0) -> float:

@@ -57,8 +57,7 @@ class EventRoutes:
             return problem(
                 503, "too many listen: ask for the list each some seconds", headers={"Retry-After": "60"}
             )
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._stream(is_admin=is_admin), 200, headers, "text/event-stream")
+        return event_stream(self._stream(is_admin=is_admin))
 
     async def _stream(self, *, is_admin: bool) -> AsyncGenerator[str, None]:
         self.listeners += 1
@@ -93,6 +92,12 @@ class EventRoutes:
     async def _watch_events(self, waiting: asyncio.Queue[str]) -> None:
         async for event in self._desk.events():
             await waiting.put(encode_event("event", event, event.get("number")))
+
+
+def event_stream(events: AsyncGenerator[str, None]) -> StreamingResponse:
+    """Return the answer that ``events`` are, which no proxy is to keep or hold back."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, 200, headers, "text/event-stream")
 
 
 def encode_event(name: str, data: dict[str, Any], number: int | None = None) -> str:

@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from headrace.web.event_routes import ALIVE_SECONDS, LOOK_SECONDS, MAX_LISTENERS, encode_event
+from headrace.web.event_routes import ALIVE_SECONDS, LOOK_SECONDS, MAX_LISTENERS, encode_event, event_stream
 from headrace.web.gateway import GatewayRefusal, MediaGateway, SessionLayers
 from headrace.web.problems import problem
 from headrace.web.session_requests import ALL_METHODS, guarded, media_type, not_allowed, wrong_type
@@ -89,8 +89,7 @@ class LayerRoutes:
             return Response(status_code=201, headers={"Location": request.url.path})
         if self.listeners >= MAX_LISTENERS:
             return problem(503, "too many listen: ask for the layers instead", headers={"Retry-After": "60"})
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._stream(session_id, known), 200, headers, "text/event-stream")
+        return event_stream(self._stream(session_id, known))
 
     async def _stream(self, session_id: str, known: SessionLayers) -> AsyncGenerator[str, None]:
         """Give the layers whenever other ones come, until the session has ended."""

@@ -7,7 +7,6 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVarTuple
 
@@ -17,7 +16,6 @@ from headrace.access.ask import Ask, Verb
 from headrace.access.gate import BAD_REQUEST, NOT_FOUND, OVERLOAD, Denial, Grant
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import ChannelIdError
-from headrace.base.hosts import host_number
 from headrace.base.sockaddr import decode_sockaddr, encode_sockaddr, format_sockaddr
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.rtc_endpoint import RtcEndpoint
@@ -46,6 +44,7 @@ from headrace.service.rtc_answers import (
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
+from headrace.service.rtc_sessions import KnownSession, RtcSessions
 from headrace.service.sound import make_converter
 from headrace.srt.rejection import RejectReason
 from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, SessionLayers, StaleEtagError
@@ -73,29 +72,6 @@ _Arguments = TypeVarTuple("_Arguments")
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Session:
-    """What is known here of a session.
-
-    Attributes:
-        channel_id: Its channel.
-        visitor_id: Of who watches, its number among those whom the SRT side has let in.
-        producing: Of who produces, its media.
-        producer: Of who produces, its connection to the SRT side.
-        remote: What the browser makes its checks with.
-        etag: Of its ICE session.
-        mid: Of its first media section in use.
-    """
-
-    channel_id: str
-    remote: IceCredentials
-    etag: str
-    mid: str
-    visitor_id: int | None = None
-    producing: RtcProducing | None = None
-    producer: RtcProducer | None = None
-
-
 class RtcService:
     """A `headrace.web.gateway.MediaGateway`.
 
@@ -120,9 +96,7 @@ class RtcService:
         self._udp = udp
         self._srt = srt
         self._srt_loop = srt_loop
-        self._sessions: dict[str, _Session] = {}
-        self._of_visitors: dict[int, str] = {}
-        self._half_open: dict[str, int] = {}
+        self._sessions = RtcSessions(config)
         self._closing: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -139,7 +113,7 @@ class RtcService:
         self._identity = make_identity(unix_time_us() // 1_000_000)
         self._unix_offset_us = unix_time_us() - now_us()
         self._asyncio = asyncio.get_running_loop()
-        self._endpoint.on_connected = self._call_here(self._note_connected)
+        self._endpoint.on_connected = self._call_here(self._sessions.note_connected)
         self._endpoint.on_ended = self._call_here(self._forget)
         self._srt.visitors.on_ended = self._call_here(self._end_visitor)
         self._candidates = self._find_candidates()
@@ -170,14 +144,14 @@ class RtcService:
         address = encode_sockaddr(host, 0)
         admitted = await self._ask(Ask(Verb.REQUEST, channel_id, credential), address)
         _check_encryption(admitted.grant)
-        self._check_room(address)
+        self._sessions.check_room(address)
         visitor_id = await self._enter(admitted, address)
         try:
             answer = await self._enter_room(channel_id, offer, visitor_id)
         except BaseException:
             await self._leave(visitor_id)
             raise
-        self._note_half_open(answer.session_id, address)
+        self._sessions.note_half_open(answer.session_id, address)
         return answer
 
     async def _enter_room(self, channel_id: str, offer: Offer, visitor_id: int) -> SessionAnswer:
@@ -200,14 +174,6 @@ class RtcService:
             await asyncio.sleep(ASK_AGAIN_SECONDS)
         raise GatewayRefusal(OVERLOAD, "it is not known yet who may do what: try again")
 
-    def _check_room(self, address: bytes) -> None:
-        """Refuse one session more than there may be, in all or whose connection is not there yet."""
-        half_open, of_host = len(self._half_open), list(self._half_open.values()).count(host_number(address))
-        if len(self._sessions) >= self._config.max_sessions:
-            raise GatewayRefusal(OVERLOAD, "too many sessions of browsers")
-        if half_open >= self._config.max_half_open or of_host >= self._config.max_half_open_per_host:
-            raise GatewayRefusal(OVERLOAD, "too many sessions whose connection is not there yet")
-
     async def _enter(self, admitted: Admitted, address: bytes) -> int:
         visitor_id = await self._srt_loop.call(lambda: self._srt.admit_viewer(admitted, address, now_us()))
         if isinstance(visitor_id, Denial):
@@ -227,15 +193,14 @@ class RtcService:
         peer = self._peer(offer, answer, local)
         viewer = RtcViewer(session_id, peer, *places_in(answer, channel), now_us())
         watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
-        session = _Session(channel.channel_id, offer.ice, secrets.token_hex(8), first_mid(answer), visitor_id)
-        self._of_visitors[visitor_id] = session_id
+        session = KnownSession(channel.channel_id, offer.ice, secrets.token_hex(8), first_mid(answer), visitor_id)
         return await self._begin(watching, session, answer, local)
 
     async def _begin(
-        self, session: RtcSession, known: _Session, answer: Answer, local: IceCredentials
+        self, session: RtcSession, known: KnownSession, answer: Answer, local: IceCredentials
     ) -> SessionAnswer:
         """Let a browser call, and return what it is answered."""
-        self._sessions[session.session_id] = known
+        self._sessions.add(session.session_id, known)
         await self._loop.call(lambda: self._endpoint.add(session, now_us()))
         sdp = encode_answer(
             answer,
@@ -281,7 +246,7 @@ class RtcService:
         answer = answer_camera(offer)
         address = encode_sockaddr(host, 0)
         admitted = await self._ask(Ask(Verb.PUBLISH, channel_id, credential), address)
-        self._check_room(address)
+        self._sessions.check_room(address)
         await self._end_silent(admitted.grant.channel_id)
         voucher = secrets.token_hex(_VOUCHER_BYTES)
         await self._srt_loop.call(lambda: self._srt.vouch(admitted._replace(host=host), voucher, now_us()))
@@ -294,7 +259,7 @@ class RtcService:
         except BaseException:
             await producer.close()
             raise
-        self._note_half_open(session_id, address)
+        self._sessions.note_half_open(session_id, address)
         return answered
 
     async def _open_producer(
@@ -316,7 +281,7 @@ class RtcService:
             converter=converter,
             layers=layer_numbers(answer),
         )
-        session = _Session(
+        session = KnownSession(
             grant.channel_id,
             offer.ice,
             secrets.token_hex(8),
@@ -343,7 +308,7 @@ class RtcService:
 
         Over SRT its connection is alive, as it is ours, so that nobody would be let in before it is missed here.
         """
-        for session_id, session in list(self._sessions.items()):
+        for session_id, session in self._sessions:
             producing = session.producing
             if producing is None or session.producer is None or session.channel_id != channel_id:
                 continue
@@ -353,7 +318,7 @@ class RtcService:
 
     async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
         """Take candidates, or restart ICE; see `headrace.web.gateway.MediaGateway.patch`."""
-        session = self._session(session_id)
+        session = self._sessions.get(session_id)
         try:
             wanted = decode_fragment(fragment)
         except SdpError as error:
@@ -390,40 +355,25 @@ class RtcService:
 
     async def end(self, session_id: str) -> None:
         """End a session; see `headrace.web.gateway.MediaGateway.end`."""
-        self._session(session_id)
+        self._sessions.get(session_id)
         await self._end(session_id, "deleted")
-
-    def _session(self, session_id: str) -> _Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            raise GatewayRefusal(NOT_FOUND, "there is no such session")
-        return session
 
     async def _end(self, session_id: str, reason: str) -> None:
         with suppress(RuntimeError):  # the loop has been stopped
             await self._loop.call(lambda: self._endpoint.end(session_id, reason, now_us()))
 
     def _end_visitor(self, visitor_id: int, reason: str) -> None:
-        session_id = self._of_visitors.get(visitor_id)
+        session_id = self._sessions.of_visitor(visitor_id)
         if session_id is not None:
             self._end_soon(session_id, reason)
 
     def _end_soon(self, session_id: str, reason: str) -> None:
         self._loop.call_soon(lambda: self._endpoint.end(session_id, reason, now_us()))
 
-    def _note_half_open(self, session_id: str, address: bytes) -> None:
-        if session_id in self._sessions:
-            self._half_open[session_id] = host_number(address)
-
-    def _note_connected(self, session_id: str) -> None:
-        self._half_open.pop(session_id, None)
-
     def _forget(self, session_id: str, _reason: str) -> None:
-        self._half_open.pop(session_id, None)
-        session = self._sessions.pop(session_id, None)
+        session = self._sessions.forget(session_id)
         if session is not None and session.visitor_id is not None:
             visitor_id = session.visitor_id
-            del self._of_visitors[visitor_id]
             self._srt_loop.call_soon(lambda: self._srt.visitors.leave(visitor_id, now_us()))
             self._rooms.leave(session.channel_id)
         if session is not None and session.producer is not None:
@@ -445,7 +395,7 @@ class RtcService:
         self._loop.stop()
         self._endpoint.close(now_us())
         self._rooms.stop()
-        producers = [session.producer for session in self._sessions.values() if session.producer is not None]
+        producers = [session.producer for _, session in self._sessions if session.producer is not None]
         await asyncio.gather(*(producer.close() for producer in producers), *self._closing)
 
 

@@ -40,7 +40,9 @@ class Watching(Headrace):
 
 
 def has_keyframes(document: dict[str, Any]) -> bool:
-    return any(one["keyframe_interval_ms"] is not None for one in document["channels"])
+    """Return whether they come each two seconds, as they are to: a busy machine encodes more slowly at first."""
+    intervals_ms = [one["keyframe_interval_ms"] for one in document["channels"]]
+    return any(found_ms is not None and abs(found_ms - 2000) <= 250 for found_ms in intervals_ms)
 
 
 def is_over(document: dict[str, Any]) -> bool:
@@ -66,8 +68,7 @@ def test_it_counts_what_the_clients_counted(broker: BrokerProgram, tmp_path: Pat
         received = theirs.received()
     client = json.loads(ours.said)
     assert live["state"] == "live"
-    # Two seconds; a busy machine encodes more slowly than that.
-    assert 1_750 <= live["keyframe_interval_ms"] < 15_000
+    assert live["keyframe_interval_ms"] == pytest.approx(2000, abs=250)
     assert live["producer"]["received_bps"] > 0
     assert (live["continuity_errors"], live["producer"]["dropped_packets"]) == (0, 0)
     (channel,), subscribers = document["channels"], document["subscribers"]

@@ -222,10 +222,11 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
             target = (
                 f"[f=mpegts]{sent}|[f=mpegts]srt\\://{HOST}\\:{server.port}"
                 f"?passphrase={PASSPHRASE}&pbkeylen={key_length_bytes}&pkt_size=1316"
-                f"&kmrefreshrate=64&kmpreannounce=16"
+                # On a busy machine ffmpeg is kept waiting for longer than its usual latency: then it drops packets.
+                f"&kmrefreshrate=64&kmpreannounce=16&latency=2000000"
             )
             source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video"]
-            source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "3"]
+            source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "5"]
             tee = [find_program("ffmpeg"), "-v", "error", *source, "-map", "0", "-f", "tee", target]
             with Program(tee, tmp_path, "sender"):
                 opened = await server.accept()
@@ -241,7 +242,7 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
 
     received = asyncio.run(main())
     whole = sent.read_bytes()
-    assert len(received) > 0.8 * len(whole)
+    assert len(received) > 0.9 * len(whole)
     assert whole.startswith(received)
 
 

@@ -222,7 +222,7 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
             target = (
                 f"[f=mpegts]{sent}|[f=mpegts]srt\\://{HOST}\\:{server.port}"
                 f"?passphrase={PASSPHRASE}&pbkeylen={key_length_bytes}&pkt_size=1316"
-                # On a busy machine ffmpeg is kept waiting for longer than its usual latency: then it drops packets.
+                # A busy machine keeps programs waiting for longer than ffmpeg's usual latency.
                 f"&kmrefreshrate=64&kmpreannounce=16&latency=2000000"
             )
             source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video"]

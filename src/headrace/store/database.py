@@ -3,9 +3,11 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -13,7 +15,7 @@ from headrace.store.errors import StateError
 from headrace.store.location import StateLocation
 from headrace.store.migrations import migrate, read_version
 from headrace.store.schema import SCHEMA_VERSION
-from headrace.store.state_file import BUSY_SECONDS, is_writable, prepare_file
+from headrace.store.state_file import BUSY_SECONDS, is_writable, open_file, prepare_file
 from headrace.store.tables import STATE
 from headrace.store.wording import broken, explain
 
@@ -37,7 +39,7 @@ class Database:
         if location.file is not None:
             prepare_file(location.file)
         try:
-            self._engine = _sqlite_engine(location) if location.file else _postgres_engine(location)
+            self._engine = _sqlite_engine(location.file) if location.file else _postgres_engine(location)
         except (ArgumentError, ModuleNotFoundError, ValueError) as error:
             raise StateError(_engine_advice(self._where, error)) from None
         try:
@@ -114,19 +116,17 @@ def read_revision(connection: Connection) -> int:
     return int(connection.execute(select(STATE.c.revision)).scalar_one())
 
 
-def _sqlite_engine(location: StateLocation) -> Engine:
+def _sqlite_engine(file: Path) -> Engine:
     # Each read opens the file anew (0.2 ms): so a file that was put in its place from a backup is seen.
     engine = create_engine(
-        URL.create("sqlite", database=str(location.file)),
+        "sqlite://",
         poolclass=NullPool,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        creator=partial(open_file, file),
         hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _: object) -> None:
-        # Else Python's sqlite3 begins transactions when it likes, and none for a CREATE TABLE.
-        connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")

@@ -4,6 +4,7 @@ SQLite gives its journal the mode of the file that it belongs to.
 """
 
 import os
+import sqlite3
 import stat
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,19 @@ def prepare_file(file: Path) -> None:
         _prepare_existing(file)
     except OSError as error:
         raise StateError(f"cannot read {file}: {_reason(error)}: {HINT}") from None
+
+
+def open_file(file: Path) -> sqlite3.Connection:
+    """Open a state that is there, with transactions for the caller to begin. Any thread may use it, one at a time.
+
+    SQLite would make an empty file where one was moved away, and a reader of that would take the journal of what is
+    put in its place for a dead writer's, and delete it.
+
+    Raises:
+        sqlite3.Error: It is not there, or cannot be opened.
+    """
+    where = f"{file.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(where, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def is_writable(file: Path) -> bool:

@@ -15,7 +15,7 @@ from headrace.store.directory_rows import Execute, read_directory, read_versions
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation
 from headrace.store.schema import SCHEMA_VERSION
-from headrace.store.state_file import BUSY_SECONDS, prepare_file
+from headrace.store.state_file import open_file, prepare_file
 from headrace.store.wording import broken, explain
 
 
@@ -84,7 +84,7 @@ class StateReader:
         """
         where = str(self._file)
         try:
-            with closing(sqlite3.connect(where, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            with closing(open_file(self._file)) as connection:
                 connection.execute("BEGIN")
                 yield connection.execute
         except sqlite3.Error as error:

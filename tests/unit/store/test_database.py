@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, insert, text
 
 from headrace.store import database as database_module
+from headrace.store import state_file
 from headrace.store.database import Database, read_revision
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation, parse_location
@@ -88,7 +89,7 @@ def test_a_row_that_cannot_be_is_a_broken_state(database: Database) -> None:
 
 
 def test_a_locked_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(state_file, "BUSY_SECONDS", 0.05)
     location, file = sqlite_state(tmp_path)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -121,6 +122,16 @@ def test_a_file_that_was_put_in_the_place_of_another_is_read(tmp_path: Path) -> 
     with opened.reading() as reading:
         assert read_revision(reading) == 7
     opened.close()
+
+
+def test_a_file_that_was_moved_away_is_not_made_anew(tmp_path: Path) -> None:
+    location, file = sqlite_state(tmp_path)
+    opened = Database(location)
+    file.rename(tmp_path / "elsewhere")
+    with pytest.raises(StateError, match=f"cannot use {file}: unable to open"), opened.reading():
+        pass
+    opened.close()
+    assert not file.exists()
 
 
 def test_a_database_that_is_not_there_is_named_without_its_password() -> None:

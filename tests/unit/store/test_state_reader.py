@@ -7,7 +7,7 @@ import pytest
 
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.access.directory import TokenKey
-from headrace.store import state_reader
+from headrace.store import state_file
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation, parse_location
 from headrace.store.schema import SCHEMA_VERSION
@@ -115,7 +115,7 @@ def test_a_file_that_was_put_in_the_place_of_another_is_read(here: StateLocation
 
 
 def test_a_file_that_is_locked_or_gone_says_so(here: StateLocation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_reader, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(state_file, "BUSY_SECONDS", 0.05)
     file = written(here)
     found = reader(here)
     other = sqlite3.connect(file, isolation_level=None)
@@ -124,6 +124,9 @@ def test_a_file_that_is_locked_or_gone_says_so(here: StateLocation, monkeypatch:
         found.revision()
     other.close()
     file.unlink()
+    with pytest.raises(StateError, match=f"cannot use {file}: unable to open"):
+        found.revision()
+    assert not file.exists()
     file.mkdir()
     with pytest.raises(StateError, match=f"cannot use {file}: unable to open"):
         found.directory()

@@ -51,6 +51,11 @@ class PictureRoute:
         self.is_recoded = False
 
     @property
+    def can_recode(self) -> bool:
+        """Whether pictures that browsers cannot play are re-encoded, as soon as there is one to begin with."""
+        return self._recoder is not None and self._recoder.trouble is None
+
+    @property
     def trouble(self) -> str | None:
         """Why browsers get nothing though there is something that re-encodes; None if that is not so."""
         return None if self._recoder is None else self._recoder.trouble
@@ -79,7 +84,7 @@ class PictureRoute:
             self._recoder.feed(one)
         self._forget()
         self.is_recoded = self._recoder.feed(unit)
-        return not self.is_recoded
+        return False
 
     def _end_recoding(self) -> None:
         if self.is_recoded and self._recoder is not None:

@@ -156,14 +156,19 @@ class RtcChannel:
     def notice(self) -> str | None:
         """Why browsers cannot show it, for people; None while they can."""
         notice, trouble = self._units.notice, self.route.trouble
-        if notice is None or (self.route.is_recoded and trouble is None):
+        if notice is None or self._is_recodable:
             return None
         return notice if trouble is None else f"{notice} {trouble}"
 
     @property
+    def _is_recodable(self) -> bool:
+        """Whether browsers cannot play its pictures and get them re-encoded, now or from the next keyframe on."""
+        return not self.is_playable and self.route.can_recode
+
+    @property
     def profile_level_id(self) -> str | None:
         """What SDP says of an H.264 stream: six digits; None while that is not known."""
-        if self.route.is_recoded:
+        if self.route.is_recoded or self._is_recodable:
             return RECODED_PROFILE_LEVEL_ID
         facts = self._units.sps_facts
         return None if facts is None else facts.profile_level_id

@@ -13,6 +13,7 @@ from headrace.remux.access_unit import AccessUnit, Codec
 
 CODEC_NAMES: Final = {Codec.H264: "h264", Codec.HEVC: "hevc"}
 NO_SLOT: Final = "It is not encoded again for browsers, as no more channels may be at a time."
+OTHER_CODEC: Final = "It is not encoded again for browsers, as that is done for H.264 and HEVC alone."
 FAILS: Final = "Encoding it again for browsers fails."
 
 _log = structlog.get_logger()
@@ -41,14 +42,14 @@ class PictureConverter:
         self._slots = slots
         self._start_process = start_process
         self._run: PictureRun | None = None
-        self._has_no_slot = False
+        self._why_not: str | None = None
         self._earlier = {"pictures": 0, "left_out_pictures": 0, "failures": 0}
 
     @property
     def trouble(self) -> str | None:
         """Why browsers get nothing of what it is fed, for people; None if that is not so."""
-        if self._has_no_slot:
-            return NO_SLOT
+        if self._why_not is not None:
+            return self._why_not
         return FAILS if self._run is not None and self._run.is_failing else None
 
     def feed(self, unit: AccessUnit) -> bool:
@@ -66,9 +67,12 @@ class PictureConverter:
         return True
 
     def _begin(self, codec: Codec) -> None:
-        name = CODEC_NAMES.get(codec)
-        self._has_no_slot = name is not None and not self._slots.acquire(blocking=False)
-        if name is None or self._has_no_slot:
+        name, self._why_not = CODEC_NAMES.get(codec), None
+        if name is None:
+            self._why_not = OTHER_CODEC
+            return
+        if not self._slots.acquire(blocking=False):
+            self._why_not = NO_SLOT
             return
         start_process: StartProcess = partial(self._start_process, name)
         self._run = PictureRun(codec, start_process, self._give, self._slots.release, log=self._log)
@@ -76,7 +80,7 @@ class PictureConverter:
 
     def end(self) -> None:
         """Re-encode nothing until it is fed again, and wait for nothing."""
-        self._has_no_slot = False
+        self._why_not = None
         if self._run is not None:
             self._run.stop()
             self._earlier = self.facts()

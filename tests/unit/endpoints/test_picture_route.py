@@ -17,7 +17,7 @@ def passed(route: PictureRoute, *pictures: AccessUnit, is_playable: bool = True)
 def test_without_a_recoder_everything_goes_as_it_comes() -> None:
     route = PictureRoute(None)
     assert passed(route, picture(0, is_keyframe=True), picture(1), is_playable=False) == [True, True]
-    assert (route.facts(), route.trouble, route.is_recoded) == (None, None, False)
+    assert (route.facts(), route.trouble, route.is_recoded, route.can_recode) == (None, None, False, False)
     route.close()
 
 
@@ -43,17 +43,16 @@ def test_it_goes_back_to_the_straight_way_at_a_keyframe() -> None:
     assert (recoder.ends, route.is_recoded, route.facts()) == (1, False, None)
 
 
-def test_while_no_slot_is_free_pictures_go_as_they_come_and_each_keyframe_asks_again() -> None:
+def test_while_no_slot_is_free_no_picture_goes_out_and_each_keyframe_asks_again() -> None:
     recoder = Recoder()
     recoder.has_slot = False
     route = PictureRoute(recoder)
-    assert passed(route, picture(0, is_keyframe=True), picture(1), is_playable=False) == [True, True]
+    assert passed(route, picture(0, is_keyframe=True), picture(1), is_playable=False) == [False, False]
+    assert not route.is_recoded
     recoder.has_slot = True
-    assert passed(route, picture(2), picture(3, is_keyframe=True), picture(4), is_playable=False) == [
-        True,
-        False,
-        False,
-    ]
+    pictures = [picture(2), picture(3, is_keyframe=True), picture(4)]
+    assert passed(route, *pictures, is_playable=False) == [False] * 3
+    assert (route.is_recoded, recoder.units) == (True, pictures[1:])
 
 
 def test_no_more_is_kept_than_a_backlog_and_what_has_no_beginning_not_at_all(
@@ -77,7 +76,8 @@ def test_no_more_is_kept_than_a_backlog_and_what_has_no_beginning_not_at_all(
 def test_trouble_is_the_recoder_s_and_closing_ends_it() -> None:
     recoder = Recoder()
     route = PictureRoute(recoder)
+    assert route.can_recode
     recoder.trouble = "too hot"
-    assert route.trouble == "too hot"
+    assert (route.trouble, route.can_recode) == ("too hot", False)
     route.close()
     assert recoder.ends == 1

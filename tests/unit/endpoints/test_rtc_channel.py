@@ -95,6 +95,20 @@ def test_with_something_that_re_encodes_they_go_there_and_come_back() -> None:
     assert recoder.ends == 1
 
 
+def test_until_there_is_a_keyframe_to_begin_with_nobody_is_sent_away_and_nothing_is_sent() -> None:
+    recoder = Recoder()
+    channel = make_channel(recoder=recoder)
+    payloads = payloads_of(encoded_stream(24, audio=None, video_options=B_FRAMES))
+    channel.take(payloads[:1], NOW_US)
+    channel.take(payloads[len(payloads) // 3 : len(payloads) // 2], NOW_US, is_gap=True)
+    sent = channel.video.ring.next_index
+    channel.take(payloads[len(payloads) // 2 :], NOW_US)
+    assert (channel.is_playable, channel.route.is_recoded, recoder.units) == (False, False, [])
+    assert channel.notice is None
+    assert channel.profile_level_id == "42c028"
+    assert channel.video.ring.next_index == sent
+
+
 def test_a_stream_without_idr_pictures_is_re_encoded_from_a_recovery_point_on() -> None:
     recoder = Recoder()
     channel = make_channel(recoder=recoder)

@@ -4,7 +4,7 @@ from threading import BoundedSemaphore
 
 from tests.support.picture_processes import ECHO, start_fake, wait_for
 
-from headrace.media.picture_converter import FAILS, NO_SLOT, PictureConverter
+from headrace.media.picture_converter import FAILS, NO_SLOT, OTHER_CODEC, PictureConverter
 from headrace.remux.access_unit import AccessUnit, Codec
 
 KEYFRAME = AccessUnit(Codec.H264, 90_000, 90_000, [b"\x65picture"])
@@ -57,8 +57,9 @@ def test_another_codec_is_another_run_and_one_that_cannot_be_decoded_none() -> N
     assert run is not None
     assert not converter.feed(AccessUnit(Codec.AV1, 0, 0, [b"picture"]))
     assert run.join(30)
-    assert converter.trouble is None
+    assert converter.trouble == OTHER_CODEC
     assert converter.feed(AccessUnit(Codec.HEVC, 0, 0, [b"picture"]))
+    assert converter.trouble is None
     ended(converter)
 
 

@@ -39,8 +39,8 @@ def prepare_file(file: Path) -> None:
 def open_file(file: Path) -> sqlite3.Connection:
     """Open a state that is there, with transactions for the caller to begin. Any thread may use it, one at a time.
 
-    SQLite would make an empty file where one was moved away, and a reader of that would take the journal of what is
-    put in its place for a dead writer's, and delete it.
+    SQLite would make an empty file where one was moved away, and a reader of that would take the journal of what
+    is put in its place for a dead writer's, and delete it.
 
     Raises:
         sqlite3.Error: It is not there, or cannot be opened.

@@ -47,6 +47,7 @@ class Thumbnailer:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.starts = 0
         self.kills = 0
 
@@ -80,6 +81,8 @@ class Thumbnailer:
         """End the process; whoever waits for a picture gets none."""
         self._be_busy()
         await self._kill()
+        if self._ending is not None:
+            await self._ending
 
     async def _running(self) -> Process:
         if self._process is None or self._process.returncode is not None:
@@ -93,11 +96,8 @@ class Thumbnailer:
 
     async def _kill(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        if process is not None:
+            await _end(process)
 
     def _be_busy(self) -> None:
         if self._idle is not None:
@@ -106,13 +106,18 @@ class Thumbnailer:
 
     def _be_idle(self) -> None:
         if self._process is not None:
-            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._end_input)
+            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._end_idle)
 
-    def _end_input(self) -> None:
-        """Let the process end by itself: it does when nothing more can come."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process = None
+    def _end_idle(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            self._ending = asyncio.create_task(_end(process))
+
+
+async def _end(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 async def _exchange(process: Process, stream: bytes) -> Thumbnail | None:

@@ -87,6 +87,25 @@ def test_a_process_that_nobody_needs_ends_and_comes_back() -> None:
     asyncio.run(run())
 
 
+def test_closing_waits_for_a_process_that_ends_as_nobody_needs_it() -> None:
+    async def run() -> None:
+        # Its input may end: it does not.
+        thumbnailer = Thumbnailer(
+            fake(f"sys.stdin.buffer.read(5); {answer(repr(PICTURE.encode()))}; time.sleep(600)"),
+            within_seconds=30,
+            idle_seconds=0,
+        )
+        assert await thumbnailer.make(b"x") == PICTURE
+        process = thumbnailer._process
+        assert process is not None
+        while thumbnailer._process is not None:
+            await asyncio.sleep(0)
+        await thumbnailer.close()
+        assert process.returncode is not None
+
+    asyncio.run(run())
+
+
 def test_it_hands_on_no_secret_of_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_TEST_SECRET", "hush")
 

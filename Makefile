@@ -16,10 +16,10 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz audit check format bench performance soak samples screenshots clean
+.PHONY: help demo test test-browsers test-long fuzz audit check format bench performance soak samples screenshots clean
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,11 +36,15 @@ help: ## show what can be made
 demo: .venv ## a broker, three producers and a client, all on this machine (SECONDS=20: no shell, a table at the end)
 	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: .venv ## all tests but the long ones, those with real programs too (skipped where a program is missing)
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
+test: .venv ## all tests but those below, those with real programs too (skipped where a program is missing)
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --ignore tests/browsers
+
+test-browsers: .venv ## the pages and what they play, in Chromium, one after another: it wants the machine for itself
+	$(RUN) pytest -m "not long" tests/browsers
 
 test-long: .venv ## the long tests: real programs for many seconds, and more seeds and variants of the others
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m long
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m long --ignore tests/browsers
+	$(RUN) pytest -m long tests/browsers
 
 fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
 	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

@@ -98,15 +98,15 @@ def test_every_way_of_sending_brings_the_same_bytes(netio: str, tmp_path: Path) 
 def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
     link = SimLink(latency_us=5_000, loss=0.02)
     with (
-        BrokerProgram(tmp_path, latency_ms=200) as broker,
+        BrokerProgram(tmp_path, latency_ms=1_000) as broker,
         LossyProxy(("127.0.0.1", broker.port), to_target=link, to_client=link) as proxy,
-        FileSubscriber(broker, tmp_path, "one", port=proxy.port, latency_ms=200) as one,
-        FileSubscriber(broker, tmp_path, "two", port=proxy.port, latency_ms=200) as two,
+        FileSubscriber(broker, tmp_path, "one", port=proxy.port, latency_ms=1_000) as one,
+        FileSubscriber(broker, tmp_path, "two", port=proxy.port, latency_ms=1_000) as two,
     ):
         broker.wait_for("subscriber connected", count=2)
-        with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=200) as publisher:
+        with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=1_000) as publisher:
             wait_until(lambda: len(publisher.sent) > 200 * PACKET_BYTES, "a second of packets")
-            with FileSubscriber(broker, tmp_path, "late", port=proxy.port, latency_ms=200) as late:
+            with FileSubscriber(broker, tmp_path, "late", port=proxy.port, latency_ms=1_000) as late:
                 broker.wait_for("subscriber connected", count=3)
                 wait_until(lambda: len(publisher.sent) > 1000 * PACKET_BYTES, "five seconds of packets")
                 sent = publisher.finish()

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -228,17 +229,18 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
             source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video"]
             source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "5"]
             tee = [find_program("ffmpeg"), "-v", "error", *source, "-map", "0", "-f", "tee", target]
-            with Program(tee, tmp_path, "sender"):
+            with Program(tee, tmp_path, "sender") as sender:
                 opened = await server.accept()
                 assert opened.key_length_bytes == key_length_bytes
                 received = bytearray()
-                try:
+                with suppress(ConnectionEndedError):
                     async with asyncio.timeout(30):
                         while True:
                             received += await opened.receive()
-                except ConnectionEndedError:
-                    assert keys_changed(opened, received=True)
-                    return bytes(received)
+                told = f"{len(received)} bytes, {opened.statistics}, ffmpeg: {sender.log}"
+                assert opened.close_reason == "peer_shutdown", told
+                assert keys_changed(opened, received=True), told
+                return bytes(received)
 
     received = asyncio.run(main())
     whole = sent.read_bytes()

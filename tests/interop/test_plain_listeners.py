@@ -27,7 +27,7 @@ def decodes_without_a_word(recording: Path, folder: Path) -> str:
 
 def test_what_headrace_produces_arrives_whole_at_srt_live_transmit(tmp_path: Path) -> None:
     port = free_udp_port(HOST)
-    listen = f"srt://{HOST}:{port}?mode=listener&latency=200"
+    listen = f"srt://{HOST}:{port}?mode=listener&latency=2000"
     receive = [find_program("srt-live-transmit"), "-q", "-a:no", "-chunk:1456", listen, "file://con"]
     with Program(receive, tmp_path, "listener") as listener:
         produce = [

@@ -26,8 +26,8 @@ MAX_UNACKNOWLEDGED_PACKETS: Final = 8192
 """What a sender may have on the way; then `SrtSocket.send` waits."""
 LINGER_SECONDS: Final = 1.0
 """How long `SrtSocket.close` waits, beyond the peer's latency, for the last packets to be acknowledged."""
-DELIVERY_MARGIN_US: Final = 20_000
-"""Beyond the peer's latency: its delivery thread wakes up every 10 ms."""
+DELIVERY_MARGIN_US: Final = 300_000
+"""Beyond the peer's latency: its clock begins when it reads the handshake, which may be 200 ms after it came."""
 
 _REASONS: Final = {
     "closed": "it was closed on this side",

@@ -27,7 +27,7 @@ def main() -> None:
             print_glass_to_glass,
         )
 
-        plans = [GlassPlan(sounds_at_once) for sounds_at_once in (0, 1, FFMPEG_SOUNDS_AT_ONCE)]
+        plans = GlassPlan(0), GlassPlan(has_opus=True), GlassPlan(), GlassPlan(FFMPEG_SOUNDS_AT_ONCE)
         print_glass_to_glass(*map(measure_glass_to_glass, plans))
 
 

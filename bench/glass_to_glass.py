@@ -44,12 +44,14 @@ class GlassPlan:
     """How a run is to be.
 
     Attributes:
-        sounds_at_once: How many frames of sound leave the camera at once; 0 if it has no microphone.
+        sounds_at_once: How many frames of AAC leave the camera at once; 0 if it has no microphone.
+        has_opus: Whether there is Opus beside the AAC, as `headrace produce` sends it.
         settle_seconds: So long nothing counts: a browser finds out how much it has to hold back.
         seconds: How long pictures are looked at.
     """
 
     sounds_at_once: int = 1
+    has_opus: bool = False
     settle_seconds: float = 10.0
     seconds: float = 20.0
 
@@ -59,7 +61,7 @@ class GlassAges:
     """What a run showed.
 
     Attributes:
-        sounds_at_once: As planned.
+        sound: What there was of it, in words.
         parts_ms: How long each of `PARTS` took; shape ``(pictures, len(PARTS))``.
         unread: Pictures without a stamp of the camera, or with that of another one than the browser tells about.
         sound_held_ms: How long the browser held sound back on average; None where there was none.
@@ -67,7 +69,7 @@ class GlassAges:
         lost_packets: Of both.
     """
 
-    sounds_at_once: int
+    sound: str
     parts_ms: NDArray[np.float64]
     unread: int
     sound_held_ms: float | None
@@ -85,16 +87,17 @@ def measure_glass_to_glass(plan: GlassPlan) -> GlassAges:
         folder = Path(scratch)
         with WebBroker(folder, ("--webrtc-port", str(free_udp_port(HOST)))) as broker:
             log = folder / "taken.txt"
-            with _camera(broker, folder, log, plan.sounds_at_once):
+            with _camera(broker, folder, log, plan):
                 broker.wait_until_live(CHANNEL_ID)
                 shown, before, after = _watch(broker, plan)
             return _put_together(plan, shown, _read_log(log), before, after)
 
 
 @contextmanager
-def _camera(broker: WebBroker, folder: Path, log: Path, sounds_at_once: int) -> Iterator[None]:
+def _camera(broker: WebBroker, folder: Path, log: Path, plan: GlassPlan) -> Iterator[None]:
     command = [sys.executable, "-m", "bench.stamped_camera", broker.srt, CHANNEL_ID, str(log)]
-    with Program([*command, str(sounds_at_once)], folder, "camera"):
+    command += [str(plan.sounds_at_once), *(["opus"] if plan.has_opus else [])]
+    with Program(command, folder, "camera"):
         yield
 
 
@@ -133,13 +136,19 @@ def _put_together(
     # A picture that came before it was sent: the browser had the next one to show already when it was read.
     rows = [row for row in rows if row[PARTS.index("to the browser")] > -CLOCK_ERROR_MS]
     return GlassAges(
-        plan.sounds_at_once,
+        _sound_of(plan),
         np.array(rows, np.float64).reshape(-1, len(PARTS)),
         len(shown) - len(rows),
         _held_ms(before["audio"], after["audio"]) if "audio" in after else None,
         _held_ms(before["video"], after["video"]),
         sum(int(one["packetsLost"]) for one in after.values()),
     )
+
+
+def _sound_of(plan: GlassPlan) -> str:
+    if not plan.sounds_at_once:
+        return "without sound"
+    return "with Opus beside AAC" if plan.has_opus else f"with AAC, {plan.sounds_at_once} frames at once"
 
 
 def _parts_ms(one: dict[str, Any], taken_us: int, encode_us: int) -> tuple[float, ...]:
@@ -166,8 +175,7 @@ def print_glass_to_glass(*runs: GlassAges) -> None:
     """Print the parts of each run, and the facts about this machine."""
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for run in runs:
-        sound = f"with sound, {run.sounds_at_once} AAC frames at once" if run.sounds_at_once else "without sound"
-        print(f"\n{len(run.parts_ms)} pictures {sound}: {run.unread} unread, {run.lost_packets} packets lost")
+        print(f"\n{len(run.parts_ms)} pictures {run.sound}: {run.unread} unread, {run.lost_packets} packets lost")
         print(f"{'ms':<20}{'min':>8}{'p50':>8}{'p95':>8}{'max':>8}")
         for name, column in zip(PARTS, run.parts_ms.T, strict=True):
             print(f"{name:<20}" + "".join(f"{value:8.1f}" for value in np.percentile(column, [0, 50, 95, 100])))

@@ -1,9 +1,9 @@
-"""A camera with a microphone that is not there: ``python -m bench.stamped_camera BROKER CHANNEL LOG SOUNDS``.
+"""A camera and its microphone, made up: ``python -m bench.stamped_camera BROKER CHANNEL LOG SOUNDS [opus]``.
 
 Its pictures say when they were taken, as `picture_stamp` draws it. They are encoded and sent as `headrace produce`
 does it. For each picture it writes a line to the log: its stamp, when it was taken (microseconds since the Unix
 epoch), and how long drawing and encoding it took (microseconds). SOUNDS is how many frames of sound leave at once,
-0 for a camera without a microphone.
+0 for a camera without a microphone; they are AAC, with Opus beside it where that is said.
 """
 
 import asyncio
@@ -34,7 +34,6 @@ FRAMES_PER_SECOND: Final = 30
 BLOCK_SAMPLES: Final = SAMPLE_RATE_HZ // 100
 """A sound card hands over ten milliseconds at a time, when they are past."""
 DIFFERENT_PICTURES: Final = 30
-SETTINGS: Final = EncoderSettings(video_bitrate_bps=2_500_000, preset="ultrafast")
 STAMP_MODULUS: Final = 1 << 32
 _MILLION: Final = 1_000_000
 
@@ -97,11 +96,13 @@ class WatchedStream:
         camera: Takes the pictures.
         log: Where a line for each goes.
         sounds_at_once: How many frames of sound wait for each other.
+        has_opus: Whether there is Opus beside the AAC.
     """
 
-    def __init__(self, camera: StampedCamera, log: TextIO, sounds_at_once: int) -> None:
+    def __init__(self, camera: StampedCamera, log: TextIO, sounds_at_once: int, *, has_opus: bool) -> None:
         self._camera = camera
-        self._stream = LiveStream(camera, SETTINGS)
+        settings = EncoderSettings(video_bitrate_bps=2_500_000, preset="ultrafast", has_opus=has_opus)
+        self._stream = LiveStream(camera, settings)
         self._log = log
         self._sounds_at_once = sounds_at_once
 
@@ -148,14 +149,16 @@ def _test_pictures() -> list[U8Array]:
     return pictures
 
 
-async def _produce(broker: str, channel_id: str, log: Path, sounds_at_once: int) -> None:
+async def _produce(broker: str, channel_id: str, log: Path, sounds_at_once: int, *, has_opus: bool) -> None:
     host, _, port = broker.rpartition(":")
     with log.open("w", buffering=1) as lines:
-        stream = WatchedStream(StampedCamera(has_sound=sounds_at_once > 0), lines, sounds_at_once)
+        camera = StampedCamera(has_sound=sounds_at_once > 0)
+        stream = WatchedStream(camera, lines, sounds_at_once, has_opus=has_opus)
         running = asyncio.ensure_future(Publisher(BrokerAddress(host, int(port)), channel_id, stream).run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         await asyncio.gather(running, return_exceptions=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(_produce(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])))
+    _broker, _channel_id, _log, _sounds, *_more = sys.argv[1:]
+    asyncio.run(_produce(_broker, _channel_id, Path(_log), int(_sounds), has_opus=_more == ["opus"]))

@@ -11,7 +11,7 @@ from typing import Final
 PURPOSE: Final = "Live video streaming over SRT: producers, a broker and clients."
 SUMMARIES: Final = {
     "serve": "Run the broker until SIGINT or SIGTERM.",
-    "produce": "Encode (H.264 and AAC) and send one channel, in real time, reconnecting by itself.",
+    "produce": "Encode (H.264, AAC and Opus) and send one channel, in real time, reconnecting by itself.",
     "client": "Subscribe to channels: in a shell, or with --subscribe and --seconds from a script.",
     "list": "List the channels that are live, with their viewers: the same as on the broker's page.",
     "channels": "Add, show, change and remove channels: who may watch them, and their encryption.",

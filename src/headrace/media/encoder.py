@@ -1,10 +1,9 @@
-"""H.264 and AAC for live streaming: each frame comes out as soon as it goes in.
+"""H.264 for live streaming: each picture comes out as soon as it goes in.
 
 Source: measurements of x264 through PyAV 18.1.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -13,10 +12,10 @@ import av
 from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
-from headrace.codecs.aac import encode_adts
 from headrace.media.errors import MediaError
-from headrace.media.pcm import SAMPLE_RATE_HZ, PcmBlocks, pcm_frame
+from headrace.media.sound_encoder import BIT_RATES
 from headrace.media.source import SourceInfo
+from headrace.remux.access_unit import Codec
 
 TIME_BASE: Final = Fraction(1, 90_000)
 NEVER_FRAMES: Final = 1 << 24
@@ -46,7 +45,8 @@ class EncoderSettings:
         height: Rows; None likewise.
         frame_rate: At most so many frames a second; None for all that the source has.
         video_bitrate_bps: Mean and highest bits a second of the picture.
-        audio_bitrate_bps: Bits a second of the sound.
+        audio_bitrate_bps: Bits a second of AAC.
+        has_opus: Whether there is Opus beside AAC, for browsers.
         keyframe_interval_ms: A keyframe at least so often.
         preset: x264's, from "ultrafast" to "veryslow".
     """
@@ -55,18 +55,19 @@ class EncoderSettings:
     height: int | None = None
     frame_rate: Fraction | None = None
     video_bitrate_bps: int = 2_500_000
-    audio_bitrate_bps: int = 128_000
+    audio_bitrate_bps: int = BIT_RATES[Codec.AAC]
+    has_opus: bool = True
     keyframe_interval_ms: int = 2_000
     preset: str = "veryfast"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One encoded frame.
+    """One encoded picture.
 
     Attributes:
-        data: Annex B with access unit delimiter, or AAC with ADTS header.
-        time_90khz: Media time of its presentation; the AAC encoder's first lies 1024 samples before 0.
+        data: Annex B with access unit delimiter.
+        time_90khz: Media time of its presentation.
         key_frame: Decoding can start here.
     """
 
@@ -148,28 +149,3 @@ class VideoEncoder:
             picture.pict_type = PictureType.I
             self._next_keyframe_us = time_us + self._keyframe_interval_us
         return [AccessUnit(bytes(unit), unit.pts or 0, unit.is_keyframe) for unit in self._codec.encode(picture)]
-
-
-class AudioEncoder:
-    """AAC-LC, 48 kHz, stereo, in ADTS."""
-
-    def __init__(self, settings: EncoderSettings) -> None:
-        self._codec = av.CodecContext.create("aac", "w")
-        self._codec.sample_rate, self._codec.layout, self._codec.format = SAMPLE_RATE_HZ, "stereo", "fltp"
-        self._codec.bit_rate = settings.audio_bitrate_bps
-        self._codec.time_base = Fraction(1, SAMPLE_RATE_HZ)
-        try:
-            self._codec.open()
-        except (av.FFmpegError, ValueError) as error:
-            raise MediaError(f"AAC does not take {settings.audio_bitrate_bps} bit/s: try 128000") from error
-        self._blocks = PcmBlocks(self._codec.frame_size)
-
-    def encode(self, frame: av.AudioFrame, time_us: int) -> Iterator[AccessUnit]:
-        """Yield the frames of 1024 samples that are now whole."""
-        for first_sample, samples in self._blocks.feed(frame, time_us):
-            block = pcm_frame(samples)
-            block.pts, block.time_base = first_sample, Fraction(1, SAMPLE_RATE_HZ)
-            for unit in self._codec.encode(block):
-                data = bytes(unit)
-                time_90khz = (unit.pts or 0) * 90_000 // SAMPLE_RATE_HZ
-                yield AccessUnit(encode_adts(len(data)) + data, time_90khz, key_frame=True)

@@ -9,12 +9,13 @@ import av
 
 from headrace.media.announcer import Announcer
 from headrace.media.clock import Clock, SystemClock
-from headrace.media.encoder import AccessUnit, AudioEncoder, EncoderSettings, VideoEncoder
+from headrace.media.encoder import AccessUnit, EncoderSettings, VideoEncoder
 from headrace.media.pacing import ArrivalPacer, Pacer, RealTimePacer
+from headrace.media.sound_encoder import SoundEncoder
 from headrace.media.source import MICROSECONDS, Source, TimedFrame, loop_frames
 from headrace.mpegts.metadata import JsonValue
-from headrace.mpegts.muxer import Muxer
-from headrace.mpegts.stream_type import StreamType
+from headrace.remux.access_unit import Codec
+from headrace.remux.units_to_ts import encode_unit, muxer_of
 
 BASE_90KHZ: Final = 90_000
 """Presentation time of media time 0: room for the clock reference ahead and for the AAC encoder's first frame."""
@@ -82,9 +83,8 @@ class LiveStream:
         self._clock = clock or SystemClock()
         self._announcer = Announcer(title, facts)
         self._video = VideoEncoder(source.info, self._settings)
-        self._audio = AudioEncoder(self._settings) if source.info.has_audio else None
-        types = [StreamType.H264] + ([StreamType.AAC_ADTS] if self._audio else [])
-        self._muxer = Muxer(types)
+        self._sounds = self._open_sounds()
+        self._muxer = muxer_of([Codec.H264, *self._sounds])
         self._stopped = threading.Event()
         self._pacer: Pacer = (
             ArrivalPacer(self._clock) if source.live else RealTimePacer(self._clock, self._stopped)
@@ -92,6 +92,15 @@ class LiveStream:
         self._next_picture_us = 0
         self._last_encoded_us: int | None = None
         self._counts = dict.fromkeys(StreamCounters.__slots__, 0)
+
+    def _open_sounds(self) -> dict[Codec, SoundEncoder]:
+        """Return what encodes the sound, AAC before Opus, as players take the first."""
+        if not self._source.info.has_audio:
+            return {}
+        sounds = {Codec.AAC: SoundEncoder(Codec.AAC, self._settings.audio_bitrate_bps)}
+        if self._settings.has_opus:
+            sounds[Codec.OPUS] = SoundEncoder(Codec.OPUS)
+        return sounds
 
     @property
     def width(self) -> int:
@@ -147,16 +156,19 @@ class LiveStream:
 
     def _write(self, item: TimedFrame, capture_unix_us: int) -> Iterator[bytes]:
         if isinstance(item.frame, av.AudioFrame):
-            if self._audio is not None:
-                for unit in self._audio.encode(item.frame, item.time_us):
-                    self._counts["audio_frames"] += 1
-                    yield self._muxer.write(1, unit.data, BASE_90KHZ + unit.time_90khz, random_access=True)
+            yield from self._write_sounds(item.frame, item.time_us)
             return
         if not self._is_wanted(item.time_us):
             return
         for unit in self._video.encode(item.frame, item.time_us):
             self._counts["video_frames"] += 1
             yield self._write_picture(unit, item.time_us, capture_unix_us)
+
+    def _write_sounds(self, frame: av.AudioFrame, time_us: int) -> Iterator[bytes]:
+        for index, (codec, encoder) in enumerate(self._sounds.items(), 1):
+            for unit in encoder.encode(frame, time_us):
+                self._counts["audio_frames"] += codec is Codec.AAC
+                yield self._muxer.write(index, encode_unit(unit), BASE_90KHZ + unit.pts_90khz, random_access=True)
 
     def _is_wanted(self, time_us: int) -> bool:
         """Tell whether to encode the picture: not above the frame rate asked for, and not if we are too late."""

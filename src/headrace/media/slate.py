@@ -12,11 +12,13 @@ from av.video.frame import PictureType
 from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from headrace.media.encoder import LIMITED_RANGE, AudioEncoder, EncoderSettings
+from headrace.media.encoder import LIMITED_RANGE
 from headrace.media.errors import MediaError
 from headrace.media.pcm import CHANNELS, pcm_frame
 from headrace.media.slate_picture import draw_slate
+from headrace.media.sound_encoder import SoundEncoder
 from headrace.mpegts.slate_player import PICTURE_90KHZ, Slate
+from headrace.remux.access_unit import Codec
 
 GROUP_PICTURES: Final = 48
 """A keyframe every 4.1 s: it is half of all bytes at 2 s, and new subscribers are given the last one anyway."""
@@ -97,6 +99,7 @@ def _without_supplements(unit: bytes) -> bytes:
 
 def _silent_frame() -> bytes:
     """Return an AAC frame that is followed by itself: the encoder's first differ."""
-    encoder = AudioEncoder(EncoderSettings())
+    encoder = SoundEncoder(Codec.AAC)
     silence = np.zeros((CHANNELS, 8 * 1024), np.float32)
-    return list(encoder.encode(pcm_frame(silence), 0))[-1].data
+    [data] = list(encoder.encode(pcm_frame(silence), 0))[-1].data
+    return data

@@ -1,25 +1,17 @@
-"""Makes Opus of AAC, which browsers play, and AAC of Opus, which everything else plays, in a thread of its own.
-
-Source: RFC 7587, 4 (Opus at 48 kHz); a frame of 20 ms is what browsers send and expect.
-"""
+"""Makes Opus of AAC, which browsers play, and AAC of Opus, which everything else plays, in a thread of its own."""
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Final
 
 import av
-import numpy as np
 import structlog
 
-from headrace.codecs.aac import encode_adts
-from headrace.media.pcm import SAMPLE_RATE_HZ, F32Array, PcmBlocks, pcm_frame
+from headrace.media.pcm import SAMPLE_RATE_HZ
+from headrace.media.sound_encoder import SoundEncoder
 from headrace.remux.access_unit import AccessUnit, Codec
 
-OPUS_BIT_RATE: Final = 96_000
-AAC_BIT_RATE: Final = 128_000
-OPUS_BLOCK_SAMPLES: Final = 960
 MAX_WAITING_UNITS: Final = 256
 """Five seconds of sound: what comes beyond is left out, so that a stalled thread does not fill the memory."""
 MAX_BACK_90KHZ: Final = 45_000
@@ -87,7 +79,7 @@ class Transcoder:
         source: AAC or Opus.
     """
 
-    __slots__ = ("_blocks", "_decoder", "_encoder", "_next_90khz", "_source")
+    __slots__ = ("_decoder", "_encoder", "_next_90khz", "_source")
 
     def __init__(self, source: Codec) -> None:
         self._source = source
@@ -99,8 +91,7 @@ class Transcoder:
         if self._source is Codec.OPUS:
             self._decoder.sample_rate = SAMPLE_RATE_HZ
             self._decoder.layout = "stereo"
-        self._encoder = _opus_encoder() if self._source is Codec.AAC else _aac_encoder()
-        self._blocks = PcmBlocks(OPUS_BLOCK_SAMPLES if self._source is Codec.AAC else self._encoder.frame_size)
+        self._encoder = SoundEncoder(Codec.OPUS if self._source is Codec.AAC else Codec.AAC)
         self._next_90khz: int | None = None
 
     def convert(self, unit: AccessUnit) -> list[AccessUnit]:
@@ -116,41 +107,5 @@ class Transcoder:
         made: list[AccessUnit] = []
         for data in unit.data:
             for frame in self._decoder.decode(av.Packet(data)):
-                for first_sample, samples in self._blocks.feed(frame, unit.pts_90khz * _MILLION // _CLOCK_HZ):
-                    made += self._encode(first_sample, samples)
+                made += self._encoder.encode(frame, unit.pts_90khz * _MILLION // _CLOCK_HZ)
         return made
-
-    def _encode(self, first_sample: int, samples: F32Array) -> Iterator[AccessUnit]:
-        block = _interleaved(samples) if self._source is Codec.AAC else pcm_frame(samples)
-        block.pts, block.time_base = first_sample, Fraction(1, SAMPLE_RATE_HZ)
-        codec = Codec.OPUS if self._source is Codec.AAC else Codec.AAC
-        for packet in self._encoder.encode(block):
-            # The encoder tells the time of what is in the packet: its own delay is taken off.
-            pts_90khz = (first_sample if packet.pts is None else packet.pts) * _CLOCK_HZ // SAMPLE_RATE_HZ
-            data = bytes(packet)
-            content = data if codec is Codec.OPUS else encode_adts(len(data)) + data
-            yield AccessUnit(codec, pts_90khz, pts_90khz, [content])
-
-
-def _interleaved(samples: F32Array) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", "stereo")
-    frame.sample_rate = SAMPLE_RATE_HZ
-    return frame
-
-
-def _opus_encoder() -> av.AudioCodecContext:
-    return _encoder("libopus", "flt", OPUS_BIT_RATE, {"frame_duration": "20", "application": "audio"})
-
-
-def _aac_encoder() -> av.AudioCodecContext:
-    return _encoder("aac", "fltp", AAC_BIT_RATE, {})
-
-
-def _encoder(name: str, sample_format: str, bit_rate: int, options: dict[str, str]) -> av.AudioCodecContext:
-    encoder: av.AudioCodecContext = av.CodecContext.create(name, "w")  # type: ignore[assignment]
-    encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE_HZ, "stereo", sample_format
-    encoder.bit_rate = bit_rate
-    encoder.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    encoder.options = options
-    encoder.open()
-    return encoder

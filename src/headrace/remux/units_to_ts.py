@@ -63,10 +63,7 @@ class UnitsToTs:
         if not 1 <= len(codecs) <= len(STREAM_PIDS):
             raise LocalProtocolError(f"no transport stream can be made of {[codec.value for codec in codecs]}")
         self._indices = {codec: index for index, codec in enumerate(codecs)}
-        descriptors = {
-            index: _DESCRIPTORS[codec] for codec, index in self._indices.items() if codec in _DESCRIPTORS
-        }
-        self._muxer = Muxer([_STREAM_TYPES[codec] for codec in codecs], descriptors)
+        self._muxer = muxer_of(codecs)
         self._packetizer = Packetizer()
         self._shift_90khz: int | None = None
         self._last_dts_90khz = dict.fromkeys(codecs, PCR_LEAD_90KHZ - 1)
@@ -80,7 +77,7 @@ class UnitsToTs:
         index = self._indices.get(unit.codec)
         if index is None:
             raise LocalProtocolError(f"the stream has no {unit.codec.value}")
-        data = _encode(unit)
+        data = encode_unit(unit)
         if dts_90khz <= self._last_dts_90khz[unit.codec] or (not unit.is_video and len(data) > MAX_SOUND_BYTES):
             self.dropped_units += 1
             return []
@@ -89,7 +86,14 @@ class UnitsToTs:
         return [payload for payload in (*self._packetizer.feed(ts), self._packetizer.flush()) if payload]
 
 
-def _encode(unit: AccessUnit) -> bytes:
+def muxer_of(codecs: Sequence[Codec]) -> Muxer:
+    """Return a muxer of one to three streams: the video first if there is one."""
+    descriptors = {index: _DESCRIPTORS[codec] for index, codec in enumerate(codecs) if codec in _DESCRIPTORS}
+    return Muxer([_STREAM_TYPES[codec] for codec in codecs], descriptors)
+
+
+def encode_unit(unit: AccessUnit) -> bytes:
+    """Return what a PES packet of a unit holds."""
     if unit.codec == Codec.OPUS:
         return b"".join(encode_control_header(len(packet)) + packet for packet in unit.data)
     if unit.codec == Codec.AAC:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from tests.support.pictures import picture
 
-from headrace.media.encoder import AudioEncoder, EncoderSettings, VideoEncoder, encoded_size
+from headrace.media.encoder import EncoderSettings, VideoEncoder, encoded_size
 from headrace.media.errors import MediaError
-from headrace.media.pcm import pcm_frame
 from headrace.media.source import SourceInfo
 
 INFO = SourceInfo(64, 48, Fraction(25), has_audio=True)
@@ -82,16 +81,3 @@ def test_settings_that_x264_does_not_take_say_so() -> None:
         VideoEncoder(INFO, EncoderSettings(preset="fastest"))
     with pytest.raises(MediaError, match="choose other values"):
         VideoEncoder(INFO, EncoderSettings(width=100_000, height=100_000))
-
-
-def test_sound_comes_as_aac_that_a_decoder_takes() -> None:
-    encoder = AudioEncoder(EncoderSettings())
-    tone = np.sin(np.arange(9_600) * 2 * np.pi * 440 / 48_000).astype(np.float32)
-    units = list(encoder.encode(pcm_frame(np.stack([tone, tone])), 1_000_000))
-    assert [unit.time_90khz for unit in units[:3]] == [88_080, 90_000, 91_920]
-    decoder = av.CodecContext.create("aac", "r")
-    frames = [frame for unit in units for frame in decoder.decode(av.Packet(unit.data))]
-    assert {(frame.sample_rate, frame.layout.name, frame.samples) for frame in frames} == {
-        (48_000, "stereo", 1024)
-    }
-    assert np.abs(frames[4].to_ndarray()).max() > 0.5

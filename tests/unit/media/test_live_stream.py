@@ -17,6 +17,8 @@ from headrace.media.ffmpeg_input import open_video_file
 from headrace.media.frames_folder import FramesFolder
 from headrace.media.live_stream import BASE_90KHZ, MAX_LATE_US, LiveStream
 from headrace.media.source import TimedFrame
+from headrace.remux.access_unit import Codec
+from headrace.remux.ts_to_units import TsToUnits
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 
@@ -31,6 +33,20 @@ def test_pictures_and_sound_can_be_decoded_with_their_times() -> None:
     assert sum(event.samples for event in events if isinstance(event, AudioFrameDecoded)) >= 92 * 1024
     assert (decoder.errors, decoder.drops) == ({}, {})
     assert sum(clock.waits_us) == 49 * 40_000
+
+
+@pytest.mark.parametrize("has_opus", [True, False])
+def test_opus_stands_beside_the_aac_for_browsers_unless_it_is_not_wanted(*, has_opus: bool) -> None:
+    to_units = TsToUnits()
+    stream = LiveStream(DrawnSource(50, sound=True), EncoderSettings(has_opus=has_opus), clock=FakeClock())
+    units = [unit for ts in stream for unit in to_units.feed(ts) if not unit.is_video]
+    assert list(to_units.codecs.values()) == [Codec.H264, Codec.AAC, *([Codec.OPUS] if has_opus else [])]
+    last = {unit.codec: unit.pts_90khz - BASE_90KHZ for unit in units}
+    # Of 180000: what has not come is still in the encoder.
+    assert last.pop(Codec.AAC) >= 180_000 - 4 * 1_920
+    assert last == ({Codec.OPUS: 180_000 - 1_800 - 225} if has_opus else {})
+    assert stream.counters.audio_frames == sum(unit.codec is Codec.AAC for unit in units)
+    assert to_units.drops == {}
 
 
 def test_each_picture_comes_out_in_its_own_turn() -> None:
@@ -161,7 +177,7 @@ def test_the_samples_can_be_streamed(kind: str) -> None:
     else:
         stream = LiveStream(open_video_file(SAMPLES / "clip.mp4"), EncoderSettings(height=180), clock=FakeClock())
     decoder = StreamDecoder()
-    for ts in islice(stream, 300):
+    for ts in islice(stream, 500):
         decoder.feed(ts)
     assert decoder.video_frames > 50
     assert decoder.audio_frames > 150

@@ -13,7 +13,7 @@ from headrace.codecs.annex_b import join_annex_b, split_annex_b
 from headrace.endpoints.rtc_channel import RtcChannel, RtcStream
 from headrace.media.picture_pipe import CodedPicture
 from headrace.media.picture_transcoder import PictureTranscoder
-from headrace.media.sound_converter import Transcoder
+from headrace.media.sound_transcoder import SoundTranscoder
 from headrace.remux.access_unit import AccessUnit, Codec
 from headrace.remux.h264_unpacker import H264Unpacker
 from headrace.webrtc.rtp import RtpPacket, decode_rtp
@@ -54,7 +54,7 @@ class Sound:
     """Makes Opus in this thread, and keeps it until it is asked for."""
 
     def __init__(self) -> None:
-        self._transcoder = Transcoder(Codec.AAC)
+        self._transcoder = SoundTranscoder(Codec.AAC)
         self._made: list[AccessUnit] = []
 
     def feed(self, unit: AccessUnit) -> None:

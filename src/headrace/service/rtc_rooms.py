@@ -14,10 +14,10 @@ from headrace.endpoints.rtc_endpoint import RtcEndpoint
 from headrace.endpoints.rtc_room import RtcRoom
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.media.picture_converter import PictureConverter
+from headrace.media.sound_converter import SoundConverter
 from headrace.netio.clock import now_us
 from headrace.netio.media_loop import MediaLoop
 from headrace.remux.access_unit import Codec, UnitConverter
-from headrace.service.sound import make_converter
 from headrace.service.tap_handover import TapHandover
 
 LINGER_SECONDS: Final = 10.0
@@ -60,7 +60,7 @@ class RtcRooms:
             self._users[channel_id] = self._users.get(channel_id, 0) + 1
             if channel_id in self._taps:
                 return self._rtc.rooms[channel_id]
-            converter = await self._make_converter(channel_id)
+            converter = self._make_converter(channel_id)
             recoder = self._make_recoder(channel_id)
             room = await self._rtc_loop.call(partial(self._rtc.open_room, channel_id, converter, recoder))
             tap = await self._open_tap(channel_id)
@@ -70,10 +70,10 @@ class RtcRooms:
             self._taps[channel_id] = tap
             return room
 
-    async def _make_converter(self, channel_id: str) -> UnitConverter:
+    def _make_converter(self, channel_id: str) -> UnitConverter:
         """Return what makes Opus of the channel's AAC, if it has that alone."""
         rtc, call_soon = self._rtc, self._rtc_loop.call_soon
-        return await make_converter(
+        return SoundConverter(
             Codec.AAC, lambda units: call_soon(lambda: rtc.take_sound(channel_id, units, now_us()))
         )
 

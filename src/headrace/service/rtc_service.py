@@ -27,6 +27,7 @@ from headrace.endpoints.rtc_snapshot import RtcSnapshot, layer_facts
 from headrace.endpoints.rtc_viewer import RtcViewer
 from headrace.endpoints.rtc_watching import RtcWatching
 from headrace.endpoints.srt_endpoint import SrtEndpoint
+from headrace.media.sound_converter import SoundConverter
 from headrace.netio.clock import now_us, unix_time_us
 from headrace.netio.entropy import random_bytes
 from headrace.netio.media_loop import MediaLoop
@@ -45,7 +46,6 @@ from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_producers import RtcProducer
 from headrace.service.rtc_rooms import RtcRooms
 from headrace.service.rtc_sessions import KnownSession, RtcSessions
-from headrace.service.sound import make_converter
 from headrace.srt.rejection import RejectReason
 from headrace.web.gateway import GatewayRefusal, PatchAnswer, SessionAnswer, SessionLayers, StaleEtagError
 from headrace.webrtc.ice import IceCredentials, make_credentials
@@ -267,7 +267,7 @@ class RtcService:
     ) -> SessionAnswer:
         local = make_credentials(random_bytes)
         streams = inbound_numbers(answer)
-        converter = await self._converter_for(session_id, streams)
+        converter = self._converter_for(session_id, streams)
         producing = RtcProducing(
             session_id,
             grant.channel_id,
@@ -291,7 +291,7 @@ class RtcService:
         )
         return await self._begin(producing, session, answer, local)
 
-    async def _converter_for(self, session_id: str, streams: Sequence[InboundNumbers]) -> UnitConverter | None:
+    def _converter_for(self, session_id: str, streams: Sequence[InboundNumbers]) -> UnitConverter | None:
         """Return what makes AAC of a producer's Opus, if it sends any."""
         if all(numbers.codec is not Codec.OPUS for numbers in streams):
             return None
@@ -301,7 +301,7 @@ class RtcService:
             if isinstance(producing, RtcProducing):
                 producing.take_converted(units)
 
-        return await make_converter(Codec.OPUS, lambda units: self._loop.call_soon(lambda: take(units)))
+        return SoundConverter(Codec.OPUS, lambda units: self._loop.call_soon(lambda: take(units)))
 
     async def _end_silent(self, channel_id: str) -> None:
         """End who produces a channel and sends nothing any more: a browser that was closed does not say so.

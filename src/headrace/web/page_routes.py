@@ -1,17 +1,20 @@
-"""The pages and their files, served as they are.
+"""The pages and their files.
 
 Source: ``assets/README.md`` beside this file.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from headrace.web.page_files import VERSION_DIGITS, modules_of, render_page, version_of
 
 FOLDER: Final = Path(__file__).parent
 CONTENT_SECURITY_POLICY: Final = (
@@ -27,19 +30,30 @@ PAGE_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 _PAGES: Final = {
-    "/": "directory.html",
-    "/watch/{channel}": "watch.html",
-    "/produce": "produce.html",
-    "/operate": "operate.html",
+    "/": ("directory", "watch"),
+    "/watch/{channel}": ("watch",),
+    "/produce": ("produce",),
+    "/operate": ("operate",),
 }
+"""The page itself, and the one that somebody goes to from there."""
+_VERSION: Final = re.compile(f"[0-9a-f]{{{VERSION_DIGITS}}}")
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
 class _Assets(StaticFiles):
-    """Files that a browser asks for again each time, and gets only if they have changed."""
+    """Files: those of this version are a browser's for good, all others it asks for again each time."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        super().__init__(directory=folder)
+        self._version = version
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
+        version, _, rest = path.partition("/")
+        # A page that was open while the broker was renewed asks for files of the version before.
+        is_versioned = _VERSION.fullmatch(version) is not None
+        response = await super().get_response(rest if is_versioned else path, scope)
+        is_good = version == self._version and response.status_code in {200, 206, 304}
+        response.headers["Cache-Control"] = _FOR_GOOD if is_good else "no-cache"
         return response
 
 
@@ -49,13 +63,19 @@ def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
     Args:
         folder: Where ``pages`` and ``assets`` are.
     """
-    routes: list[BaseRoute] = [Route(path, _page(folder / "pages" / name)) for path, name in _PAGES.items()]
-    routes.append(Mount("/assets", _Assets(directory=folder / "assets")))
+    assets = folder / "assets"
+    version = version_of(assets)
+    routes: list[BaseRoute] = []
+    for path, (name, *next_names) in _PAGES.items():
+        modules = modules_of(assets / "js", *(f"{one}.js" for one in (name, *next_names)))
+        html = (folder / "pages" / f"{name}.html").read_text("utf-8")
+        routes.append(Route(path, _page(render_page(html, version, modules))))
+    routes.append(Mount("/assets", _Assets(assets, version)))
     return routes
 
 
-def _page(file: Path) -> Callable[[Request], Awaitable[Response]]:
+def _page(html: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(_: Request) -> Response:
-        return FileResponse(file, headers=PAGE_HEADERS)
+        return HTMLResponse(html, headers=PAGE_HEADERS)
 
     return page

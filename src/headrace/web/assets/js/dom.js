@@ -1,6 +1,7 @@
 // Small helpers for the page. Text always goes in as text: nothing here takes markup.
 
 const SVG = "http://www.w3.org/2000/svg";
+const ICONS = new URL("../img/icons.svg", import.meta.url).pathname;
 
 /** Return the element with an id, which must be there. */
 export function byId(id) {
@@ -31,12 +32,12 @@ export function drawn(tag, attributes = {}, ...children) {
 
 /** Make an icon of `img/icons.svg`, which says nothing to a screen reader. */
 export function icon(name) {
-  return drawn("svg", { "aria-hidden": "true" }, drawn("use", { href: `/assets/img/icons.svg#${name}` }));
+  return drawn("svg", { "aria-hidden": "true" }, drawn("use", { href: `${ICONS}#${name}` }));
 }
 
 /** Show another icon in a button that has one. */
 export function setIcon(button, name) {
-  button.querySelector("use").setAttribute("href", `/assets/img/icons.svg#${name}`);
+  button.querySelector("use").setAttribute("href", `${ICONS}#${name}`);
 }
 
 /** Give a button its name, for who hears it and who points at it. */

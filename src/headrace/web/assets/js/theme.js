@@ -1,5 +1,6 @@
 // Light, dark, or as the system has it. Loaded before the page is drawn, so that none flashes in the other colours: no module.
 (() => {
+  const ICONS = new URL("../img/icons.svg", document.currentScript.src).pathname;
   const KEY = "headrace-theme";
   const ORDER = ["auto", "light", "dark"];
   const NAMES = { auto: "as the system", light: "light", dark: "dark" };
@@ -20,7 +21,7 @@
     const next = ORDER[(ORDER.indexOf(theme) + 1) % ORDER.length];
     button.setAttribute("aria-label", `Colours: ${NAMES[theme]}. Change to ${NAMES[next]}`);
     button.title = `Colours: ${NAMES[theme]}`;
-    button.querySelector("use").setAttribute("href", `/assets/img/icons.svg#${theme}`);
+    button.querySelector("use").setAttribute("href", `${ICONS}#${theme}`);
   }
 
   apply(stored());

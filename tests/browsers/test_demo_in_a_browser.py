@@ -20,8 +20,9 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 CHANNELS = ("1AAA99", "2BBB99", "3CCC99")
 CLICKS = 20
 WITHIN_SECONDS = WITHIN_MS / 1000
-BUSY_MS = 10_000
-"""The goal is a second; on a machine that tests keep busy, 2.6 have been seen."""
+GOAL_MS = 1_000
+BUSY_MS = 5_000
+"""The demo encodes three channels and decodes them on the machine that the browser has: some clicks take longer."""
 NOTE_STARTS = """(async () => {
   addEventListener("click", () => sessionStorage.setItem("clicked", Date.now()), true);
   const clicked = Number(sessionStorage.getItem("clicked"));
@@ -105,4 +106,5 @@ def test_a_click_shows_a_picture_and_plays_sound_within_a_second(browser: Browse
                 waits[name].append(wait_ms)
     for name, found in waits.items():
         print(f"{name} of {CLICKS} clicks: min {min(found)}, median {median(found):.0f}, max {max(found)}")
+        assert sorted(found)[CLICKS // 4] < GOAL_MS
         assert median(found) < BUSY_MS

@@ -20,6 +20,7 @@ def test_the_demo_shows_a_folder_a_file_and_a_pattern() -> None:
     assert file[:2] == ("--file", "/s/clip.mp4")
     assert pattern[0] == "--test"
     assert all("--loop" in arguments for arguments in (folder, file))
+    assert all(channel.arguments[-4:-2] == ("--preset", "ultrafast") for channel in channels)
     assert all("--title" in channel.arguments for channel in channels)
 
 

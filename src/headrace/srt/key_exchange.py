@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from headrace.base.errors import PacketError
+from headrace.base.token_bucket import TokenBucket
 from headrace.srt.key_material import (
     BadSecretError,
     KeyCipher,
@@ -34,8 +35,10 @@ MAX_REPEAT_US: Final = 1_000_000
 MAX_SEALED_PACKETS: Final = 1 << 30
 """With one key, answered or not: sequence numbers have 31 bits, and one that comes again would seal two payloads
 with the same key stream."""
-MIN_UNWRAP_INTERVAL_US: Final = 100_000
-"""Taking a key takes 0.09 ms, what 40 packets take; no real sender has a new one so often."""
+UNWRAPS_PER_SECOND: Final = 10
+UNWRAPS_AT_ONCE: Final = 8
+"""Taking a key takes 0.09 ms, what 40 packets take, and no real sender has a new one so often; but one that was held
+up, and has a short period, catches up with several at once."""
 MAX_SEEN: Final = 4
 """Announcements that are recognised when they come again: after four more keys, none of them is on the way."""
 
@@ -189,14 +192,14 @@ class OpeningKeys:
         keys: The newest.
     """
 
-    __slots__ = ("_ciphers", "_passphrase", "_seen", "_unwrapped_us", "keys")
+    __slots__ = ("_ciphers", "_passphrase", "_seen", "_unwraps", "keys")
 
     def __init__(self, keys: SessionKeys, passphrase: str | None = None) -> None:
         self.keys = keys
         self._passphrase = passphrase
         self._ciphers: dict[int, PacketCipher] = {}
         self._seen: deque[bytes] = deque(maxlen=MAX_SEEN)
-        self._unwrapped_us: int | None = None
+        self._unwraps = TokenBucket(UNWRAPS_PER_SECOND, UNWRAPS_AT_ONCE)
         self._make_ciphers(keys)
 
     def _make_ciphers(self, keys: SessionKeys) -> None:
@@ -239,9 +242,8 @@ class OpeningKeys:
         if material.key_length_bytes != self.keys.key_length_bytes or not (is_same_salt or self._passphrase):
             # Another salt costs 1 ms; producers keep the one of the handshake.
             raise PacketError("key_material_changed")
-        if self._unwrapped_us is not None and now_us - self._unwrapped_us < MIN_UNWRAP_INTERVAL_US:
+        if not self._unwraps.afford(1, now_us):
             raise PacketError("key_material_too_often")
-        self._unwrapped_us = now_us
         try:
             if is_same_salt:
                 fresh = unwrap_with_kek(material, self.keys.kek)

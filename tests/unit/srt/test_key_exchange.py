@@ -14,7 +14,8 @@ from headrace.srt.key_exchange import (
     MAX_REPEAT_US,
     MAX_SEALED_PACKETS,
     MIN_REPEAT_US,
-    MIN_UNWRAP_INTERVAL_US,
+    UNWRAPS_AT_ONCE,
+    UNWRAPS_PER_SECOND,
     KeyRefresh,
     OpeningKeys,
     SealingKeys,
@@ -190,7 +191,7 @@ def test_an_announcement_that_comes_late_brings_no_old_key_back() -> None:
     bodies = []
     for turn in range(3):
         body = announced(sender)
-        assert receiver.handle_request(body, turn * MIN_UNWRAP_INTERVAL_US).body == body
+        assert receiver.handle_request(body, turn).body == body
         sender.handle_answer(body)
         sender.note_sealed(10, 0, RTT_US)
         bodies.append(body)
@@ -225,7 +226,19 @@ def test_a_request_that_a_real_sender_does_not_make_changes_nothing() -> None:
 
 def test_unwrapping_is_done_so_often_and_not_more() -> None:
     receiver = OpeningKeys(KEYS)
-    assert refusal(request(kek=b"k" * 16), now_us=0, receiver=receiver) == "key_material_bad_secret"
-    assert refusal(request(), now_us=MIN_UNWRAP_INTERVAL_US - 1, receiver=receiver) == "key_material_too_often"
-    assert receiver.handle_request(request(), MIN_UNWRAP_INTERVAL_US).subtype == KMRSP
-    assert receiver.handle_request(request(), MIN_UNWRAP_INTERVAL_US + 1).subtype == KMRSP
+    for number in range(UNWRAPS_AT_ONCE):
+        assert refusal(request(kek=bytes([number]) * 16), now_us=0, receiver=receiver) == "key_material_bad_secret"
+    interval_us = 1_000_000 // UNWRAPS_PER_SECOND
+    assert refusal(request(), now_us=interval_us - 1, receiver=receiver) == "key_material_too_often"
+    assert receiver.handle_request(request(), interval_us).subtype == KMRSP
+    assert receiver.handle_request(request(), interval_us + 1).subtype == KMRSP
+
+
+def test_a_sender_that_was_held_up_announces_several_keys_at_once() -> None:
+    sender, receiver = sealing(), OpeningKeys(KEYS)
+    for _ in range(5):
+        body = announced(sender)
+        receiver.handle_request(body, 0)
+        sender.handle_answer(body)
+        sender.note_sealed(10, 0, RTT_US)
+    assert sender.key in {receiver.keys.even, receiver.keys.odd}

@@ -22,7 +22,7 @@ CLICKS = 20
 WITHIN_SECONDS = WITHIN_MS / 1000
 GOAL_MS = 1_000
 BUSY_MS = 5_000
-"""The demo encodes three channels and decodes them on the machine that the browser has: some clicks take longer."""
+"""The demo encodes and decodes three channels on the machine that the browser has: some clicks take longer."""
 NOTE_STARTS = """(async () => {
   addEventListener("click", () => sessionStorage.setItem("clicked", Date.now()), true);
   const clicked = Number(sessionStorage.getItem("clicked"));

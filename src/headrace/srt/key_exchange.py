@@ -37,10 +37,10 @@ MAX_SEALED_PACKETS: Final = 1 << 30
 with the same key stream."""
 UNWRAPS_PER_SECOND: Final = 10
 UNWRAPS_AT_ONCE: Final = 8
-"""Taking a key takes 0.09 ms, what 40 packets take, and no real sender has a new one so often; but one that was held
-up, and has a short period, catches up with several at once."""
-MAX_SEEN: Final = 4
-"""Announcements that are recognised when they come again: after four more keys, none of them is on the way."""
+"""Taking a key takes 0.09 ms, what 40 packets take, and no real sender has a new one so often; but one that was
+held up, and has a short period, catches up with several at once."""
+MAX_SEEN: Final = 2 * UNWRAPS_AT_ONCE
+"""Announcements that are recognised when they come again: after so many more keys, none of them is on the way."""
 
 
 @dataclass(frozen=True, slots=True)

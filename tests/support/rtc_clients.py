@@ -23,10 +23,15 @@ HOST = "127.0.0.1"
 
 @asynccontextmanager
 async def broker_for_browsers(
-    rtc: RtcConfig | None = None, *, directory: Directory | None = None, limits: Limits = DEFAULT_LIMITS
+    rtc: RtcConfig | None = None,
+    *,
+    directory: Directory | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    latency_ms: int = 120,
 ) -> AsyncIterator[Broker]:
     """Run a broker on free ports."""
-    config = BrokerConfig(HOST, 0, limits=limits, http=HttpConfig(HOST, 0), rtc=rtc or RtcConfig(HOST, 0))
+    http, rtc = HttpConfig(HOST, 0), rtc or RtcConfig(HOST, 0)
+    config = BrokerConfig(HOST, 0, latency_ms=latency_ms, limits=limits, http=http, rtc=rtc)
     async with Broker(config) as broker:
         if directory is not None:
             await broker.use_directory(directory)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-import structlog
-
 from headrace.access.gate import OVERLOAD
 from headrace.base.errors import HeadraceError, LocalProtocolError
 from headrace.client.srt_connect import srt_connect
@@ -22,8 +20,7 @@ from headrace.web.gateway import GatewayRefusal
 
 LATENCY_MS: Final = 20
 """On the loopback address nothing is late. The broker may ask for more, which nobody notices without a loss."""
-
-_log = structlog.get_logger()
+DRAIN_SECONDS: Final = 1.0
 
 
 class RtcProducer:
@@ -99,7 +96,9 @@ class RtcProducer:
             self.unsent_payloads += len(payloads)
 
     async def close(self) -> None:
-        """Say goodbye to the broker."""
+        """Say goodbye to the broker when it has everything: it forwards at once, not at a delivery time."""
         self._watching.cancel()
-        with suppress(HeadraceError, OSError):
-            await self._socket.close()
+        with suppress(HeadraceError, OSError, TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._socket.drain()
+        self._socket.abort()

@@ -16,7 +16,7 @@ from headrace.web.problems import problem
 
 REQUESTS_PER_SECOND: Final = 100
 REQUESTS_AT_ONCE: Final = 500
-"""A school behind one address opens its pages: each takes some ten files."""
+"""A school behind one address opens its pages: each takes some 25 files, once."""
 CHANGE_COST: Final = 10
 """What opens a session or changes something counts as so many."""
 MAX_HOSTS: Final = 10_000

@@ -74,6 +74,22 @@ def test_the_key_names_the_channel_and_a_wrong_one_is_refused() -> None:
     run(test)
 
 
+def test_who_ends_makes_room_at_once_whatever_the_latency() -> None:
+    async def test() -> None:
+        async with (
+            broker_for_browsers(latency_ms=8_000) as broker,
+            filming(broker, "A") as camera,
+            watching(broker, "A") as watcher,
+        ):
+            await until(lambda: watcher.frames["video"] > 5, seconds=20)
+            assert broker.rtc is not None
+            assert camera.answer is not None
+            await broker.rtc.end(camera.answer.session_id)
+            await until(lambda: not is_live(broker, "A"), seconds=4)
+
+    run(test)
+
+
 def test_a_producer_whose_key_is_revoked_is_sent_away() -> None:
     async def test() -> None:
         async with (

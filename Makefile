@@ -16,7 +16,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browsers test-long fuzz audit check format bench performance soak samples screenshots clean
+.PHONY: help demo test test-programs test-browsers test-long fuzz audit check format bench performance soak samples screenshots clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ help: ## show what can be made
 demo: .venv ## a broker, three producers and a client, all on this machine (SECONDS=20: no shell, a table at the end)
 	@$(RUN) headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: .venv ## all tests but those below, those with real programs too (skipped where a program is missing)
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --ignore tests/browsers
+test: .venv ## all tests but those of the next three
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --ignore tests/interop --ignore tests/browsers
+
+test-programs: .venv ## with ffmpeg, srt-live-transmit, GStreamer, tshark and aiortc (skipped where a program is missing)
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" tests/interop
 
 test-browsers: .venv ## the pages and what they play, in Chromium, one after another: it wants the machine for itself
 	$(RUN) pytest -m "not long" tests/browsers

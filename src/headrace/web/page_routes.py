@@ -3,18 +3,17 @@
 Source: ``assets/README.md`` beside this file.
 """
 
-import re
 from collections.abc import Awaitable, Callable
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Route
 
-from headrace.web.page_files import VERSION_DIGITS, modules_of, render_page, version_of
+from headrace.web.page_files import PageFiles, render_page
 
 FOLDER: Final = Path(__file__).parent
 CONTENT_SECURITY_POLICY: Final = (
@@ -36,25 +35,7 @@ _PAGES: Final = {
     "/operate": ("operate",),
 }
 """The page itself, and the one that somebody goes to from there."""
-_VERSION: Final = re.compile(f"[0-9a-f]{{{VERSION_DIGITS}}}")
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
-
-
-class _Assets(StaticFiles):
-    """Files: those of this version are a browser's for good, all others it asks for again each time."""
-
-    def __init__(self, folder: Path, version: str) -> None:
-        super().__init__(directory=folder)
-        self._version = version
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        version, _, rest = path.partition("/")
-        # A page that was open while the broker was renewed asks for files of the version before.
-        is_versioned = _VERSION.fullmatch(version) is not None
-        response = await super().get_response(rest if is_versioned else path, scope)
-        is_good = version == self._version and response.status_code in {200, 206, 304}
-        response.headers["Cache-Control"] = _FOR_GOOD if is_good else "no-cache"
-        return response
 
 
 def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
@@ -63,14 +44,13 @@ def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
     Args:
         folder: Where ``pages`` and ``assets`` are.
     """
-    assets = folder / "assets"
-    version = version_of(assets)
+    files = PageFiles(folder / "assets")
     routes: list[BaseRoute] = []
     for path, (name, *next_names) in _PAGES.items():
-        modules = modules_of(assets / "js", *(f"{one}.js" for one in (name, *next_names)))
+        modules = files.modules_of(*(f"{one}.js" for one in (name, *next_names)))
         html = (folder / "pages" / f"{name}.html").read_text("utf-8")
-        routes.append(Route(path, _page(render_page(html, version, modules))))
-    routes.append(Mount("/assets", _Assets(assets, version)))
+        routes.append(Route(path, _page(render_page(html, files.version, modules))))
+    routes.append(Route("/assets/{path:path}", _assets(files)))
     return routes
 
 
@@ -79,3 +59,21 @@ def _page(html: str) -> Callable[[Request], Awaitable[Response]]:
         return HTMLResponse(html, headers=PAGE_HEADERS)
 
     return page
+
+
+def _assets(files: PageFiles) -> Callable[[Request], Awaitable[Response]]:
+    """Return what serves files: a browser keeps those of this version for good, and asks for others each time."""
+
+    async def asset(request: Request) -> Response:
+        path = request.path_params["path"]
+        found = files.find(path)
+        if found is None:
+            raise HTTPException(404)
+        content, is_for_good = found
+        etag = f'"{files.version}"'
+        headers = {"Cache-Control": _FOR_GOOD if is_for_good else "no-cache", "ETag": etag}
+        if request.headers.get("If-None-Match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=guess_type(path)[0], headers=headers)
+
+    return asset

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from tests.support.web_client import ask
 
-from headrace.web.page_routes import page_routes
+from headrace.web.page_routes import FOLDER, page_routes
 
 PAGES = {"/": "directory", "/watch/1AAA99": "watch", "/produce": "produce", "/operate": "operate"}
 
@@ -49,13 +49,17 @@ def test_a_file_of_this_version_is_kept_for_good_and_one_of_another_asked_for_ag
 
 def test_every_module_of_a_page_is_named_in_it_and_so_are_those_of_the_player_in_the_directory() -> None:
     app = Starlette(routes=page_routes())
+    scripts = FOLDER / "assets" / "js"
     for path, name in PAGES.items():
-        preloaded = re.findall(
-            r'<link rel="modulepreload" href="/assets/\w{16}/js/([\w.]+)" />', ask(app, "GET", path).text
-        )
+        page = ask(app, "GET", path).text
+        preloaded = re.findall(r'<link rel="modulepreload" href="/assets/\w{16}/js/([\w.]+)" />', page)
         assert preloaded[0] == f"{name}.js"
         assert len(preloaded) == len(set(preloaded))
-        assert {"api.js", "dom.js"} <= set(preloaded)
+        named = {
+            one for script in preloaded for one in re.findall(r'"\./([\w.]+)"', (scripts / script).read_text())
+        }
+        assert set(preloaded) >= named
+        assert {"api.js", "dom.js"} <= named
         assert ("whep_player.js" in preloaded) == (name in {"directory", "watch"})
 
 

@@ -10,6 +10,8 @@ from headrace.remux.access_unit import AccessUnit
 MAX_KEPT_UNITS: Final = 1_200
 MAX_KEPT_BYTES: Final = 10_000_000
 """Since a keyframe: as much as a channel's backlog holds. A stream that has more begins at its next keyframe."""
+MAX_AWAITED_UNITS: Final = 600
+"""20 s of 30 pictures a second: who sends no keyframe in that time is not re-encoded, and is told so."""
 
 
 class PictureRecoder(Protocol):
@@ -42,18 +44,20 @@ class PictureRoute:
         is_recoded: Whether pictures are re-encoded.
     """
 
-    __slots__ = ("_kept", "_kept_bytes", "_recoder", "is_recoded")
+    __slots__ = ("_awaiting_units", "_kept", "_kept_bytes", "_recoder", "is_recoded")
 
     def __init__(self, recoder: PictureRecoder | None) -> None:
         self._recoder = recoder
         self._kept: list[AccessUnit] = []
         self._kept_bytes = 0
+        self._awaiting_units = 0
         self.is_recoded = False
 
     @property
     def can_recode(self) -> bool:
         """Whether pictures that browsers cannot play are re-encoded, as soon as there is one to begin with."""
-        return self._recoder is not None and self._recoder.trouble is None
+        is_in_time = self._awaiting_units < MAX_AWAITED_UNITS
+        return is_in_time and self._recoder is not None and self._recoder.trouble is None
 
     @property
     def trouble(self) -> str | None:
@@ -78,12 +82,14 @@ class PictureRoute:
                 self._recoder.feed(unit)
                 return False
             self._end_recoding()
+            self._awaiting_units = 0
             self._keep(unit)
             return True
         for one in self._kept:
             self._recoder.feed(one)
         self._forget()
         self.is_recoded = self._recoder.feed(unit)
+        self._awaiting_units = 0 if self.is_recoded else self._awaiting_units + 1
         return False
 
     def _end_recoding(self) -> None:

@@ -55,6 +55,16 @@ def test_while_no_slot_is_free_no_picture_goes_out_and_each_keyframe_asks_again(
     assert (route.is_recoded, recoder.units) == (True, pictures[1:])
 
 
+def test_no_keyframe_is_waited_for_for_ever() -> None:
+    route = PictureRoute(Recoder())
+    passed(route, *[picture(number) for number in range(picture_route.MAX_AWAITED_UNITS - 1)], is_playable=False)
+    assert route.can_recode
+    passed(route, picture(1_000), is_playable=False)
+    assert not route.can_recode
+    passed(route, picture(1_001, is_keyframe=True), is_playable=False)
+    assert (route.can_recode, route.is_recoded) == (True, True)
+
+
 def test_no_more_is_kept_than_a_backlog_and_what_has_no_beginning_not_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

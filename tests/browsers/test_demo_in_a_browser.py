@@ -96,7 +96,7 @@ def has_gone_on(page: Page, before: dict[str, dict[str, Any]]) -> bool:
 
 
 @pytest.mark.long
-def test_a_click_shows_a_picture_and_plays_sound_within_a_second(browser: Browser, url: str) -> None:
+def test_many_a_click_shows_a_picture_and_plays_sound_within_a_second(browser: Browser, url: str) -> None:
     waits: dict[str, list[int]] = {"pictureMs": [], "soundMs": []}
     with visitor(browser, url) as page:
         page.add_init_script(NOTE_STARTS)

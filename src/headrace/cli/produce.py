@@ -102,7 +102,7 @@ def produce(
     ] = 2.0,
     preset: Annotated[str, typer.Option(help="x264's, from ultrafast to veryslow.")] = "veryfast",
     opus: Annotated[
-        bool, typer.Option(help="Send the sound as Opus beside AAC, for browsers; 96 kbit/s more.")
+        bool, typer.Option(help="Send the sound as Opus beside AAC, for browsers; 150 kbit/s more.")
     ] = True,
     latency_ms: LatencyOption = 120,
     key: Annotated[

@@ -67,13 +67,14 @@ class PictureConverter:
         return True
 
     def _begin(self, codec: Codec) -> None:
-        name, self._why_not = CODEC_NAMES.get(codec), None
+        name = CODEC_NAMES.get(codec)
         if name is None:
             self._why_not = OTHER_CODEC
             return
         if not self._slots.acquire(blocking=False):
             self._why_not = NO_SLOT
             return
+        self._why_not = None
         start_process: StartProcess = partial(self._start_process, name)
         self._run = PictureRun(codec, start_process, self._give, self._slots.release, log=self._log)
         self._run.start()

@@ -25,7 +25,7 @@ _ENCODERS: Final = {Codec.AAC: ("aac", "fltp"), Codec.OPUS: ("libopus", "flt")}
 _OPTIONS: Final[dict[Codec, dict[str, str]]] = {
     Codec.AAC: {},
     # 2.5 ms of look-ahead in place of 6.5: what is for speech at low bit rates is left out.
-    Codec.OPUS: {"frame_duration": "20", "application": "lowdelay"},
+    Codec.OPUS: {"frame_duration": "20", "application": "lowdelay", "vbr": "constrained"},
 }
 
 

@@ -98,7 +98,9 @@ class RtcProducer:
     async def close(self) -> None:
         """Say goodbye to the broker when it has everything: it forwards at once, not at a delivery time."""
         self._watching.cancel()
-        with suppress(HeadraceError, OSError, TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._socket.drain()
-        self._socket.abort()
+        try:
+            with suppress(HeadraceError, OSError, TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._socket.drain()
+        finally:
+            self._socket.abort()

@@ -19,6 +19,7 @@ from headrace.bench.stream import StreamShape, make_stream
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load needs Linux")
 
 
+@pytest.mark.long
 def test_broker_and_relays_forward_every_packet_in_turns() -> None:
     with stage() as on, compiled_loop() as (c_loop, notes):
         assert bool(notes) == (c_loop is None) == (shutil.which("cc") is None)

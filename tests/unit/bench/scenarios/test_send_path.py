@@ -22,6 +22,7 @@ def test_our_sender_sends_the_whole_ring_to_all() -> None:
     assert done.seconds >= 0.01
 
 
+@pytest.mark.long
 def test_each_run_has_its_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     find_program("cc")
     if not probe_capabilities().udp_segment:

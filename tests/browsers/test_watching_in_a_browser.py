@@ -35,6 +35,14 @@ def size_of_all(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.ts"))
 
 
+def decoded(folder: Path) -> StreamDecoder:
+    """Return what has decoded the recording in a folder."""
+    decoder = StreamDecoder()
+    decoder.feed(next(folder.glob("*.ts")).read_bytes())
+    decoder.flush()
+    return decoder
+
+
 def test_a_click_plays_a_channel_with_picture_and_sound_and_nothing_is_lost(
     browser: Browser, broker: WebBroker, tmp_path: Path
 ) -> None:
@@ -148,9 +156,7 @@ def test_what_a_browser_produces_is_received_over_srt(browser: Browser, broker: 
         broker.wait_until_live("studio")
         with broker.recorder(tmp_path, "studio"):
             wait_until(lambda: size_of_all(recordings) > 150_000, "150 KB received", seconds=60)
-    decoder = StreamDecoder()
-    decoder.feed(next(recordings.glob("*.ts")).read_bytes())
-    decoder.flush()
+    decoder = decoded(recordings)
     assert decoder.errors == {}
     assert decoder.video_frames > 10
     assert decoder.audio_frames > 10
@@ -207,8 +213,6 @@ def test_a_browser_sends_several_qualities_and_who_watches_chooses_one_without_a
         assert page.evaluate("globalThis.connections.length") == 1
         with broker.recorder(tmp_path, "layers"):
             wait_until(lambda: size_of_all(recordings) > 300_000, "300 KB received", seconds=60)
-    decoder = StreamDecoder()
-    decoder.feed(next(recordings.glob("*.ts")).read_bytes())
-    decoder.flush()
+    decoder = decoded(recordings)
     assert decoder.errors == {}
     assert decoder.video_frames > 10

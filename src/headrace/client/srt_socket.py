@@ -198,20 +198,22 @@ class SrtSocket:
         ended_there = self.close_reason not in (None, "closed")
         return ended_there and not self._is_aborted and self._connection.receiver.buffered_packets > 0
 
-    async def close(self, *, linger_seconds: float | None = None) -> None:
+    async def close(self, *, linger_seconds: float | None = None, awaits_delivery: bool = True) -> None:
         """Wait for the last packets to be delivered, tell the peer, and end; a second time does nothing.
 
         A receiver such as libsrt throws away what waits for its delivery time when it hears of the end.
 
         Args:
             linger_seconds: Wait no longer than this; None is the peer's latency and a second.
+            awaits_delivery: False for a peer that passes on what it has: it is enough that everything has arrived.
         """
         latency_seconds = self._connection.parameters.send_latency_us / 1e6
         limit_seconds = latency_seconds + LINGER_SECONDS if linger_seconds is None else linger_seconds
         try:
             async with asyncio.timeout(limit_seconds):
                 await self.drain()
-                await self._wait_for_delivery()
+                if awaits_delivery:
+                    await self._wait_for_delivery()
         except TimeoutError:
             pass
         finally:

@@ -98,9 +98,5 @@ class RtcProducer:
     async def close(self) -> None:
         """Say goodbye to the broker when it has everything: it forwards at once, not at a delivery time."""
         self._watching.cancel()
-        try:
-            with suppress(HeadraceError, OSError, TimeoutError):
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await self._socket.drain()
-        finally:
-            self._socket.abort()
+        with suppress(HeadraceError, OSError):
+            await self._socket.close(linger_seconds=DRAIN_SECONDS, awaits_delivery=False)

@@ -16,6 +16,7 @@ from tests.support.lossy_proxy import LossyProxy
 from tests.support.processes import BrokerProgram, wait_until
 from tests.support.srt_programs import (
     PACKET_BYTES,
+    TAIL_PACKETS,
     FfmpegPublisher,
     FfmpegSubscriber,
     FileSubscriber,
@@ -109,9 +110,9 @@ def test_bytes_are_the_same_under_loss_on_both_hops(tmp_path: Path) -> None:
             with FileSubscriber(broker, tmp_path, "late", port=proxy.port, latency_ms=1_000) as late:
                 broker.wait_for("subscriber connected", count=3)
                 wait_until(lambda: len(publisher.sent) > 1000 * PACKET_BYTES, "five seconds of packets")
-                sent = publisher.finish()
+                sent = publisher.finish(tail_packets=TAIL_PACKETS)
                 for subscriber in one, two:
-                    assert_every_byte_came(subscriber, sent)
+                    assert_every_byte_came(subscriber, sent, tail_packets=TAIL_PACKETS)
                 assert_contiguous_part(late.received(), sent, at_least=400 * PACKET_BYTES)
         assert proxy.to_target.dropped > 10
         assert proxy.to_client.dropped > 20

@@ -2,7 +2,8 @@
 
 Both come through one socket, and nothing tells them apart before they are read. So while nobody reports a loss,
 what comes gathers for a small part of the latency, and is read with a producer's frame if one comes then, which is
-a turn of the loop anyway. The first report of a quiet time waits for longer, those that follow it do not.
+a turn of the loop anyway. The first report of a quiet time waits for longer, those that follow it do not. Who has
+just called waits for a picture, and the next of its datagrams for nothing.
 
 Source: ``docs/decisions/0022-fewer-turns.md``.
 """
@@ -15,7 +16,12 @@ LATENCY_SHARE: Final = 6
 """So much of its latency a subscriber's first loss report waits at most. The rest is the network's: at 120 ms what
 was lost still comes in time where the round trip is 100 ms."""
 ALERT_US: Final = 2_000_000
-"""So long after a loss report others are likely, and after a handshake packets that it is answered with."""
+"""So long after a loss report others are likely."""
+HASTE_US: Final = 100_000
+"""So long after a handshake packet the next ones of its sender are likely: the conclusion, and acknowledgements
+that let more of its backlog follow. Where the network takes longer, the usual waiting is little beside it."""
+HASTY_WAIT_US: Final = 1_000
+"""What comes in haste waits so long, for others of a thousand who call at once."""
 
 
 class Patience:
@@ -25,11 +31,11 @@ class Patience:
         latency_us: The least that a subscriber has; None while there is nobody.
     """
 
-    __slots__ = ("_alert_until_us", "latency_us")
+    __slots__ = ("_alert_until_us", "_hasty_until_us", "latency_us")
 
     def __init__(self) -> None:
         self.latency_us: int | None = None
-        self._alert_until_us = 0
+        self._alert_until_us = self._hasty_until_us = 0
 
     def include(self, latency_us: int) -> None:
         """Note a new subscriber's latency."""
@@ -39,8 +45,19 @@ class Patience:
         """Note that something has come that waits for an answer."""
         self._alert_until_us = now_us + ALERT_US
 
-    def wait_us(self, now_us: int) -> int:
-        """Return how long what comes may wait from now on."""
-        if self.latency_us is None or now_us < self._alert_until_us:
-            return 0
+    def note_caller(self, now_us: int) -> None:
+        """Note that somebody has sent a handshake packet."""
+        self._hasty_until_us = now_us + HASTE_US
+
+    def wait_us(self, now_us: int, *, is_catching_up: bool = False) -> int | None:
+        """Return how long what comes may wait from now on, None for as long as is usual.
+
+        Args:
+            now_us: The time.
+            is_catching_up: Whether somebody waits for more of a backlog.
+        """
+        if now_us < self._hasty_until_us:
+            return HASTY_WAIT_US
+        if self.latency_us is None or is_catching_up or now_us < self._alert_until_us:
+            return None
         return min(MOST_PATIENCE_US, self.latency_us // LATENCY_SHARE)

@@ -293,13 +293,13 @@ class SrtEndpoint:
         if self._producers.is_somebody_moving:
             self._subscribers.patience.note_urgent(now_us)
 
-    def wait_us(self, now_us: int) -> int:
-        """Return how long what subscribers send may wait from now on, to be taken together."""
+    def wait_us(self, now_us: int) -> int | None:
+        """Return how long what subscribers send may wait from now on, to be taken together; None if as usual."""
         return self._subscribers.wait_us(now_us)
 
     def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
         address = packets.address(position)
-        self._subscribers.patience.note_urgent(now_us)
+        self._subscribers.patience.note_caller(now_us)
         answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
         for request, reason in self._listener.poll_refusals():
             self._refusals.note(request, int(reason), explain_rejection(reason), now_us)

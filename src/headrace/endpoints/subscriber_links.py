@@ -261,9 +261,9 @@ class SubscriberLinks:
         if self._sweep_us is not None and now_us >= self._sweep_us:
             self._sweep(now_us)
 
-    def wait_us(self, now_us: int) -> int:
-        """Return how long what subscribers send may wait from now on."""
-        return 0 if len(self._catch_ups) else self.patience.wait_us(now_us)
+    def wait_us(self, now_us: int) -> int | None:
+        """Return how long what subscribers send may wait from now on, None for as long as is usual."""
+        return self.patience.wait_us(now_us, is_catching_up=len(self._catch_ups) > 0)
 
     def _sweep(self, now_us: int) -> None:
         self._loss_reports.handle_sweep()

@@ -56,8 +56,8 @@ class MediaLoop:
         gather_us: After a read of the common socket, wait this long before the next one, or twice this long after
             a read of only a few, so that tiny datagrams are handled many at a time; 0 reads at once. It is rounded
             up to a millisecond.
-        patience_us: Says at a time how long the common socket may gather where that is longer. From half of it on
-            it is read in the next turn that something else begins.
+        patience_us: Says at a time how long the common socket may gather in place of that; None leaves it so. From
+            half of a longer time on it is read in the next turn that something else begins.
         is_coalescing: Whether packets of single peers wait for others too; without, each costs a turn of its own.
         batch_capacity: Datagrams handed over at a time.
         name: Of the thread.
@@ -71,7 +71,7 @@ class MediaLoop:
         machine: Machine,
         *,
         gather_us: int = 0,
-        patience_us: Callable[[int], int] | None = None,
+        patience_us: Callable[[int], int | None] | None = None,
         is_coalescing: bool = True,
         batch_capacity: int = BATCH_PACKETS,
         name: str = "media",
@@ -274,10 +274,13 @@ class MediaLoop:
         if count == self._batch.capacity:
             return 0, 0
         usual_us = self._gather_us if count > FEW_DATAGRAMS else 2 * self._gather_us
-        if self._patience_us is None:
+        patience_us = None if self._patience_us is None else self._patience_us(time_us)
+        if patience_us is None:
             return usual_us, usual_us
+        if patience_us < usual_us:
+            return patience_us, patience_us
         enough_us = (time_us - self._read_us) * GATHERED_DATAGRAMS // count
-        most_us = max(usual_us, min(self._patience_us(time_us), enough_us))
+        most_us = max(usual_us, min(patience_us, enough_us))
         return max(self._gather_us, most_us // 2), most_us
 
     def _receive(self, socket: UdpSocket, limit: int) -> None:

@@ -248,10 +248,10 @@ class Broker:
             return 0
         return GATHER_US if capabilities.peer_sockets else SHARED_GATHER_US
 
-    def _patience_us(self, now_us: int) -> int:
-        """Return how long the common socket may gather: not at all longer while it brings producers' packets."""
+    def _patience_us(self, now_us: int) -> int | None:
+        """Return how long the common socket may gather: as usual while it brings producers' packets."""
         has_all = len(self._lines) >= self._endpoint.producer_count
-        return self._endpoint.wait_us(now_us) if has_all else 0
+        return self._endpoint.wait_us(now_us) if has_all else None
 
     async def ready(self) -> None:
         """Wait until it knows who may do what; before that it answers no caller.

@@ -9,7 +9,7 @@ from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
 from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
-from headrace.endpoints.patience import ALERT_US, LATENCY_SHARE
+from headrace.endpoints.patience import ALERT_US, HASTE_US, HASTY_WAIT_US, LATENCY_SHARE
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US, SWEEP_SLACK_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
@@ -470,7 +470,7 @@ def test_acknowledgements_bring_the_rest_of_the_backlog() -> None:
     assert len(world.channel("A").subscribers.behind_rows) == 0
 
 
-def wait_us(world: World) -> int:
+def wait_us(world: World) -> int | None:
     return world.endpoint.wait_us(world.now_us)
 
 
@@ -478,12 +478,12 @@ def test_what_subscribers_send_may_wait_until_somebody_reports_a_loss() -> None:
     world = World()
     producer, subscriber = world.join("publish:A"), Mute(world)
     world.send(producer, 3)
-    assert wait_us(world) == 0  # somebody has just come
-    world.run(ALERT_US)
+    assert wait_us(world) == HASTY_WAIT_US  # somebody has just come
+    world.run(HASTE_US)
     usual_us = subscriber.parameters.receive_latency_us // LATENCY_SHARE
     assert wait_us(world) == usual_us
     subscriber.say(ControlType.NAK, words(subscriber.first_seqno))
-    assert wait_us(world) == 0
+    assert wait_us(world) is None
     world.run(ALERT_US)
     assert wait_us(world) == usual_us
 
@@ -491,13 +491,13 @@ def test_what_subscribers_send_may_wait_until_somebody_reports_a_loss() -> None:
 def test_what_subscribers_send_does_not_wait_while_one_of_them_catches_up_and_when_all_are_gone() -> None:
     world, _, subscriber, _, _ = behind(missing=1000)
     patience = world.endpoint._subscribers.patience
-    assert patience.wait_us(world.now_us + ALERT_US) > 0
-    assert world.endpoint.wait_us(world.now_us + ALERT_US) == 0
+    assert patience.wait_us(world.now_us + ALERT_US)
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) is None
     world.run(SECOND)
-    assert world.endpoint.wait_us(world.now_us + ALERT_US) == patience.wait_us(world.now_us + ALERT_US) > 0
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) == patience.wait_us(world.now_us + ALERT_US)
     subscriber.say(ControlType.SHUTDOWN, bytes(4))
     world.run(2 * SWEEP_INTERVAL_US)
-    assert world.endpoint.wait_us(world.now_us + ALERT_US) == 0
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) is None
 
 
 def test_the_table_is_looked_over_with_a_batch_that_comes_when_it_is_time() -> None:

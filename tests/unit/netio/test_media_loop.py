@@ -358,6 +358,14 @@ def test_a_patient_loop_reads_the_common_socket_by_itself_when_the_time_is_over(
         assert second_us - first_us >= 30_000
 
 
+def test_a_loop_in_haste_reads_the_common_socket_earlier_than_is_usual() -> None:
+    with scene(gather_us=60_000_000, patience_us=1_000) as s:
+        s.send(s.common, b"begins the gathering")
+        until(lambda: len(s.machine.datagrams) == 1)
+        s.send(s.common, b"waits a little")
+        until(lambda: len(s.machine.datagrams) == 2)
+
+
 def test_a_patient_loop_is_less_so_where_much_comes() -> None:
     with scene(gather_us=1_000, patience_us=60_000_000) as s:
         s.send(s.common, b"begins the gathering")

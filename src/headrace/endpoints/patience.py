@@ -60,4 +60,4 @@ class Patience:
             return HASTY_WAIT_US
         if self.latency_us is None or is_catching_up or now_us < self._alert_until_us:
             return None
-        return min(MOST_PATIENCE_US, self.latency_us // LATENCY_SHARE)
+        return max(HASTY_WAIT_US, min(MOST_PATIENCE_US, self.latency_us // LATENCY_SHARE))

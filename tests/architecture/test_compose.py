@@ -94,6 +94,8 @@ def test_the_command_line_of_a_service_is_understood(service: str) -> None:
         return
     if service == "broker":
         assert meaning["listen"] == f":{env_values()['BROKER_PORT']}"
+        subnet = ipaddress.ip_network(env_values()["SUBNET"])
+        assert meaning["trusted_proxies"] == str(subnet[1]), "where Docker's gateway is"
     else:
         assert meaning["broker"] == f"{addresses()['broker']}:{env_values()['BROKER_PORT']}"
     assert meaning["latency_ms"] == 120

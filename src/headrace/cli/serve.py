@@ -32,7 +32,7 @@ from headrace.service.control_service import CONTROL_AUTO
 from headrace.service.rtc_config import DEFAULT_RTC_PORT, RtcConfig
 from headrace.service.state_follower import StateChoice
 from headrace.service.token_key_file import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenKeyFile
-from headrace.web.http_config import DEFAULT_HTTP_PORT, LOOPBACK_PROXIES, HttpConfig
+from headrace.web.http_config import DEFAULT_HTTP_PORT, LOOPBACK_PROXIES, HttpConfig, networks_of
 
 LOOPBACK: Final = "127.0.0.1"
 STATE_OFF: Final = "off"
@@ -358,7 +358,10 @@ def _http_config(http: str, admin_token: str | None, trusted_proxies: str) -> Ht
     if http == HTTP_OFF:
         return None
     host, port = parse_host_port(http, default_port=DEFAULT_HTTP_PORT)
-    proxies = tuple(proxy.strip() for proxy in trusted_proxies.split(",") if proxy.strip())
+    try:
+        proxies = networks_of(trusted_proxies)
+    except ValueError as error:
+        raise ListenError(f"--trusted-proxies takes IP addresses and networks: {error}") from None
     return HttpConfig(host or None, port, admin_token, proxies)
 
 

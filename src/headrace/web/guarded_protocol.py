@@ -6,13 +6,15 @@ Source: uvicorn 0.54, ``HttpToolsProtocol``, which takes headers of any length f
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from ipaddress import ip_address
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from headrace.web.peer_host import number_of
+from headrace.web.http_config import Network
+from headrace.web.peer_host import number_of, plain_host
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """Of the first line and all headers; nginx takes 8 kB of a line, and four lines that long."""
@@ -27,14 +29,14 @@ class ConnectionCounts:
     """How many connections there are, in all and of each host.
 
     Args:
-        unlimited_hosts: Those that may have any number.
+        unlimited: Networks whose hosts may have any number.
 
     Attributes:
         refused: How many were closed at once.
     """
 
-    def __init__(self, unlimited_hosts: tuple[str, ...] = ()) -> None:
-        self._unlimited = {number_of(host) for host in unlimited_hosts}
+    def __init__(self, unlimited: Collection[Network] = ()) -> None:
+        self._unlimited = unlimited
         self._of_hosts: Counter[int] = Counter()
         self.refused = 0
 
@@ -44,12 +46,19 @@ class ConnectionCounts:
     def enter(self, host: str) -> bool:
         """Return whether another connection of ``host`` may be; then it counts."""
         number = number_of(host)
-        is_beyond = number not in self._unlimited and self._of_hosts[number] >= MAX_CONNECTIONS_PER_HOST
+        is_beyond = self._of_hosts[number] >= MAX_CONNECTIONS_PER_HOST and not self._is_unlimited(host)
         if is_beyond or len(self) >= MAX_CONNECTIONS:
             self.refused += 1
             return False
         self._of_hosts[number] += 1
         return True
+
+    def _is_unlimited(self, host: str) -> bool:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._unlimited)
 
     def leave(self, host: str) -> None:
         """Note that one has gone."""
@@ -57,6 +66,11 @@ class ConnectionCounts:
         self._of_hosts[number] -= 1
         if not self._of_hosts[number]:
             del self._of_hosts[number]
+
+
+def _plain_client(client: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Return a peer's address and port as a proxy that is trusted would be named."""
+    return client and (plain_host(client[0]), client[1])
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
@@ -67,6 +81,11 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     """
 
     on_gone: Callable[[], None]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Note who it is."""
+        super().connection_made(transport)
+        self.client = _plain_client(self.client)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that it has ended."""
@@ -92,6 +111,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let it in, or close it."""
         super().connection_made(transport)
+        self.client = _plain_client(self.client)
         host = self.client[0] if self.client else ""
         if not self.counts.enter(host):
             transport.abort()

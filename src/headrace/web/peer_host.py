@@ -11,7 +11,11 @@ UNKNOWN_HOST = "0.0.0.0"  # noqa: S104 - it is listened on by nobody here
 
 def peer_host(request: HTTPConnection) -> str:
     """Return the address, IPv4 or IPv6 without its port; behind a proxy that is trusted, what that says."""
-    host = request.client.host if request.client else UNKNOWN_HOST
+    return plain_host(request.client.host) if request.client else UNKNOWN_HOST
+
+
+def plain_host(host: str) -> str:
+    """Return an address without its zone; one of IPv4 in its own form, also where a socket of IPv6 has got it."""
     return host.removeprefix("::ffff:").partition("%")[0]
 
 

@@ -68,7 +68,7 @@ def make_server(app: ASGIApp, config: HttpConfig) -> EmbeddedServer:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "forwarded_allow_ips": list(config.trusted_proxies),
+        "forwarded_allow_ips": list(map(str, config.trusted_proxies)),
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": GOODBYE_SECONDS,
     }

@@ -206,4 +206,9 @@ def test_the_page_is_where_it_is_told_to_be_or_nowhere(configs: list[BrokerConfi
     http = configs[-1].http
     assert http is not None
     assert (http.host, http.port, http.admin_token) == (None, 9, "a-token-that-is-long-enough")
-    assert http.trusted_proxies == ("192.0.2.1", "10.0.0.0/8")
+    assert list(map(str, http.trusted_proxies)) == ["192.0.2.1/32", "10.0.0.0/8"]
+
+
+def test_a_proxy_that_is_no_address_is_told() -> None:
+    with pytest.raises(ListenError, match=r"--trusted-proxies takes IP addresses and networks: 'proxy\.example'"):
+        serve(listen="127.0.0.1:0", trusted_proxies="10.0.0.1, proxy.example")

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from headrace.web import guarded_protocol
 from headrace.web.guarded_protocol import MAX_CONNECTIONS_PER_HOST, MAX_HEAD_BYTES, ConnectionCounts
-from headrace.web.http_config import HttpConfig
+from headrace.web.http_config import HttpConfig, networks_of
 from headrace.web.http_server import HttpServer
 from headrace.web.listening_socket import listen_on
 
@@ -24,15 +24,13 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("here")(scope, receive, send)
 
 
-def serve(
-    use: Callable[[int], Awaitable[None]], trusted_proxies: tuple[str, ...] = (), host: str = "127.0.0.1"
-) -> None:
+def serve(use: Callable[[int], Awaitable[None]]) -> None:
     """Have ``use`` called with the port of a server."""
 
     async def run() -> None:
-        tcp = listen_on(host, 0)
+        tcp = listen_on("127.0.0.1", 0)
         port = tcp.getsockname()[1]
-        server = HttpServer(tcp, HttpConfig(trusted_proxies=trusted_proxies), lambda: app)
+        server = HttpServer(tcp, HttpConfig(trusted_proxies=()), lambda: app)
         server.start()
         try:
             await asyncio.wait_for(use(port), 30)
@@ -107,7 +105,7 @@ def test_two_requests_of_one_connection_are_each_looked_at_anew() -> None:
 
 
 def test_a_host_has_its_limit_and_a_trusted_proxy_has_none() -> None:
-    counts = ConnectionCounts(("127.0.0.1",))
+    counts = ConnectionCounts(networks_of("127.0.0.1"))
     assert all(counts.enter("192.0.2.1") for _ in range(MAX_CONNECTIONS_PER_HOST))
     assert not counts.enter("192.0.2.1")
     assert counts.enter("192.0.2.2")
@@ -117,9 +115,18 @@ def test_a_host_has_its_limit_and_a_trusted_proxy_has_none() -> None:
     assert counts.refused == 1
 
 
+def test_proxies_of_a_trusted_network_have_no_limit_and_what_is_no_address_has_one() -> None:
+    counts = ConnectionCounts(networks_of("10.0.0.0/8,fd00::/8"))
+    for host in ("10.1.2.3", "fd00::1"):
+        assert all(counts.enter(host) for _ in range(MAX_CONNECTIONS_PER_HOST + 1))
+    for host in ("11.1.2.3", "fe00::1", ""):
+        assert all(counts.enter(host) for _ in range(MAX_CONNECTIONS_PER_HOST))
+        assert not counts.enter(host)
+
+
 def test_all_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded_protocol, "MAX_CONNECTIONS", 3)
-    counts = ConnectionCounts(("127.0.0.1",))
+    counts = ConnectionCounts(networks_of("127.0.0.1"))
     assert [counts.enter(host) for host in ("192.0.2.1", "192.0.2.2", "127.0.0.1", "127.0.0.1")] == [True] * 3 + [
         False
     ]

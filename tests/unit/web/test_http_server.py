@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import threading
 from collections.abc import AsyncIterator
 
@@ -11,9 +12,14 @@ import structlog
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headrace.web.http_config import HttpConfig
+from headrace.web.http_config import HttpConfig, networks_of
 from headrace.web.http_server import HttpServer
 from headrace.web.listening_socket import listen_on
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.4\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,18 +64,52 @@ def test_signals_stay_the_programs() -> None:
     asyncio.run(run())
 
 
-def test_a_proxy_that_is_trusted_says_who_asks_and_another_does_not() -> None:
-    async def run(trusted: tuple[str, ...]) -> str:
-        tcp = listen_on("127.0.0.1", 0)
-        server = HttpServer(tcp, HttpConfig(trusted_proxies=trusted), lambda: hello)
+async def told_host(tcp: socket.socket, trusted: str) -> str:
+    """Return who asks as the server sees it, where a proxy on this machine names another."""
+    server = HttpServer(tcp, HttpConfig(trusted_proxies=networks_of(trusted)), lambda: hello)
+    server.start()
+    url = f"http://127.0.0.1:{tcp.getsockname()[1]}/"
+    async with httpx.AsyncClient(timeout=60, headers={"X-Forwarded-For": "198.51.100.4"}) as client:
+        said = (await client.get(url)).text
+    await server.stop()
+    return said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", None])
+@pytest.mark.parametrize(
+    ("trusted", "told"),
+    [
+        ("127.0.0.1", "198.51.100.4"),
+        ("10.0.0.0/8, 127.0.0.0/8", "198.51.100.4"),
+        ("192.0.2.0/24, ::1", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_a_proxy_that_is_trusted_says_who_asks_and_another_does_not(
+    host: str | None, trusted: str, told: str
+) -> None:
+    assert asyncio.run(told_host(listen_on(host, 0), trusted)) == told
+
+
+def test_a_websocket_s_proxy_is_known_where_a_socket_of_ipv6_takes_what_comes_by_ipv4() -> None:
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": scope["client"][0]})
+
+    async def run() -> bytes:
+        tcp = listen_on(None, 0)
+        server = HttpServer(tcp, HttpConfig(), lambda: tell)
         server.start()
-        async with httpx.AsyncClient(timeout=60, headers={"X-Forwarded-For": "198.51.100.4"}) as client:
-            said = (await client.get("http://{}:{}/".format(*tcp.getsockname()))).text
+        reader, writer = await asyncio.open_connection("127.0.0.1", tcp.getsockname()[1])
+        writer.write(UPGRADE)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        said = await asyncio.wait_for(reader.readexactly(2 + len("198.51.100.4")), 60)
+        writer.close()
         await server.stop()
         return said
 
-    assert asyncio.run(run(("127.0.0.1",))) == "198.51.100.4"
-    assert asyncio.run(run(("192.0.2.0/24",))) == "127.0.0.1"
+    assert asyncio.run(run()) == b"\x81\x0c198.51.100.4"
 
 
 def test_an_application_that_cannot_be_made_ends_http_and_nothing_else() -> None:

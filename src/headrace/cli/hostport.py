@@ -1,6 +1,11 @@
 """``HOST:PORT`` as people type it."""
 
+from typing import Final
+
 from headrace.base.errors import HeadraceError
+
+LOOPBACK: Final = "127.0.0.1"
+ANY_HOSTS: Final = ("", "0.0.0.0", "::")  # noqa: S104 - what something listens at, not this
 
 
 class AddressError(HeadraceError, ValueError):
@@ -10,6 +15,11 @@ class AddressError(HeadraceError, ValueError):
 def format_host_port(host: str, port: int) -> str:
     """Return what `parse_host_port` takes."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_from_here(host: str) -> str:
+    """Return where what listens at ``host`` is reached from its own machine: 127.0.0.1 for all addresses."""
+    return LOOPBACK if host in ANY_HOSTS else host
 
 
 def parse_host_port(text: str, *, default_port: int) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from headrace.base.stream_key import KEY_RANDOM_BYTES
 from headrace.cli.channels import ChannelArgument
 from headrace.cli.command_table import make_app
 from headrace.cli.help_page import SUMMARIES
+from headrace.cli.hostport import host_from_here
 from headrace.cli.key_files import KeyFile, read_key_file
 from headrace.cli.options import DEFAULT_BROKER, BrokerOption, parse_broker
 from headrace.cli.paste_lines import publishing_lines
@@ -32,9 +33,6 @@ from headrace.netio.entropy import random_bytes
 if TYPE_CHECKING:
     from headrace.store.key_records import KeyRecord, KeyRecords
     from headrace.store.state_store import StateStore
-
-ANY_HOSTS: Final = ("0.0.0.0", "::")  # noqa: S104 - what a broker listens at, not this
-LOOPBACK: Final = "127.0.0.1"
 
 keys = make_app("keys", SUMMARIES["keys"])
 
@@ -146,7 +144,7 @@ def revoke(
 def _address_here(listen: str) -> BrokerAddress:
     """Return where a broker that listens at ``listen`` is reached from its own machine."""
     address = parse_broker(listen or DEFAULT_BROKER)
-    return replace(address, host=LOOPBACK) if address.host in ANY_HOSTS else address
+    return replace(address, host=host_from_here(address.host))
 
 
 def _make_key() -> str:

@@ -14,7 +14,7 @@ import typer
 
 from headrace.base.errors import HeadraceError
 from headrace.cli.credentials import read_admin_token
-from headrace.cli.hostport import format_host_port, parse_host_port
+from headrace.cli.hostport import LOOPBACK, format_host_port, host_from_here, parse_host_port
 from headrace.cli.lifetime import run_until_stopped
 from headrace.cli.logs import LogLevel, configure_logs
 from headrace.cli.paste_lines import publishing_lines
@@ -34,7 +34,6 @@ from headrace.service.state_follower import StateChoice
 from headrace.service.token_key_file import DEFAULT_AUDIENCE, DEFAULT_ISSUER, TokenKeyFile
 from headrace.web.http_config import DEFAULT_HTTP_PORT, LOOPBACK_PROXIES, HttpConfig, networks_of
 
-LOOPBACK: Final = "127.0.0.1"
 STATE_OFF: Final = "off"
 HTTP_OFF: Final = "off"
 DEFAULT_HTTP: Final = f"{LOOPBACK}:{DEFAULT_HTTP_PORT}"
@@ -402,7 +401,7 @@ def _warn_that_it_is_open() -> None:
 
 def _tell_first_key(host: str, port: int, channel_id: str, key: str) -> None:
     """Show the key of the first channel once, beside the log and not in it: logs are kept and passed on."""
-    at = format_host_port(host or LOOPBACK, port)
+    at = format_host_port(host_from_here(host), port)
     lines = [
         f"first start: channel {channel_id} was made, and a key to publish it with, which is shown this once:",
         "",
@@ -418,7 +417,8 @@ def _tell_first_key(host: str, port: int, channel_id: str, key: str) -> None:
 def _tell_admin_token(http: str, token: str) -> None:
     """Show the first admin token once, as the first key."""
     if http != HTTP_OFF:
-        at = http if http.partition(":")[0] else f"{LOOPBACK}{http}"
+        host, port = parse_host_port(http, default_port=DEFAULT_HTTP_PORT)
+        at = format_host_port(host_from_here(host), port)
         _tell(
             [
                 f"operate   http://{at}/operate with this admin token, which is shown this once:",

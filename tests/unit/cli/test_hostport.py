@@ -1,6 +1,6 @@
 import pytest
 
-from headrace.cli.hostport import AddressError, format_host_port, parse_host_port
+from headrace.cli.hostport import AddressError, format_host_port, host_from_here, parse_host_port
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,13 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
 def test_an_address_is_written_as_it_is_read(host: str, text: str) -> None:
     assert format_host_port(host, 9) == text
     assert parse_host_port(text, default_port=1) == (host, 9)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
+def test_what_listens_at_all_addresses_is_reached_at_the_loopback(host: str) -> None:
+    assert host_from_here(host) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.10", "2001:db8::1", "::1", "broker.example"])
+def test_what_listens_at_one_address_is_reached_there(host: str) -> None:
+    assert host_from_here(host) == host

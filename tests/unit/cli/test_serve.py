@@ -193,6 +193,31 @@ def test_the_first_admin_token_is_shown_beside_the_log_where_there_is_a_page(
     assert "\n  hra_the_token\n" in err
 
 
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        (":9000", "127.0.0.1:9000"),
+        ("0.0.0.0:9000", "127.0.0.1:9000"),
+        ("[::]:9000", "127.0.0.1:9000"),
+        ("192.0.2.10:9000", "192.0.2.10:9000"),
+        ("[2001:db8::1]:9000", "[2001:db8::1]:9000"),
+    ],
+)
+def test_what_a_first_start_shows_to_paste_has_an_address_that_can_be_called(
+    configs: list[BrokerConfig], listen: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(listen=listen, http=listen)
+    state = configs[0].state
+    assert state is not None
+    assert state.on_first_key is not None
+    assert state.on_admin_token is not None
+    state.on_first_key("live", "hrk_the_key")
+    state.on_admin_token("hra_the_token")
+    err = capsys.readouterr().err
+    assert f"srt://{address}?streamid=hrk_the_key" in err
+    assert f"http://{address}/operate" in err
+
+
 def test_the_page_is_where_it_is_told_to_be_or_nowhere(configs: list[BrokerConfig], tmp_path: Path) -> None:
     serve(listen="127.0.0.1:0", http="off")
     assert configs[-1].http is None

@@ -10,10 +10,10 @@ RUN pip install --no-cache-dir "uv>=0.13,<0.14"
 WORKDIR /app
 # What Headrace stands on changes seldom: it is a layer of its own.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project --no-cache
+RUN uv sync --frozen --no-dev --extra postgres --no-install-project --no-cache
 COPY README.md LICENSE ./
 COPY src ./src
-RUN uv sync --frozen --no-dev --no-editable --no-cache
+RUN uv sync --frozen --no-dev --extra postgres --no-editable --no-cache
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Headrace" \

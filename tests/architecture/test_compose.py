@@ -229,6 +229,12 @@ def test_the_broker_has_a_place_for_its_control_socket_and_a_font_for_its_slate(
     assert "fonts-dejavu-core" in (CHECKOUT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
 
 
+def test_the_image_has_the_driver_of_a_state_in_postgres() -> None:
+    made = [line for line in (CHECKOUT / "Dockerfile").read_text().splitlines() if "uv sync" in line]
+    assert made
+    assert all("--extra postgres" in line for line in made)
+
+
 def test_the_recordings_volume_is_where_the_image_made_a_folder_for_it() -> None:
     text = (CHECKOUT / "Dockerfile").read_text()
     client = load_compose()["services"]["client-1"]

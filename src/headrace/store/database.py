@@ -151,7 +151,7 @@ def _postgres_engine(location: StateLocation) -> Engine:
 
 def _engine_advice(where: str, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"{where} needs {error.name}: install headrace[postgres]"
+        return f"{where} needs {error.name}: type pip install '.[postgres]' in a checkout of Headrace"
     return f"{where} is no URL of a database: write postgresql://USER@HOST/DATABASE"
 
 

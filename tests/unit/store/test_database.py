@@ -166,7 +166,8 @@ def test_who_waits_too_long_for_another_writer_is_told(
 
 def test_without_the_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    assert "install headrace[postgres]" in refused(parse_location("postgresql://ann@127.0.0.1:1/streams"))
+    said = refused(parse_location("postgresql://ann@127.0.0.1:1/streams"))
+    assert "needs psycopg: type pip install '.[postgres]' in a checkout" in said
 
 
 def test_a_url_that_is_none_is_named() -> None:

@@ -67,7 +67,6 @@ class WebService:
                 now_us,
                 self._gateway,
                 self._thumbnails,
-                self._config.ice_servers,
             )
         )
 

@@ -44,7 +44,6 @@ class WebParts:
         now_us: Tells the time.
         gateway: Opens sessions of WebRTC; None where there is no WebRTC.
         thumbnails: Makes pictures; None where none are made.
-        ice_servers: What browsers are told to ask for their address.
     """
 
     desk: BrokerDesk
@@ -55,7 +54,6 @@ class WebParts:
     now_us: Callable[[], int]
     gateway: MediaGateway | None = None
     thumbnails: Thumbnails | None = None
-    ice_servers: tuple[str, ...] = ()
 
 
 def make_app(parts: WebParts) -> Starlette:
@@ -82,7 +80,7 @@ def make_app(parts: WebParts) -> Starlette:
         *page_routes(),
     ]
     if parts.gateway is not None:
-        routes += SessionRoutes(parts.gateway, parts.ice_servers).routes() + LayerRoutes(parts.gateway).routes()
+        routes += SessionRoutes(parts.gateway).routes() + LayerRoutes(parts.gateway).routes()
     # The last: what is asked often is answered before it comes here.
     routes.append(Mount(API_PATH, make_api(parts.desk, parts.state, parts.gate, parts.chats, parts.gateway)))
     return Starlette(

@@ -28,11 +28,9 @@ class HttpConfig:
         port: TCP port; 0 lets the system choose.
         admin_token: What opens the API's other half, besides the token of the state; None for none.
         trusted_proxies: Networks of those whose ``X-Forwarded-For`` says who asks.
-        ice_servers: ``stun:HOST:PORT`` and such, which browsers are told to ask.
     """
 
     host: str | None = None
     port: int = DEFAULT_HTTP_PORT
     admin_token: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = networks_of(",".join(LOOPBACK_PROXIES))
-    ice_servers: tuple[str, ...] = ()

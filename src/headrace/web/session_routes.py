@@ -3,7 +3,6 @@
 Source: RFC 9725 (WHIP); draft-ietf-wish-whep, 4 (WHEP); RFC 8840, 9 (trickle ICE fragments).
 """
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 from starlette.requests import Request
@@ -26,12 +25,10 @@ class SessionRoutes:
 
     Args:
         gateway: Does what is asked for.
-        ice_servers: What stands in ``Link`` headers: ``stun:HOST:PORT``, or such.
     """
 
-    def __init__(self, gateway: MediaGateway, ice_servers: Sequence[str] = ()) -> None:
+    def __init__(self, gateway: MediaGateway) -> None:
         self._gateway = gateway
-        self._links = ", ".join(f'<{url}>; rel="ice-server"' for url in ice_servers)
 
     def routes(self) -> list[Route]:
         """Return them."""
@@ -52,7 +49,7 @@ class SessionRoutes:
 
     async def _endpoint(self, request: Request, kind: Literal["whep", "whip"]) -> Response:
         if request.method == "OPTIONS":
-            return self._options("POST, OPTIONS", {"Accept-Post": OFFER_TYPE})
+            return _options("POST, OPTIONS", {"Accept-Post": OFFER_TYPE})
         if request.method != "POST":
             return not_allowed("POST, OPTIONS", f"send the SDP offer by POST as {OFFER_TYPE}")
         if media_type(request) != OFFER_TYPE:
@@ -74,20 +71,14 @@ class SessionRoutes:
             "Accept-Patch": FRAGMENT_TYPE,
             "Cache-Control": "no-store",
         }
-        links = ", ".join(links for links in (self._links, layer_links) if links)
-        if links:
-            headers["Link"] = links
+        if layer_links:
+            headers["Link"] = layer_links
         return Response(answer.sdp, 201, headers, OFFER_TYPE)
-
-    def _options(self, methods: str, headers: dict[str, str]) -> Response:
-        if self._links:
-            headers["Link"] = self._links
-        return Response(status_code=204, headers={"Allow": methods, **headers})
 
     async def _session(self, request: Request) -> Response:
         match request.method:
             case "OPTIONS":
-                return self._options("PATCH, DELETE, OPTIONS", {"Accept-Patch": FRAGMENT_TYPE})
+                return _options("PATCH, DELETE, OPTIONS", {"Accept-Patch": FRAGMENT_TYPE})
             case "DELETE":
                 await self._gateway.end(request.path_params["session"])
                 return Response(status_code=200)
@@ -111,3 +102,7 @@ class SessionRoutes:
         if answer.fragment is None:
             return Response(status_code=204, headers=headers)
         return Response(answer.fragment, 200, headers, FRAGMENT_TYPE)
+
+
+def _options(methods: str, headers: dict[str, str]) -> Response:
+    return Response(status_code=204, headers={"Allow": methods, **headers})

@@ -157,7 +157,7 @@ def serve(
             envvar="PACING",
             min=0,
             max=400_000,
-            help="Send no more than this a second in all, evenly (where Linux queues with fq); 0: at once.",
+            help="Send no more than this a second over SRT, evenly (where Linux queues with fq); 0: at once.",
         ),
     ] = 0,
     state: Annotated[

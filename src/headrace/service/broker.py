@@ -74,7 +74,7 @@ class BrokerConfig:
         takeover: Let every producer replace the one before it, as if it had asked for that.
         limits: How much of everything it bears.
         control: Where it can be asked for its status: ``auto``, ``off``, or the path of a Unix domain socket.
-        pacing_megabits: What all that it sends comes to a second at most, smoothed by the kernel; 0 sets no limit.
+        pacing_megabits: What it sends over SRT comes to no more a second, smoothed by the kernel; 0: no limit.
         coalescing: Whether packets may wait a moment for others, so that one turn serves them all.
         capabilities: Fast paths to use; None probes the machine.
         hook: Which other service is asked about everybody who comes; None for none.

@@ -68,3 +68,10 @@ def test_a_live_input_gives_frames_as_they_arrive_and_closes() -> None:
     assert times_us == [0, 100_000, 200_000, 300_000, 400_000][-len(times_us) :]
     assert len(times_us) >= 3
     source.close()
+
+
+def test_the_sample_clip_has_no_b_frames_so_that_browsers_play_it_as_it_is() -> None:
+    with av.open(str(SAMPLES / "clip.mp4")) as container:
+        pts = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert len(pts) == 300
+    assert pts == sorted(pts)

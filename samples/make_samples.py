@@ -218,7 +218,9 @@ def write_audio(folder: Path) -> None:
 def write_clip(path: Path) -> None:
     """Write a short film with sound."""
     with av.open(str(path), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
-        video = container.add_stream("libx264", CLIP_FRAME_RATE, options={"preset": "slow", "crf": "27", "bf": "0"})
+        video = container.add_stream(
+            "libx264", CLIP_FRAME_RATE, options={"preset": "slow", "crf": "27", "bf": "0"}
+        )
         video.width, video.height, video.pix_fmt, video.gop_size = *CLIP_SIZE, "yuv420p", 60
         audio = container.add_stream("aac", SAMPLE_RATE_HZ, layout="stereo")
         audio.bit_rate = 96_000

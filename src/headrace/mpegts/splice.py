@@ -64,7 +64,8 @@ class _Route:
 class Splice:
     """A stream that continues another one.
 
-    Where either has several programs, or its tables are not known, PIDs and tables stay as they are.
+    Where either has several programs, or its tables are not known, or are too long for a packet each, PIDs and
+    tables stay as they are.
 
     Args:
         before: Tables of what was sent so far.
@@ -110,12 +111,13 @@ class Splice:
 
     def _continue(self, before: Tables, after: Tables) -> None:
         tables, pids = continue_tables(before, after, self._earlier)
-        pmt_unit = sections_to_unit([encode_pmt(tables.pmt)])
-        if len(pmt_unit) > MAX_PAYLOAD_BYTES:
+        pat_unit, pmt_unit = sections_to_unit([encode_pat(tables.pat)]), sections_to_unit([encode_pmt(tables.pmt)])
+        # A table is put where the stream's own was, and that may have been a single packet.
+        if max(len(pat_unit), len(pmt_unit)) > MAX_PAYLOAD_BYTES:
             return
         self._tables, self._pids = tables, {**pids, after.pmt_pid: tables.pmt_pid}
         self._routes = {pid: route for pid, route in self._routes.items() if self._pids.get(pid, pid) == route.pid}
-        self._units = {PAT_PID: sections_to_unit([encode_pat(tables.pat)]), after.pmt_pid: pmt_unit}
+        self._units = {PAT_PID: pat_unit, after.pmt_pid: pmt_unit}
 
     def source_pid(self, pid: int) -> int:
         """Return which PID of the stream that goes on has become ``pid``."""

@@ -8,7 +8,14 @@ from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.demuxer import Demuxer
 from headrace.mpegts.muxer import Muxer
 from headrace.mpegts.packet import NULL_PID, PAT_PID, decode_packet, encode_packet, packet_pid, split_into_packets
-from headrace.mpegts.psi import ElementaryStream, ProgramAssociation, ProgramMap, encode_pmt, sections_to_unit
+from headrace.mpegts.psi import (
+    ElementaryStream,
+    ProgramAssociation,
+    ProgramMap,
+    encode_pat,
+    encode_pmt,
+    sections_to_unit,
+)
 from headrace.mpegts.splice import Splice, blank, unit_start
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
@@ -142,6 +149,23 @@ def test_tables_too_long_for_one_packet_are_passed_on_as_they_are() -> None:
     assert b"".join(packet[4:] for packet in packets_of(out, 0x40)) == b"".join(
         packet[4:] for packet in packets_of(long, 0x40)
     )
+
+
+@pytest.mark.parametrize(("programs", "goes_on"), [(42, True), (43, False)])
+def test_a_stream_goes_on_after_an_association_that_fits_one_packet_and_else_keeps_its_own(
+    programs: int, *, goes_on: bool
+) -> None:
+    networks = tuple((0, 0x1E00 + number) for number in range(programs - 1))
+    association = encode_pat(ProgramAssociation(1, 0, ((1, 0x1000), *networks)))
+    before = split_into_packets(PAT_PID, 15, sections_to_unit([association]))[0]
+    before += b"".join(packet for packet in packets_of(frames(3)) if packet_pid(packet) != PAT_PID)
+    after = foreign_frames(3)
+    out = mended(splice(before, after), after)
+    told, own = tables_of(out), tables_of(before if goes_on else after)
+    assert told is not None
+    assert own is not None
+    assert told.pat == own.pat
+    assert [stream.pid for stream in told.pmt.streams] == ([0x100, 0x101] if goes_on else [0x41, 0x42])
 
 
 def test_a_map_that_changes_is_continued_too() -> None:

@@ -13,6 +13,8 @@ from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, REBIND_SILENCE_U
 
 MAX_REBIND_CHECKS_PER_BATCH: Final = 64
 """So many strangers' packets of one batch are looked at one by one; a peer that moved sends another one soon."""
+MAX_REBIND_REPORT_WORDS: Final = 8
+"""A longer loss report is not believed: checking 364 words takes 3 ms, and an acknowledgement comes soon."""
 
 
 def may_rebind(table: SubscriberTable, row: int, kind: int, body: bytes, now_us: int) -> bool:
@@ -46,6 +48,8 @@ def _is_open(table: SubscriberTable, row: int, seqno: int, *, beyond: int = 0) -
 
 
 def _reports_open(table: SubscriberTable, row: int, body: bytes) -> bool:
+    if len(body) > 4 * MAX_REBIND_REPORT_WORDS:
+        return False
     try:
         ranges = decode_loss_report(body)
     except PacketError:

@@ -4,7 +4,7 @@ import pytest
 from tests.support.fanout_tables import subscribe
 from tests.support.srt_datagrams import words
 
-from headrace.fanout.rebinding import may_rebind
+from headrace.fanout.rebinding import MAX_REBIND_REPORT_WORDS, may_rebind
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.srt.packet import ControlType
 from headrace.srt.rebinding import KEEPALIVE_REBIND_SILENCE_US, REBIND_SILENCE_US
@@ -48,6 +48,13 @@ def test_a_loss_report_proves_what_is_not_acknowledged(index: int, proves: bool)
     first, last = sorted([44, index])
     span = words((FIRST + first - 40) % WRAP | WRAP, (FIRST + last - 40) % WRAP)
     assert may(ControlType.NAK, span) is proves
+
+
+@pytest.mark.parametrize(("words_too_many", "proves"), [(0, True), (1, False)])
+def test_a_long_loss_report_is_not_looked_at_as_it_takes_time_and_proves_no_more(
+    words_too_many: int, proves: bool
+) -> None:
+    assert may(ControlType.NAK, seqnos(*[44] * (MAX_REBIND_REPORT_WORDS + words_too_many))) is proves
 
 
 @pytest.mark.parametrize("body", [b"", bytes(3), words(0xFFFF_FFFF), words(0x8000_0001)])

@@ -294,17 +294,19 @@ class SrtEndpoint:
             self._subscribers.patience.note_urgent(now_us)
 
     def wait_us(self, now_us: int) -> int | None:
-        """Return how long what subscribers send may wait from now on, to be taken together; None if as usual."""
+        """Return how long what subscribers send may wait from now on; None while there are none."""
         return self._subscribers.wait_us(now_us)
 
     def _handle_handshake(self, packets: PacketColumns, position: int, now_us: int) -> None:
         address = packets.address(position)
-        self._subscribers.patience.note_caller(now_us)
         answer = self._listener.handle_handshake(packets.header(position), packets.body(position), address, now_us)
         for request, reason in self._listener.poll_refusals():
             self._refusals.note(request, int(reason), explain_rejection(reason), now_us)
         if isinstance(answer, ConnectionRequest):
+            self._subscribers.patience.note_caller(now_us)
             answer = self._answer_request(answer, now_us)
+        else:
+            self._subscribers.patience.note_stranger(now_us)
         if answer is not None:
             self._queue.put(answer, address)
 

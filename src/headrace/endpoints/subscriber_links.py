@@ -262,7 +262,7 @@ class SubscriberLinks:
             self._sweep(now_us)
 
     def wait_us(self, now_us: int) -> int | None:
-        """Return how long what subscribers send may wait from now on, None for as long as is usual."""
+        """Return how long what subscribers send may wait from now on; None while there are none."""
         return self.patience.wait_us(now_us, is_catching_up=len(self._catch_ups) > 0)
 
     def _sweep(self, now_us: int) -> None:

@@ -76,7 +76,7 @@ class ChannelTap:
                 break
             pieces.append(self._take(range(int(run[0]), int(run[:room][-1]) + 1)))
             room -= len(pieces[-1].payloads)
-        if not room:
+        if not room and self.is_waiting:
             self._due_us = now_us + POLL_AGAIN_US
         return pieces
 

@@ -266,8 +266,8 @@ class MediaLoop:
         elif self._gathered_us is not None and self._gathered_us <= time_us:
             self._gathered_us = None
             self._selector.register(self._socket, selectors.EVENT_READ, self._socket)
-        else:
-            self._ripe_us = time_us + self._gather_us
+        elif self._gathered_us is not None:
+            self._ripe_us = min(time_us + self._gather_us, self._gathered_us)
 
     def _gather_again_us(self, count: int, time_us: int) -> tuple[int, int]:
         """Return how long is to be gathered for a turn that takes place anyway, and for one of its own."""

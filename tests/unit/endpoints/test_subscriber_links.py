@@ -9,7 +9,7 @@ from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
 from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
-from headrace.endpoints.patience import ALERT_US, HASTE_US, HASTY_WAIT_US, LATENCY_SHARE
+from headrace.endpoints.patience import ALERT_US, ALERT_WAIT_US, HASTE_US, HASTY_WAIT_US, LATENCY_SHARE
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US, SWEEP_SLACK_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
 from headrace.fanout.acknowledgements import ACKACK_INTERVAL_US, EAGER_ACKACKS
@@ -483,16 +483,16 @@ def test_what_subscribers_send_may_wait_until_somebody_reports_a_loss() -> None:
     usual_us = subscriber.parameters.receive_latency_us // LATENCY_SHARE
     assert wait_us(world) == usual_us
     subscriber.say(ControlType.NAK, words(subscriber.first_seqno))
-    assert wait_us(world) is None
+    assert wait_us(world) == ALERT_WAIT_US
     world.run(ALERT_US)
     assert wait_us(world) == usual_us
 
 
-def test_what_subscribers_send_does_not_wait_while_one_of_them_catches_up_and_when_all_are_gone() -> None:
+def test_what_subscribers_send_waits_less_while_one_of_them_catches_up_and_for_nothing_when_all_are_gone() -> None:
     world, _, subscriber, _, _ = behind(missing=1000)
     patience = world.endpoint._subscribers.patience
-    assert patience.wait_us(world.now_us + ALERT_US)
-    assert world.endpoint.wait_us(world.now_us + ALERT_US) is None
+    assert patience.wait_us(world.now_us + ALERT_US) != ALERT_WAIT_US
+    assert world.endpoint.wait_us(world.now_us + ALERT_US) == ALERT_WAIT_US
     world.run(SECOND)
     assert world.endpoint.wait_us(world.now_us + ALERT_US) == patience.wait_us(world.now_us + ALERT_US)
     subscriber.say(ControlType.SHUTDOWN, bytes(4))

@@ -48,6 +48,18 @@ def test_what_overtakes_a_missing_packet_waits_for_it_and_both_come_in_order() -
     assert tap.poll(START_US + LATENCY_US - 1) == [TapPiece([b"1", b"2", b"3"], is_gap=False)]
 
 
+def test_as_much_as_is_given_out_at_once_leaves_nothing_to_come_back_for() -> None:
+    channel = make_channel()
+    sender = Sender(channel).join()
+    tap = ChannelTap(channel, START_US)
+    sender.send([b"x"] * MAX_POLL_PACKETS, START_US, first=0)
+    assert len(contents(tap.poll(START_US))) == MAX_POLL_PACKETS
+    assert tap.poll_timer() is None
+    sender.send([b"x"] * (MAX_POLL_PACKETS + 1), START_US, first=MAX_POLL_PACKETS)
+    assert len(contents(tap.poll(START_US))) == MAX_POLL_PACKETS
+    assert tap.poll_timer() == START_US + POLL_AGAIN_US
+
+
 def test_a_missing_packet_is_given_up_after_the_producer_s_latency_and_not_before() -> None:
     channel = make_channel()
     sender = Sender(channel).join()

@@ -348,6 +348,17 @@ def test_a_turn_that_finds_nothing_before_the_time_is_over_lets_the_common_socke
         assert s.loop._gathered_us is not None
 
 
+def test_a_turn_that_finds_nothing_puts_no_read_off_beyond_the_time_that_was_set_for_it() -> None:
+    with scene(gather_us=60_000_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
+        s.loop.add(line)
+        s.send(s.common, b"begins the gathering")
+        until(lambda: s.loop._gathered_us is not None)
+        s.loop._gathered_us = now_us() + 30_000_000
+        s.loop._ripe_us = now_us()
+        s.send(line, b"finds nothing there")
+        until(lambda: s.loop._ripe_us == s.loop._gathered_us)
+
+
 def test_a_patient_loop_reads_the_common_socket_by_itself_when_the_time_is_over() -> None:
     with scene(gather_us=1_000, patience_us=30_000) as s:
         s.send(s.common, b"begins the gathering")

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.simnet.link import SimLink
@@ -143,7 +143,14 @@ def test_ten_megabits_a_second_pass_both_ways_without_unwanted_loss(
         assert len(receive_until_quiet(server)) == len(receive_until_quiet(client)) == datagrams
 
 
-def test_a_free_port_can_be_bound() -> None:
-    for kind, port in (socket.SOCK_DGRAM, free_udp_port()), (socket.SOCK_STREAM, free_tcp_port()):
-        with socket.socket(socket.AF_INET, kind) as found:
-            found.bind((LOOPBACK, port))
+@pytest.mark.parametrize(
+    ("find", "kind"), [(free_udp_port, socket.SOCK_DGRAM), (free_tcp_port, socket.SOCK_STREAM)]
+)
+def test_a_free_port_can_be_bound_is_none_of_a_caller_s_and_does_not_come_back_soon(
+    find: Callable[[], int], kind: socket.SocketKind
+) -> None:
+    ports = [find() for _ in range(100)]
+    assert len(set(ports)) == len(ports)
+    assert max(ports) < 30_000
+    with socket.socket(socket.AF_INET, kind) as found:
+        found.bind((LOOPBACK, ports[-1]))

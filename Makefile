@@ -45,9 +45,9 @@ test-programs: .venv ## with ffmpeg, srt-live-transmit, GStreamer, tshark and ai
 test-browsers: .venv ## the pages and what they play, in Chromium, one after another: it wants the machine for itself
 	$(RUN) pytest -m "not long" tests/browsers
 
-test-long: .venv ## the long tests: real programs for many seconds, and more seeds and variants of the others
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m long --ignore tests/browsers
-	$(RUN) pytest -m long tests/browsers
+test-long: .venv ## the long tests: real programs for many seconds, more seeds and variants; benches and Chromium one by one
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -m long --ignore tests/load --ignore tests/browsers
+	$(RUN) pytest -m long tests/load tests/browsers
 
 fuzz: .venv ## hostile input for every decoder and state machine, a minute each (SECONDS=10: shorter; TARGETS="packet tags": these)
 	$(RUN) python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

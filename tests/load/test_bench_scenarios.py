@@ -8,6 +8,9 @@ import pytest
 from headrace.bench.scenario import Plan
 from headrace.bench.scenarios import bitrates, browsers, channels, fanout, flood, latency, lossy_producer, memory
 
+MAY_BE_NOTHING = {"processor time for a datagram of the flood"}
+"""Differences of two windows, of which a busy machine may make the first one the dearer."""
+
 pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reason="the load needs Linux")]
 
 
@@ -36,5 +39,5 @@ def test_a_scenario_finds_its_figures(
     assert finding.figures
     for figure in finding.figures:
         assert len(figure.values) == 1
-        if figure.unit in {"cores", "ms", "us", "MB"}:
+        if figure.unit in {"cores", "ms", "us", "MB"} and figure.name not in MAY_BE_NOTHING:
             assert figure.values[0] > 0

@@ -172,17 +172,23 @@ class ProducerLinks:
         return (link.channel, fresh) if fresh else None
 
     def handle_run(self, runs: PacketRuns, begin: int, end: int, now_us: int) -> list[tuple[Channel, list[int]]]:
-        """Take the packets of a run, ``begin`` to before ``end``; return what `handle_packet` returns of each."""
+        """Take the packets of a run, ``begin`` to before ``end``; return what `handle_packet` returns of each.
+
+        What they cannot be taken for is a bug, and ends their producer.
+        """
         arrived = []
-        while begin < end:
-            taken = self._take_together(runs, begin, end, now_us) if end - begin >= MIN_RUN_PACKETS else None
-            if taken is not None:
-                begin = end
-            else:
-                taken = self.handle_packet(runs.packets, runs.rows[begin], now_us)
-                begin += 1
-            if taken is not None:
-                arrived.append(taken)
+        try:
+            while begin < end:
+                taken = self._take_together(runs, begin, end, now_us) if end - begin >= MIN_RUN_PACKETS else None
+                if taken is not None:
+                    begin = end
+                else:
+                    taken = self.handle_packet(runs.packets, runs.rows[begin], now_us)
+                    begin += 1
+                if taken is not None:
+                    arrived.append(taken)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+            self._end_for_bug(runs.headers[begin][-1], error, now_us)
         return arrived
 
     def _take_together(
@@ -232,6 +238,21 @@ class ProducerLinks:
         if link is not None:
             link.producer.connection.close(now_us, reason)
             self._settle(socket_id)
+
+    def _end_for_bug(self, socket_id: int, error: Exception, now_us: int) -> None:
+        """End a connection that a bug has left nobody knows how."""
+        link = self._links.get(socket_id)
+        if link is None:
+            raise error
+        _log.error(
+            "a producer met a bug; it was sent away and the broker goes on",
+            channel=link.channel.channel_id,
+            address=link.producer.whereabouts,
+            exc_info=error,
+        )
+        # Who went on the air before is told, and whom it replaced is closed.
+        self._follow(link.channel, now_us)
+        self.end(socket_id, "bug", now_us)
 
     def _close(self, producer: Producer, now_us: int) -> None:
         producer.connection.close(now_us)
@@ -285,15 +306,21 @@ class ProducerLinks:
         for socket_id in socket_ids:
             link = self._links.get(socket_id)
             if link is not None:
-                # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
-                receiver = link.producer.connection.receiver
-                receiver.release_due(now_us)
-                receiver.acknowledge_batch(now_us)
-                link.producer.connection.flush(now_us)
-                self._limit_bitrate(link, now_us)
-                if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:
-                    self._note_short_of_memory(link.channel)
-                self._settle(socket_id)
+                try:
+                    self._finish_batch(link, now_us)
+                    self._settle(socket_id)
+                except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+                    self._end_for_bug(socket_id, error, now_us)
+
+    def _finish_batch(self, link: _Link, now_us: int) -> None:
+        # The ring has the payloads; this only moves the point up to which the producer is acknowledged.
+        receiver = link.producer.connection.receiver
+        receiver.release_due(now_us)
+        receiver.acknowledge_batch(now_us)
+        link.producer.connection.flush(now_us)
+        self._limit_bitrate(link, now_us)
+        if link.channel.ring.failed_growths and link.channel not in self._short_of_memory:
+            self._note_short_of_memory(link.channel)
 
     def _limit_bitrate(self, link: _Link, now_us: int) -> None:
         connection = link.producer.connection
@@ -314,19 +341,32 @@ class ProducerLinks:
         for socket_id in self._deadlines.pop_due(now_us):
             link = self._links.get(socket_id)
             if link is not None:
-                link.producer.connection.receiver.release_due(now_us)
-                link.producer.connection.handle_timer(now_us)
-                self._settle(socket_id)
+                try:
+                    link.producer.connection.receiver.release_due(now_us)
+                    link.producer.connection.handle_timer(now_us)
+                    self._settle(socket_id)
+                except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+                    self._end_for_bug(socket_id, error, now_us)
         if self._watch_us is None or now_us < self._watch_us:
             return []
         watched, self._watched, self._watch_us = self._watched, set(), None
         fresh = []
         for channel in watched:
-            indices = channel.succession.handle_timer(now_us)
-            self._follow(channel, now_us)
+            try:
+                indices = channel.succession.handle_timer(now_us)
+                self._follow(channel, now_us)
+            except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+                self._end_all_for_bug(channel, error, now_us)
+                continue
             if indices:
                 fresh.append((channel, indices))
         return fresh
+
+    def _end_all_for_bug(self, channel: Channel, error: Exception, now_us: int) -> None:
+        """End a channel's producers: which of them it was whose turn could not come is not known."""
+        for socket_id in [socket_id for socket_id, link in self._links.items() if link.channel is channel]:
+            if socket_id in self._links:
+                self._end_for_bug(socket_id, error, now_us)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""

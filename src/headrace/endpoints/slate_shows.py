@@ -6,6 +6,8 @@ Source: ``docs/operate/broker.md``, "a slate".
 from dataclasses import replace
 from typing import Final
 
+import structlog
+
 from headrace.endpoints.event_log import EventLog
 from headrace.hub.channel import Channel
 from headrace.hub.hub import Hub
@@ -18,6 +20,8 @@ SLATE_DELAY_US: Final = 1_000_000
 """A producer that reconnects at once is not interrupted; players wait for longer than this."""
 SWEEP_INTERVAL_US: Final = 500_000
 """How often channels are looked at: 10,000 of them cost 2 ms."""
+
+_log = structlog.get_logger()
 
 
 class SlateShows:
@@ -37,6 +41,7 @@ class SlateShows:
         self._events = events
         self._slate: Slate | None = None
         self._players: dict[Channel, SlatePlayer] = {}
+        self._given_up: set[Channel] = set()
         self._sweep_us: int | None = None
 
     def __len__(self) -> int:
@@ -56,33 +61,57 @@ class SlateShows:
         """Play on; return channels with the indices of packets that are new in their rings."""
         fresh = []
         for channel, player in list(self._players.items()):
-            if channel.producer is not None or not channel.is_watched:
+            if not _is_waiting(channel):
                 del self._players[channel]
             elif player.poll_timer() <= now_us:
-                fresh.append((channel, channel.stream.append(player.poll(now_us), now_us)))
+                fresh += self._play_on(channel, player, now_us)
         if self._slate is not None and self._sweep_us is not None and now_us >= self._sweep_us:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
+            self._given_up = set(filter(_is_waiting, self._given_up))
+            passed_over = self._players.keys() | self._given_up
             for channel in self._hub.channels.values():
-                if channel not in self._players and _is_deserted(channel, now_us):
+                if channel not in passed_over and _is_deserted(channel, now_us):
                     fresh += self._begin(channel, self._slate, now_us)
         return fresh
+
+    def _play_on(self, channel: Channel, player: SlatePlayer, now_us: int) -> list[tuple[Channel, list[int]]]:
+        try:
+            return [(channel, channel.stream.append(player.poll(now_us), now_us))]
+        except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+            return self._give_up(channel, error)
+
+    def _give_up(self, channel: Channel, error: Exception) -> list[tuple[Channel, list[int]]]:
+        """Show nothing in a channel until it has had another producer."""
+        _log.error(
+            "a slate met a bug; it is not shown and the broker goes on", channel=channel.channel_id, exc_info=error
+        )
+        self._players.pop(channel, None)
+        self._given_up.add(channel)
+        return []
 
     def _begin(self, channel: Channel, slate: Slate, now_us: int) -> list[tuple[Channel, list[int]]]:
         kinds = _kinds(channel.stream.tables)
         if StreamType.H264 not in kinds:
             return []
         player = SlatePlayer(slate if StreamType.AAC_ADTS in kinds else replace(slate, sound=b""), now_us)
-        payloads = player.poll(now_us)
         first_index = channel.ring.next_index
-        channel.stream.begin(_tables_of(payloads), payloads, now_us)
-        channel.stream.append(payloads, now_us)
+        try:
+            payloads = player.poll(now_us)
+            channel.stream.begin(_tables_of(payloads), payloads, now_us)
+            channel.stream.append(payloads, now_us)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+            return self._give_up(channel, error)
         self._players[channel] = player
         self._events.note("slate shown", channel=channel.channel_id)
         return [(channel, channel.stream.new_since(first_index))]
 
 
+def _is_waiting(channel: Channel) -> bool:
+    return channel.producer is None and channel.is_watched
+
+
 def _is_deserted(channel: Channel, now_us: int) -> bool:
-    return channel.producer is None and channel.is_watched and now_us - channel.forwarded_us >= SLATE_DELAY_US
+    return _is_waiting(channel) and now_us - channel.forwarded_us >= SLATE_DELAY_US
 
 
 def _kinds(tables: Tables | None) -> set[int]:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import structlog.testing
 from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.groups import Groups, pictures
+from tests.support.successions import FaultyStream
 
 from headrace.endpoints.slate_shows import SLATE_DELAY_US, SWEEP_INTERVAL_US
 from headrace.mpegts.continuity import ContinuityCounters
@@ -147,3 +149,34 @@ def test_a_subscriber_that_comes_while_it_is_shown_starts_with_its_keyframe_and_
     scene.world.run(SECOND)
     assert scene.shows == 0
     assert scene.world.endpoint.hub.channels == {}
+
+
+@pytest.mark.parametrize("good_times", [0, 1, 10])
+def test_a_bug_in_one_channel_is_told_once_and_the_slate_is_shown_in_the_others(good_times: int) -> None:
+    scene = Scene()
+    scene.world.join("B")
+    faulty = FaultyStream(good_times)
+    faulty.use(scene.world.channel("B"))
+    for channel_id in "AB":
+        producer = scene.world.join(f"publish:{channel_id}")
+        producer.send(Muxer([StreamType.H264]).write(0, b"x", 90_000, random_access=True), scene.world.now_us)
+        scene.world.run(MS)
+        producer.connection.close(scene.world.now_us)
+    with structlog.testing.capture_logs() as logs:
+        scene.world.run(5 * SECOND)
+    errors = [log for log in logs if log["log_level"] == "error"]
+    assert [(log["channel"], type(log["exc_info"])) for log in errors] == [("B", ZeroDivisionError)]
+    assert scene.shows == 1
+    assert len(scene.got()) > 3 * 90_000 // PICTURE_90KHZ
+
+
+def test_a_channel_with_a_bug_has_its_slate_after_another_producer() -> None:
+    scene = Scene()
+    faulty = FaultyStream(0)
+    faulty.use(scene.world.channel("A"))
+    for good_times, shows in (0, 0), (1000, 1):
+        faulty.good_times = good_times
+        producer, _ = scene.produce(1)
+        producer.connection.close(scene.world.now_us)
+        scene.world.run(3 * SECOND)
+        assert scene.shows == shows

@@ -1,9 +1,12 @@
 """What is live at a broker, as its page shows it: over HTTP, or from a control socket of this machine."""
 
 import json
+import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +19,10 @@ from headrace.cli.status_table import duration
 from headrace.client.broker_address import BrokerAddress
 from headrace.service.control_client import ControlClient, NoBrokerError
 from headrace.web.http_config import DEFAULT_HTTP_PORT
-from headrace.web.public_channels import channel_view, sort_channels
 
 ASK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 1.0
+"""A broker looks at a channel's pictures, where its title is too, when somebody asks what is live."""
 MAX_ANSWER_BYTES: Final = 16 << 20
 MAX_TITLE_CHARACTERS: Final = 60
 
@@ -41,15 +45,31 @@ def live_channels(broker: BrokerAddress, http_url: str | None = None, control: P
     Raises:
         ListError: It cannot be asked.
     """
-    if http_url is None:
-        try:
-            with ControlClient(broker.port, control) as client:
-                channels = client.status()["channels"]
-        except NoBrokerError:
-            http_url = f"http://{format_host_port(broker.host, DEFAULT_HTTP_PORT)}"
-        else:
-            return sort_channels([channel_view(one, is_private=False) for one in channels])
-    return _fetch(http_url)
+    channels = _ask(broker, http_url, control)
+    if any(one["state"] == "live" and one["video"] is None for one in channels):
+        time.sleep(LOOK_SECONDS)
+        channels = _ask(broker, http_url, control)
+    return channels
+
+
+def _ask(broker: BrokerAddress, http_url: str | None, control: Path | None) -> list[Facts]:
+    if http_url is not None:
+        return _fetch(http_url)
+    if control is not None or _is_here(broker.host):
+        with suppress(NoBrokerError), ControlClient(broker.port, control) as client:
+            return client.channels()
+    return _fetch(f"http://{format_host_port(broker.host, DEFAULT_HTTP_PORT)}")
+
+
+def _is_here(host: str) -> bool:
+    """Whether a name or number means this machine: nobody can bind an address of another one."""
+    try:
+        for family, kind, *_, address in socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM):
+            with socket.socket(family, kind) as udp:
+                udp.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 def _fetch(http_url: str) -> list[Facts]:

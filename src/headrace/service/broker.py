@@ -8,10 +8,11 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 
@@ -31,6 +32,7 @@ from headrace.netio.socket_buffers import granted_buffers
 from headrace.netio.udp_socket import DEFAULT_BUFFER_BYTES, UdpSocket
 from headrace.service.admission_hook import AdmissionHook, HookConfig
 from headrace.service.channel_thumbnails import ChannelThumbnails
+from headrace.service.control_desk import ControlDesk
 from headrace.service.control_service import CONTROL_OFF, ControlService
 from headrace.service.keyframe_backlog import KeyframeBacklog
 from headrace.service.rtc_config import RtcConfig, RtcListenError, bind_for_browsers
@@ -45,6 +47,7 @@ from headrace.service.web_service import WebService
 from headrace.srt.listener import ListenerOptions
 from headrace.web.http_config import HttpConfig
 from headrace.web.listening_socket import HttpListenError, listen_on
+from headrace.web.public_channels import PublicChannels
 
 DEFAULT_PORT: Final = 8890
 DEFAULT_BACKLOG_SECONDS: Final = DEFAULT_BACKLOG_AGE_US / 1e6
@@ -177,9 +180,11 @@ class Broker:
         if self._follower is not None:
             self._follower.start()
         self._desk = StatusDesk(self._endpoint, self._socket, self._loop)
-        self._control = ControlService(self._desk, self.port, self._config.control)
+        desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
+        control_desk = ControlDesk(self._desk, PublicChannels(desk, now_us, self._describe))
+        self._control = ControlService(control_desk, self.port, self._config.control)
         await self._control.start()
-        self._start_web()
+        self._start_web(desk)
         if self._config.slate_text:
             self._slate_task = asyncio.create_task(self._make_slate())
         return self
@@ -205,11 +210,14 @@ class Broker:
         host, port, _ = decode_sockaddr(self._socket.local_address)
         return ("127.0.0.1" if ip_address(host).is_unspecified else host), port
 
-    def _start_web(self) -> None:
+    def _describe(self, channel_id: str) -> Mapping[str, Any]:
+        """Return what a thumbnail has shown of a channel."""
+        return {} if self._thumbnails is None else self._thumbnails.describe(channel_id)
+
+    def _start_web(self, desk: WebDesk) -> None:
         if self._config.http is None or self._tcp is None:
             return
         self._desk.start()
-        desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
         state = StateDesk(None if self._config.state is None else self._config.state.place)
         if self._config.rtc is not None and self._rtc_socket is not None:
             self._rtc = RtcGateway(

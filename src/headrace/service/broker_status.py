@@ -55,7 +55,7 @@ class BrokerStatus:
         """Return the answer to ``{"want": "status", "subscribers_of": ID}`` as pieces of JSON."""
         subscribers_of = request.get("subscribers_of")
         if request.get("want") != "status" or not isinstance(subscribers_of, str | None):
-            return iter([_json({"version": STATUS_VERSION, "error": "what can be wanted is: status"})])
+            return iter([_json({"version": STATUS_VERSION, "error": "what can be wanted is: status, channels"})])
         return self._document(subscribers_of)
 
     def _document(self, subscribers_of: str | None) -> Iterator[str]:

@@ -50,7 +50,20 @@ class ControlClient:
         Raises:
             NoBrokerError: It has ended.
         """
-        request = {"want": "status", "subscribers_of": subscribers_of}
+        return self._ask({"want": "status", "subscribers_of": subscribers_of})
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Return what is said of each channel, as ``docs/reference/http-api.md`` tells, those that are live first.
+
+        Raises:
+            NoBrokerError: It has ended, or is of a version that knows no such question.
+        """
+        channels: list[dict[str, Any]] | None = self._ask({"want": "channels"}).get("channels")
+        if channels is None:
+            raise NoBrokerError("the broker is of an older version: end it, and start this one")
+        return channels
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             self._unix.sendall(json.dumps(request).encode() + b"\n")
             line = self._lines.readline(MAX_ANSWER_BYTES)

@@ -1,13 +1,13 @@
-"""What lets a running broker be asked by its own user: a socket, with the answers of its status desk."""
+"""What lets a running broker be asked by its own user: a socket, with the answers of its control desk."""
 
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from headrace.service.control_desk import ControlDesk
 from headrace.service.control_path import control_path
 from headrace.service.control_socket import ControlSocket
-from headrace.service.status_desk import StatusDesk
 
 CONTROL_AUTO: Final = "auto"
 CONTROL_OFF: Final = "off"
@@ -24,7 +24,7 @@ class ControlService:
         where: `CONTROL_AUTO`, `CONTROL_OFF`, or a path.
     """
 
-    def __init__(self, desk: StatusDesk, port: int, where: str) -> None:
+    def __init__(self, desk: ControlDesk, port: int, where: str) -> None:
         self._desk = desk
         self._port = port
         self._where = where

@@ -60,6 +60,11 @@ class PublicChannels:
             "channels": sort_channels(channels),
         }
 
+    async def everything(self) -> list[dict[str, Any]]:
+        """Return all channels, also those that no list may show, those that are live first."""
+        status = await self.status()
+        return sort_channels([self._view(one, status)[0] for one in status["channels"]])
+
     async def find(self, channel_id: str) -> dict[str, Any] | None:
         """Return one channel, whoever may see it; None while nobody produces or watches it."""
         status = await self.status()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headrace.cli.live_list import ListError, list_lines, list_table, live_channels
+from headrace.cli import live_list
+from headrace.cli.live_list import LOOK_SECONDS, ListError, list_lines, list_table, live_channels
 from headrace.client.broker_address import BrokerAddress
 from headrace.service.broker import Broker, BrokerConfig
 from headrace.service.control_service import CONTROL_AUTO
@@ -36,6 +37,25 @@ def test_the_page_and_the_control_socket_say_the_same() -> None:
     by_page, by_socket = asyncio.run(run())
     assert by_page == by_socket
     assert [one["id"] for one in by_page] == ["A"]
+
+
+def test_a_broker_of_another_machine_is_asked_at_its_page_though_one_runs_here_on_the_same_port() -> None:
+    async def run() -> None:
+        async with Broker(BrokerConfig("127.0.0.1", 0, control=CONTROL_AUTO)) as broker:
+            assert await asyncio.to_thread(live_channels, BrokerAddress("localhost", broker.port)) == []
+            with pytest.raises(ListError, match=r"no broker answers at http://studio\.invalid:8080/"):
+                await asyncio.to_thread(live_channels, BrokerAddress("studio.invalid", broker.port))
+
+    asyncio.run(run())
+
+
+def test_who_asks_first_waits_until_the_broker_has_looked_at_what_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [[channel("A", video=None)], [channel("A", video={"codec": "H.264"}, title="Bridge")]]
+    waits: list[float] = []
+    monkeypatch.setattr(live_list, "_ask", lambda *_: answers.pop(0))
+    monkeypatch.setattr("time.sleep", waits.append)
+    assert live_channels(BrokerAddress("127.0.0.1", 1))[0]["title"] == "Bridge"
+    assert waits == [LOOK_SECONDS]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "file:///etc/passwd", "nonsense", "http://[::1"])

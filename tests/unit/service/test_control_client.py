@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from headrace.service.broker import Broker, BrokerConfig
 from headrace.service.control_client import ControlClient, NoBrokerError
 from headrace.service.control_path import control_path, make_control_folder
 from headrace.service.control_service import CONTROL_AUTO
+from headrace.service.control_socket import ControlSocket
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,26 @@ def test_a_broker_is_found_by_its_port_and_asked_again_and_again() -> None:
                 await asyncio.to_thread(ask, broker.port % 65535 + 1)
 
     asyncio.run(run())
+
+
+def test_a_broker_that_knows_no_such_question_is_older(tmp_path: Path) -> None:
+    async def say_no(request: dict[str, object]) -> AsyncIterator[str]:
+        yield '{"error": "what can be wanted is: status"}'
+
+    async def run() -> None:
+        control = ControlSocket(tmp_path / "x", say_no)
+        await control.start()
+        try:
+            await asyncio.to_thread(ask)
+        finally:
+            await control.stop()
+
+    def ask() -> None:
+        with ControlClient(1, tmp_path / "x") as client:
+            client.channels()
+
+    with pytest.raises(NoBrokerError, match="older version"):
+        asyncio.run(run())
 
 
 def test_without_a_broker_it_says_what_to_do(tmp_path: Path) -> None:

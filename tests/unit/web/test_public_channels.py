@@ -23,6 +23,14 @@ def test_a_list_has_public_channels_alone_and_what_is_live_and_watched_first() -
     assert (listed["unix_ms"], listed["srt_port"], listed["is_open"]) == (1_000_000, 8890, False)
 
 
+def test_everything_has_what_no_list_may_show_too() -> None:
+    desk = DeskStandIn()
+    desk.add("empty", Visibility.UNLISTED, state="waiting")
+    desk.add("secret", Visibility.PRIVATE)
+    everything = asyncio.run(PublicChannels(desk, lambda: 0).everything())
+    assert [(one["id"], one["is_private"]) for one in everything] == [("secret", True), ("empty", False)]
+
+
 def test_what_was_seen_of_a_channel_that_is_live_is_told_too() -> None:
     desk = DeskStandIn()
     desk.add("live", title="Old")

@@ -101,7 +101,7 @@ def test_no_handshake_of_a_stranger_is_answered_with_more_bytes(version: int) ->
         for more in (
             {},
             {"capabilities": None, "stream_id": None, "socket_id": 0},
-            {"congestion": "live", "key_material": bytes(72)},
+            {"congestion": "live", "key_material": bytes(72), "extension_field": 7},
             {"stream_id": "#!::r=A,m=publish," + "x" * 300 + "=1"},
             {"mss_bytes": 0, "flow_window_packets": 0, "initial_seqno": 0xFFFF_FFFF},
         )

@@ -67,7 +67,7 @@ def test_what_is_wrong_has_its_code(body: bytes | None, passphrase: str | None, 
 
 @pytest.mark.parametrize("words", [0, 1, 18, 26, 27, 255, 349])
 def test_a_handshake_with_key_material_of_any_length_is_refused_or_asked_about(words: int) -> None:
-    body = conclusion(key_material=Random(1).randbytes(4 * words))
+    body = conclusion(key_material=Random(1).randbytes(4 * words), extension_field=7)
     listener = Listener(ListenerOptions(), bytes(32))
     answer = listener.handle_handshake(Header(0x8000_0000, 0, 0, 0), body, THERE, 90_000_000)
     assert isinstance(answer, ConnectionRequest)

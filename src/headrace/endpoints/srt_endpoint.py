@@ -319,18 +319,20 @@ class SrtEndpoint:
             return None
         if isinstance(admitted, Denial):
             return self._refuse(request, RejectReason(admitted.code), admitted.why, now_us)
+        is_subscriber = admitted.grant.verb is Verb.REQUEST
+        # Before the passphrase, which costs a millisecond: who has it right could ask for ever.
+        if is_subscriber and request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
+            return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         keys = self._passphrases.agree(request, admitted.grant, now_us)
         if isinstance(keys, Denial):
             return self._refuse(request, RejectReason(keys.code), keys.why, now_us)
-        if admitted.grant.verb is Verb.REQUEST:
+        if is_subscriber:
             return self._answer_subscriber(request, admitted, keys, now_us)
         return self._answer_producer(request, admitted, keys, now_us)
 
     def _answer_subscriber(
         self, request: ConnectionRequest, admitted: Admitted, keys: SessionKeys | None, now_us: int
     ) -> bytes:
-        if request.handshake.mss_bytes < MIN_SUBSCRIBER_MSS_BYTES:
-            return self._refuse(request, RejectReason.UNACCEPTABLE, "its MSS is below 1360 bytes", now_us)
         socket_id = self.table.reserve(int.from_bytes(self._random_bytes(4), "big"))
         if socket_id is None:
             return self._refuse_beyond("subscribers", request, now_us)

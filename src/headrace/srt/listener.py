@@ -176,6 +176,9 @@ class Listener:
             # A repetition that the network kept back until after the end: nobody waits for a connection.
             self.ignored_packets["ended_connection"] += 1
             return None
+        if handshake.key_material is not None and not handshake.extension_field & ExtensionFlags.KMREQ:
+            # libsrt passes such a block over too; and whoever counts what handshakes cost goes by the flag.
+            handshake = replace(handshake, key_material=None)
         request = ConnectionRequest(address, header.timestamp_us, handshake)
         reason = self._refusal(handshake)
         if reason is None:

@@ -110,7 +110,7 @@ def seeds() -> list[bytes]:
         conclusion(),
         conclusion(stream_id="#!::r=1AAA99,m=publish,u=me,s=x", congestion="live"),
         conclusion() + _block(6, b"elif") + _block(7, b",cefloc ") + _block(8, bytes(8)),
-        conclusion() + _block(3, bytes(range(72))),
+        conclusion(extension_field=7) + _block(3, bytes(range(72))),
         conclusion() + _block(99, bytes(12)),
         answer,
         encode_handshake(replace(decode_handshake(answer), handshake_type=1002), response=True),

@@ -13,9 +13,12 @@ from tests.simnet.srt_ports import CallerPort
 from tests.support.access import closed_directory, token
 from tests.support.answers import open_answers
 from tests.support.broker_world import BROKER, MS, SECOND, World
+from tests.support.libsrt_captures import CAPTURES
 from tests.support.srt_datagrams import control, data, kind_of, of_kind, words
 
 from headrace.access.ask import Ask, Verb
+from headrace.access.channel_rule import ChannelRule
+from headrace.access.directory import Directory
 from headrace.access.gate import Denial
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
@@ -616,7 +619,7 @@ def conclude(world: World, **changes: object) -> tuple[int, list[MutableMapping[
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"key_material": bytes(64)}, RejectReason.UNSECURE),
+        ({"key_material": bytes(64), "extension_field": 7}, RejectReason.UNSECURE),
         ({"congestion": "file"}, RejectReason.CONGESTION),
         ({"mss_bytes": MIN_SUBSCRIBER_MSS_BYTES - 1}, RejectReason.UNACCEPTABLE),
     ],
@@ -628,6 +631,14 @@ def test_every_refusal_is_in_the_log_with_its_code_and_reason(
     assert answered == code
     assert [(line["event"], line["code"]) for line in logs] == [("connection refused", code)]
     assert logs[0]["why"]
+
+
+def test_an_mss_that_is_too_small_is_refused_before_key_material_costs_its_millisecond() -> None:
+    world = World(directory=Directory.of(1, [ChannelRule("A", passphrase="correct horse")], is_open=True))
+    sealed = {"key_material": CAPTURES[0].handshake_key_material, "extension_field": 7}
+    assert conclude(world, **sealed)[0] == RejectReason.BAD_SECRET
+    answered, _ = conclude(world, mss_bytes=MIN_SUBSCRIBER_MSS_BYTES - 1, **sealed)
+    assert answered == RejectReason.UNACCEPTABLE
 
 
 def test_a_subscriber_whose_mss_holds_seven_transport_packets_is_served() -> None:

@@ -47,6 +47,11 @@ CONCLUSION = replace(
     capabilities=LiveCapabilities(0x10501, LIVE_FLAGS, receiver_latency_ms=80, sender_latency_ms=250),
     stream_id="cam1",
 )
+ENCRYPTED = replace(
+    CONCLUSION,
+    extension_field=CONCLUSION.extension_field | ExtensionFlags.KMREQ,
+    key_material=CAPTURES[0].handshake_key_material,
+)
 
 
 def listener(**options: object) -> Listener:
@@ -339,12 +344,7 @@ def test_a_malformed_handshake_is_counted_under_its_reason() -> None:
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(8 * capture.key_length_bytes))
 def test_key_material_is_answered_with_its_exact_echo_and_the_length_of_its_key(capture: Capture) -> None:
     server = listener()
-    secret = replace(
-        CONCLUSION,
-        key_material=capture.handshake_key_material,
-        extension_field=CONCLUSION.extension_field | ExtensionFlags.KMREQ,
-    )
-    asked = request(server, secret)
+    asked = request(server, replace(ENCRYPTED, key_material=capture.handshake_key_material))
     keys = agree_on_keys(asked.handshake, PASSPHRASE)
     assert isinstance(keys, SessionKeys)
     answer, parameters = server.accept(asked, OUR_ID, NOW_US, keys=keys)
@@ -359,9 +359,14 @@ def test_key_material_is_answered_with_its_exact_echo_and_the_length_of_its_key(
     assert repeated[16:] == answer[16:]
 
 
+def test_key_material_that_the_flags_do_not_announce_is_passed_over_as_libsrt_does() -> None:
+    asked = request(listener(), replace(ENCRYPTED, extension_field=CONCLUSION.extension_field))
+    assert asked.handshake.key_material is None
+
+
 def test_a_clear_connection_echoes_no_key_material() -> None:
     server = listener()
-    asked = request(server, replace(CONCLUSION, key_material=CAPTURES[0].handshake_key_material))
+    asked = request(server, ENCRYPTED)
     answer, parameters = server.accept(asked, OUR_ID, NOW_US)
     handshake = decode_handshake(answer[16:])
     assert (handshake.key_material, handshake.encryption_field, parameters.keys) == (None, 0, None)
@@ -376,5 +381,6 @@ def test_an_induction_answer_names_the_key_length_that_is_wanted(key_length_byte
 
 def test_a_refusal_repeats_no_key_material() -> None:
     server = listener()
-    asked = request(server, replace(CONCLUSION, key_material=CAPTURES[0].handshake_key_material))
+    asked = request(server, ENCRYPTED)
+    assert asked.handshake.key_material == ENCRYPTED.key_material
     assert len(server.reject(asked, RejectReason.BAD_SECRET)) == 16 + 48

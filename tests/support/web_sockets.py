@@ -96,6 +96,10 @@ class Socket:
         """Send a message."""
         self._put({"type": "websocket.receive", "text": text})
 
+    def send_bytes(self, data: bytes) -> None:
+        """Send a message that is no text."""
+        self._put({"type": "websocket.receive", "bytes": data})
+
     def send_json(self, message: object) -> None:
         """Send a message."""
         self.send_text(json.dumps(message))

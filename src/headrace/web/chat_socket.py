@@ -17,7 +17,7 @@ from headrace.web.admin_gate import AdminGate
 from headrace.web.chat import Chats
 from headrace.web.chat_room import ChatRefusal, ChatRoom, Member
 from headrace.web.chat_rules import clean_name
-from headrace.web.credentials import MAX_CREDENTIAL_CHARACTERS, viewer_credential
+from headrace.web.credentials import message_credential, viewer_credential
 from headrace.web.gateway import BrokerDesk, GatewayRefusal
 from headrace.web.peer_host import number_of, peer_host
 
@@ -95,8 +95,8 @@ class _Visit:
             self._room.leave(self._member)
 
     async def _take_all(self) -> None:
-        while True:
-            message = _parse(await self._socket.receive_text())
+        while (received := await self._socket.receive())["type"] != "websocket.disconnect":
+            message = _parse(received.get("text") or "")
             match message.get("type"):
                 case "join":
                     if not await self._join(message):
@@ -108,9 +108,7 @@ class _Visit:
 
     async def _join(self, message: dict[str, Any]) -> bool:
         """Come in, or under another name; return False if that is not to be."""
-        token = message.get("token")
-        if isinstance(token, str) and token:
-            self._credential = token[:MAX_CREDENTIAL_CHARACTERS]
+        self._credential = message_credential(message.get("token")) or self._credential
         is_operator = self._credential is not None and await self._gate.is_token(self._credential)
         try:
             if not is_operator:
@@ -187,7 +185,10 @@ def encode(message: dict[str, Any]) -> str:
 
 def is_own_origin(origin: str | None, host: str) -> bool:
     """Return whether a page of ``origin`` is ours; a program that is no browser names none."""
-    return origin is None or (urlsplit(origin).netloc == host and host != "")
+    try:
+        return origin is None or (urlsplit(origin).netloc == host and host != "")
+    except ValueError:
+        return False
 
 
 def _parse(text: str) -> dict[str, Any]:

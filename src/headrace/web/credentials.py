@@ -25,3 +25,11 @@ def viewer_credential(request: HTTPConnection) -> str | None:
     if credential is None:
         credential = request.query_params.get("token", "").strip()[:MAX_CREDENTIAL_CHARACTERS] or None
     return credential
+
+
+def message_credential(said: object) -> str | None:
+    """Return what stands for a credential in a message of JSON; None for nothing. Anything may stand in it."""
+    if not isinstance(said, str):
+        return None
+    # JSON has halves of characters, which no bytes stand for: with others in their place it is no good either.
+    return said.encode(errors="replace").decode().strip()[:MAX_CREDENTIAL_CHARACTERS] or None

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from headrace.web.http_config import Network
 from headrace.web.peer_host import number_of, plain_host
@@ -73,6 +74,14 @@ def _plain_client(client: tuple[str, int] | None) -> tuple[str, int] | None:
     return client and (plain_host(client[0]), client[1])
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class GuardedWebSocket(WebSocketsSansIOProtocol):
     """A connection that has become a WebSocket.
 
@@ -86,6 +95,22 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         """Note who it is."""
         super().connection_made(transport)
         self.client = _plain_client(self.client)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, of which the head is the first, and whole."""
+        super().data_received(data)
+        if not self.handshake_initiated:
+            # Longer or more headers than websockets takes: it has an answer, which uvicorn leaves there.
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on, unless it is text that is none: uvicorn would log that as a bug of ours."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that it has ended."""

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -69,7 +70,7 @@ class LayerRoutes:
             return wrong_type(JSON_TYPE, {"Accept-Post": JSON_TYPE})
         try:
             wanted = json.loads((await request.body()).decode())
-        except ValueError:
+        except (ValueError, RecursionError):
             return problem(400, "the body is no JSON")
         rid = (wanted.get("rid") or wanted.get("encodingId")) if isinstance(wanted, dict) else 0
         if not (rid is None or isinstance(rid, str)):
@@ -86,7 +87,7 @@ class LayerRoutes:
         known = await self._gateway.layers(session_id)
         if request.method == "POST":
             # There is one kind of event, and one stream for all who ask.
-            return Response(status_code=201, headers={"Location": request.url.path})
+            return Response(status_code=201, headers={"Location": quote(request.scope["path"])})
         if self.listeners >= MAX_LISTENERS:
             return problem(503, "too many listen: ask for the layers instead", headers={"Retry-After": "60"})
         return event_stream(self._stream(session_id, known))

@@ -91,6 +91,14 @@ def test_a_private_channel_shows_nothing_without_a_token(client: SocketClient) -
         join(anna)
 
 
+def test_a_token_that_is_no_text_is_as_wrong_as_any_other(client: SocketClient) -> None:
+    with client.connect("/chat/secret") as stranger:
+        stranger.send_text('{"type":"join","token":"\\ud800"}')
+        assert hear(stranger)["is_final"]
+    with client.connect("/chat/A") as anna:
+        join(anna, token="\ud800")
+
+
 def test_a_token_gives_a_name_and_a_key_a_role_and_the_admins_token_opens_all(
     client: SocketClient, desk: DeskStandIn
 ) -> None:
@@ -120,12 +128,27 @@ def test_who_may_watch_no_longer_is_let_go(
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "no json", "[]", "1", "[" * 5000, '{"type":"fly"}', '{"type":["say"]}', "{}"]
+    "sent",
+    [
+        "",
+        b"\x00",
+        b'{"type":"say","text":"x"}',
+        "no json",
+        "[]",
+        "1",
+        "[" * 5000,
+        '{"type":"fly"}',
+        '{"type":["say"]}',
+        "{}",
+    ],
 )
-def test_what_is_no_message_is_told_and_ends_nothing(client: SocketClient, sent: str) -> None:
+def test_what_is_no_message_is_told_and_ends_nothing(client: SocketClient, sent: str | bytes) -> None:
     with client.connect("/chat/A") as anna:
         join(anna)
-        anna.send_text(sent)
+        if isinstance(sent, str):
+            anna.send_text(sent)
+        else:
+            anna.send_bytes(sent)
         assert hear(anna) == {"type": "refused", "why": "a message is join or say"}
         anna.send_json({"type": "say", "text": {"not": "text"}})
         assert hear(anna)["type"] == "line"
@@ -151,7 +174,14 @@ def test_an_origin_is_ours_with_the_same_host_and_port_alone() -> None:
     assert is_own_origin("https://tv.example", "tv.example")
     assert is_own_origin("http://127.0.0.1:8080", "127.0.0.1:8080")
     assert is_own_origin(None, "tv.example")
-    for origin in ("https://tv.example.evil.example", "http://127.0.0.1:8081", "null", ""):
+    for origin in (
+        "https://tv.example.evil.example",
+        "http://127.0.0.1:8081",
+        "null",
+        "",
+        "http://[",
+        "http://]tv.example",
+    ):
         assert not is_own_origin(origin, "tv.example")
     assert not is_own_origin("null", "")
 

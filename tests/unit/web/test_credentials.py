@@ -3,7 +3,12 @@
 import pytest
 from starlette.requests import Request
 
-from headrace.web.credentials import MAX_CREDENTIAL_CHARACTERS, bearer_credential, viewer_credential
+from headrace.web.credentials import (
+    MAX_CREDENTIAL_CHARACTERS,
+    bearer_credential,
+    message_credential,
+    viewer_credential,
+)
 
 
 def request(authorization: str | None = None, query: str = "") -> Request:
@@ -33,3 +38,11 @@ def test_players_that_set_no_headers_say_it_in_the_address() -> None:
 def test_what_is_too_long_to_be_one_is_cut() -> None:
     assert len(bearer_credential(request("Bearer " + "x" * 5000)) or "") == MAX_CREDENTIAL_CHARACTERS
     assert len(viewer_credential(request(query="token=" + "x" * 5000)) or "") == MAX_CREDENTIAL_CHARACTERS
+    assert len(message_credential("x" * 5000) or "") == MAX_CREDENTIAL_CHARACTERS
+
+
+def test_what_a_message_has_for_one_can_be_made_bytes_of_whatever_it_is() -> None:
+    assert message_credential(" abc ") == "abc"
+    for nothing in (None, "", " ", 7, ["abc"]):
+        assert message_credential(nothing) is None
+    assert (message_credential("\ud800\udfff") or "").encode() == b"??"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
@@ -51,6 +52,19 @@ async def exchange(port: int, request: bytes) -> bytes:
 def head(length_bytes: int) -> bytes:
     """Return a request whose address and header count so many bytes."""
     return b"GET / HTTP/1.1\r\nX: " + b"x" * (length_bytes - 2) + b"\r\n\r\n"
+
+
+def upgrade(more: bytes = b"") -> bytes:
+    """Return a request to become a WebSocket."""
+    return (
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + more + b"\r\n"
+    )
+
+
+def frame(first: int, data: bytes) -> bytes:
+    """Return a frame of a WebSocket, masked with zeros."""
+    return bytes([first, 0x80 | len(data)]) + bytes(4) + data
 
 
 def test_a_head_at_the_limit_is_taken_and_one_past_it_is_not() -> None:
@@ -134,15 +148,11 @@ def test_all_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connections_that_have_gone_and_websockets_too_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded_protocol, "MAX_CONNECTIONS_PER_HOST", 1)
-    upgrade = (
-        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
 
     async def use(port: int) -> None:
         for _ in range(3):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(upgrade)
+            writer.write(upgrade())
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
             second, other = await asyncio.open_connection("127.0.0.1", port)
             assert await second.read() == b""
@@ -150,5 +160,45 @@ def test_connections_that_have_gone_and_websockets_too_make_room(monkeypatch: py
             writer.close()
             await writer.wait_closed()
             await asyncio.sleep(0.05)
+
+    serve(use)
+
+
+@pytest.mark.parametrize(
+    "frames", [frame(0x81, b"\xff"), frame(0x01, b"\xc3") + frame(0x80, b"\xc3"), frame(0x81, b"\xed\xa0\x80")]
+)
+def test_text_of_a_websocket_that_is_no_utf_8_ends_it_and_is_no_bug_of_ours(frames: bytes) -> None:
+    async def use(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(frames)
+        assert (await reader.read()).startswith(b"\x88\x02\x03\xef")
+        writer.close()
+
+    with structlog.testing.capture_logs() as lines:
+        serve(use)
+    assert [line for line in lines if line["log_level"] == "error"] == []
+
+
+def test_text_whose_characters_are_cut_between_frames_is_taken() -> None:
+    async def use(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(frame(0x01, b"\xc3") + frame(0x80, b"\xa4") + frame(0x88, b"\x03\xe8"))
+        assert (await reader.read()) == b"\x88\x02\x03\xe8"
+        writer.close()
+
+    serve(use)
+
+
+@pytest.mark.parametrize("more", [b"X: " + b"x" * 9_000 + b"\r\n", b"X: x\r\n" * 200])
+def test_a_websocket_with_too_much_of_a_head_is_told_so_and_closed(more: bytes) -> None:
+    async def use(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade(more))
+        assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        writer.close()
 
     serve(use)

@@ -66,7 +66,9 @@ def test_a_layer_is_chosen_by_either_name_and_without_one_the_broker_chooses(
     assert gateway.asked == [("layer", "s3ss10n", rid)]
 
 
-@pytest.mark.parametrize("body", ["", "x", "[]", "7", '"h"', '{"rid": 7}', '{"rid": ["h"]}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", ["", "x", "[]", "7", '"h"', '{"rid": 7}', '{"rid": ["h"]}', "[" * 20_000, b"\xff"]
+)
 def test_what_is_no_choice_is_told_what_one_is(app: Starlette, gateway: GatewayStandIn, body: str | bytes) -> None:
     answer = ask(app, "POST", f"{SESSION}/layer", headers=JSON, content=body)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
@@ -92,6 +94,12 @@ def test_who_asks_for_events_is_told_where_they_are(app: Starlette) -> None:
     answer = ask(app, "POST", f"{SESSION}/events", headers=JSON, content='["layers"]')
     assert (answer.status_code, answer.headers["location"]) == (201, f"{SESSION}/events")
     assert layer_links(SESSION).count(SESSION) == 2
+
+
+def test_where_events_are_is_told_whatever_stands_for_the_channel(app: Starlette) -> None:
+    answer = ask(app, "POST", "/whep/%E6%97%A5%0d%0aX: y/s3ss10n/events", headers=JSON, content="[]")
+    assert answer.status_code == 201
+    assert answer.headers["location"] == "/whep/%E6%97%A5%0D%0AX%3A%20y/s3ss10n/events"
 
 
 def test_events_tell_of_the_layers_when_they_change_until_the_session_ends(

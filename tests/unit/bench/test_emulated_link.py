@@ -5,7 +5,8 @@ from headrace.bench.emulated_link import EmulatedLink, Way
 from headrace.bench.loopback_port import Received
 from headrace.netio.clock import now_us
 
-DELAY_US = 3_000
+DELAY_US = 100_000
+"""So long that none has left yet when a test looks, on a busy machine too."""
 
 
 def send(link: EmulatedLink, *datagrams: bytes) -> None:

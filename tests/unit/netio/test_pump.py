@@ -168,7 +168,6 @@ def test_a_handle_that_fires_for_a_wish_moved_later_only_sets_a_new_one() -> Non
             first = pump._timer
             machine.due_us = due_us = now_us() + 40_000
             await until(lambda: pump._timer is not first)
-            assert machine.timers_us == []
             await until(lambda: bool(machine.timers_us))
             assert machine.timers_us[0] >= due_us
 

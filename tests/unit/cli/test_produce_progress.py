@@ -4,6 +4,7 @@ import dataclasses
 from typing import cast
 
 import pytest
+from tests.support.loops import until
 
 from headrace.cli import produce_progress
 from headrace.cli.produce_progress import ProduceProgress
@@ -51,6 +52,24 @@ def run_for(progress: ProduceProgress, *, seconds: float, delay_seconds: float =
     asyncio.run(run())
 
 
+def logged(progress: ProduceProgress, count: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Run until there are so many lines, and return them."""
+    lines: list[str] = []
+
+    def are_there() -> bool:
+        lines.extend(capsys.readouterr().out.splitlines())
+        return len(lines) >= count
+
+    async def run() -> None:
+        with progress:
+            running = asyncio.create_task(progress.run(0))
+            await until(are_there)
+            running.cancel()
+
+    asyncio.run(run())
+    return lines[:count]
+
+
 def test_the_summary_says_what_was_sent_in_all(capsys: pytest.CaptureFixture[str]) -> None:
     make(Producing(SOMETHING, StreamCounters(video_frames=250, media_time_us=3_725_000_000))).print_summary()
     out, err = capsys.readouterr()
@@ -66,10 +85,9 @@ def test_where_nothing_was_sent_there_is_no_summary(capsys: pytest.CaptureFixtur
 def test_without_a_terminal_it_logs_that_it_is_connected_and_then_how_it_goes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(produce_progress, "LOG_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(produce_progress, "LOG_INTERVAL_SECONDS", 0.02)
     counters = StreamCounters(video_frames=0, media_time_us=61_000_000, dropped_frames=4)
-    run_for(make(Producing(SOMETHING, counters)), seconds=0.08)
-    first, line = capsys.readouterr().out.splitlines()
+    first, line = logged(make(Producing(SOMETHING, counters)), 2, capsys)
     assert "connected channel=1AAA99" in " ".join(first.split())
     for text in ("0:01:01", "0.0 fps", "Mbit/s", "RTT 1.3 ms", "resent 3", "dropped 2", "too slow for 4 frames"):
         assert text in line

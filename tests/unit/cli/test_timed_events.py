@@ -15,13 +15,19 @@ from headrace.mpegts.metadata import JsonValue
 
 @dataclass
 class FakeStream:
-    """A stream that stands at ``media_time_us`` and remembers when it was given what."""
+    """A stream that stands at ``media_time_us`` and remembers when it was given what.
+
+    Attributes:
+        looks: How often its time was asked for.
+    """
 
     media_time_us: int = 0
+    looks: int = 0
     sent: list[tuple[int, Mapping[str, JsonValue]]] = field(default_factory=list)
 
     @property
     def counters(self) -> StreamCounters:
+        self.looks += 1
         return StreamCounters(media_time_us=self.media_time_us)
 
     def send_metadata(self, data: Mapping[str, JsonValue]) -> None:
@@ -43,6 +49,8 @@ def test_an_event_goes_at_once_or_at_its_time(tmp_path: Path) -> None:
     stream = start(path)
     wait_until(lambda: len(stream.sent) == 1, "the first event")
     stream.media_time_us = 1_499_999
+    looks = stream.looks
+    wait_until(lambda: stream.looks >= looks + 2, "the thread has done what it would at that time")
     assert len(stream.sent) == 1
     stream.media_time_us = 1_600_000
     wait_until(lambda: len(stream.sent) == 3, "those up to 1.6 s")

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from threading import Event
 
-from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import (
+    AudioStreamTrack,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
 from tests.support.encoded_streams import FRAMES_PER_SECOND, encoded_stream, payloads_of
 
 from headrace.access.directory import Directory
@@ -19,6 +26,8 @@ from headrace.web.gateway import SessionAnswer
 from headrace.web.http_config import HttpConfig
 
 HOST = "127.0.0.1"
+WITHOUT_STUN = RTCConfiguration(iceServers=[])
+"""Left alone, aiortc asks a public server for its own address."""
 
 
 @asynccontextmanager
@@ -84,7 +93,7 @@ class Watcher:
     """
 
     def __init__(self) -> None:
-        self._connection = RTCPeerConnection()
+        self._connection = RTCPeerConnection(WITHOUT_STUN)
         self._connection.addTransceiver("video", "recvonly")
         self._connection.addTransceiver("audio", "recvonly")
         self._connection.on("track", self._take)
@@ -133,7 +142,7 @@ class Camera:
     """
 
     def __init__(self) -> None:
-        self._connection = RTCPeerConnection()
+        self._connection = RTCPeerConnection(WITHOUT_STUN)
         self._connection.addTrack(VideoStreamTrack())
         self._connection.addTrack(AudioStreamTrack())
         self.answer: SessionAnswer | None = None

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from threading import Event
 
 from aiortc import (
@@ -66,13 +67,23 @@ class PacedStream:
         self._stopped.set()
 
 
+@cache
+def _encoded(pictures: int, audio: str, video_options: tuple[tuple[str, str], ...] | None) -> bytes:
+    return encoded_stream(pictures, audio=audio, video_options=dict(video_options) if video_options else None)
+
+
 @asynccontextmanager
 async def producing(
-    broker: Broker, channel_id: str, *, seconds: float = 20.0, audio: str = "libopus", **how: object
+    broker: Broker,
+    channel_id: str,
+    *,
+    seconds: float = 20.0,
+    audio: str = "libopus",
+    video_options: dict[str, str] | None = None,
 ) -> AsyncIterator[Publisher]:
     """Produce a channel, and wait until it is on the air with a second's pictures."""
-    pictures = round(seconds * FRAMES_PER_SECOND)
-    ts = await asyncio.to_thread(encoded_stream, pictures, audio=audio, **how)  # type: ignore[arg-type]
+    options = None if video_options is None else tuple(video_options.items())
+    ts = await asyncio.to_thread(_encoded, round(seconds * FRAMES_PER_SECOND), audio, options)
     publisher = Publisher(BrokerAddress(HOST, broker.port), channel_id, PacedStream(ts, seconds))
     running = asyncio.create_task(publisher.run())
     try:

@@ -97,9 +97,11 @@ def test_a_private_channel_wants_a_token_and_who_watches_goes_when_that_has_expi
             assert (await refusal(broker, "private", offer)).code == RejectReason.UNAUTHORIZED
             assert (await refusal(broker, "nowhere", offer)).code == RejectReason.NOT_FOUND
             await watcher.close()
-            short = token(seconds=3, start_us=unix_time_us())
-            async with watching(broker, "private", short) as invited:
+            an_hour = token(seconds=3600, start_us=unix_time_us())
+            async with watching(broker, "private", an_hour) as invited:
                 await until(lambda: invited.state == "connected")
+                # So much later, however long it took to connect.
+                broker.endpoint._admissions._unix_time_us = lambda: unix_time_us() + 3_600_000_000
                 await until(lambda: invited.state == "closed")
             assert broker.endpoint.ended_rights == {"token_expired": 1}
 
@@ -146,8 +148,8 @@ def test_with_the_setting_they_are_re_encoded_once_and_no_more_channels_than_it_
         config = RtcConfig(HOST, 0, max_recoded_channels=1)
         async with (
             broker_for_browsers(config) as broker,
-            producing(broker, "A", video_options=B_FRAMES),
-            producing(broker, "B", video_options=B_FRAMES),
+            producing(broker, "A", seconds=40, video_options=B_FRAMES),
+            producing(broker, "B", seconds=40, video_options=B_FRAMES),
             watching(broker, "A") as first,
             watching(broker, "A") as second,
         ):

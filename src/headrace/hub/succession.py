@@ -176,7 +176,10 @@ class Succession:
             fresh = [place] if self._stream.put(place, payload, time_us) else []
             return fresh + self._switch_if_due(now_us)
         fresh = []
-        if end and self._stream.put(place, np.frombuffer(blank(content, end, len(content)), np.uint8), time_us):
+        # With nothing of the last picture in it, it still keeps the places of what is missing before it.
+        is_needed = end > 0 or place > self._stream.ring.next_index
+        last = np.frombuffer(blank(content, end, len(content)), np.uint8)
+        if is_needed and self._stream.put(place, last, time_us):
             fresh = [place]
         return fresh + self._switch_to_successor(now_us)
 

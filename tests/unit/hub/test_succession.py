@@ -240,6 +240,23 @@ def test_what_the_replaced_one_lost_is_still_taken_and_then_it_is_closed() -> No
     assert channel.producer is second.producer
 
 
+def test_what_is_missing_of_the_last_picture_is_still_taken_where_a_datagram_begins_with_the_next_one() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()
+    first.frames(1, START_US)
+    begin, end = first.groups.next_frame()
+    next_begin = first.groups.next_frame()[0]
+    assert unit_start(next_begin, VIDEO_PID) == 0
+    first.send([begin], START_US + FRAME_US, first=4)
+    second.frames(1, START_US + FRAME_US)
+    assert channel.producer is first.producer
+    first.send([next_begin], START_US + 2 * FRAME_US, first=6)
+    assert channel.producer is second.producer
+    assert first.send([end], START_US + 2 * FRAME_US, first=5) == [5]
+    assert first.send([next_begin], START_US + 2 * FRAME_US, first=6) == []
+    assert pictures(content(channel)) == pictures([*first.sent, begin, end, *second.sent])
+
+
 def test_a_standby_goes_on_the_air_with_its_newest_keyframe_when_the_first_falls_silent() -> None:
     channel = make_channel()
     first, second = Sender(channel).join(), Sender(channel, Claim.STAND_BY, seed=2).join()

@@ -1,6 +1,7 @@
 """Which error numbers of a UDP socket are ordinary life.
 
-Source: udp(7), ip(7); FreeBSD's and macOS's send(2) for ``ENOBUFS``.
+Source: udp(7), ip(7); Linux's ``icmp_err_convert`` and ``icmpv6_err_convert`` for ICMP; FreeBSD's and macOS's
+send(2) for ``ENOBUFS``.
 """
 
 import errno
@@ -20,7 +21,9 @@ FROM_THE_NETWORK: Final = frozenset(
         errno.EMSGSIZE,
         errno.ENETDOWN,
         errno.ENETUNREACH,
+        getattr(errno, "ENONET", errno.EHOSTUNREACH),  # "host isolated"; macOS has no such number
         errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
         errno.EPERM,
         errno.EPROTO,
         errno.ETIMEDOUT,

@@ -61,8 +61,8 @@ class MediaLoop:
         is_coalescing: Whether packets of single peers wait for others too; without, each costs a turn of its own.
         batch_capacity: Datagrams handed over at a time.
         name: Of the thread.
-        on_error: Gets each exception out of the machine, which is a bug in it, and of a socket; the loop goes on,
-            but for an error of the common socket, which ends it.
+        on_error: Gets each exception out of the machine, which is a bug in it, and of a socket. A single peer's is
+            closed then, and the loop goes on; an error of the common socket ends it.
     """
 
     def __init__(
@@ -146,6 +146,11 @@ class MediaLoop:
             # A stopped loop has forgotten all.
             with contextlib.suppress(KeyError, RuntimeError):
                 self._selector.unregister(socket)
+
+    @property
+    def line_count(self) -> int:
+        """How many sockets of single peers are read."""
+        return len(self._lines)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Have the loop call ``function`` between two turns; return or raise what it does.
@@ -290,7 +295,9 @@ class MediaLoop:
             if socket is self._socket:
                 self._is_stopping = True
             else:
+                # Left open it would go on getting what its peer sends; closed, that comes to the common one.
                 self.remove(socket)
+                socket.close()
             self._tell(error)
 
     def _answer_calls(self) -> None:

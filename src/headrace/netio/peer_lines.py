@@ -35,11 +35,12 @@ class PeerLines:
         self.refused = 0
 
     def __len__(self) -> int:
-        return len(self._lines)
+        """How many peers are heard through a socket of their own: the loop closes one that fails."""
+        return self._loop.line_count
 
     def open(self, address: bytes) -> None:
         """Let the peer at ``address``, 28 bytes, have a socket of its own, if the system can do that."""
-        if not self._socket.capabilities.peer_sockets or address in self._lines:
+        if not self._socket.capabilities.peer_sockets or self._is_open(address):
             return
         try:
             line = self._socket.open_peer_socket(address)
@@ -55,6 +56,10 @@ class PeerLines:
         self._lines[address] = line
         self._is_short = False
 
+    def _is_open(self, address: bytes) -> bool:
+        line = self._lines.get(address)
+        return line is not None and line.fileno() >= 0
+
     def _note_refused(self, error: OSError) -> None:
         self.refused += 1
         if self._is_short:
@@ -65,7 +70,7 @@ class PeerLines:
             "no sockets of their own for producers: they are served through the common one",
             reason=error.strerror or str(error),
             advice=advice,
-            producers_with_one=len(self._lines),
+            producers_with_one=len(self),
         )
 
     def close(self, address: bytes) -> None:

@@ -219,6 +219,7 @@ def test_an_error_of_a_line_ends_that_line_alone_and_one_of_the_common_socket_th
         s.loop.add(broken)
         s.send(broken, b"lost")
         until(lambda: len(s.errors) == 1)
+        assert broken.fileno() == -1
         s.send(s.common, b"still here")
         until(lambda: s.machine.datagrams == [b"still here"])
         s.common.receive_more = fail  # type: ignore[method-assign]

@@ -80,6 +80,36 @@ def test_a_peer_is_heard_with_a_line_and_without_one_and_after_it(capabilities: 
     asyncio.run(scenario())
 
 
+def test_a_peer_whose_line_breaks_is_heard_through_the_common_socket_and_may_have_another_one() -> None:
+    def fail(batch: DatagramBatch, limit: int) -> int:
+        raise OSError("gone")
+
+    async def scenario() -> None:
+        machine, errors = Recorder(), list[Exception]()
+        with UdpSocket.bind("127.0.0.1", 0) as shared, UdpSocket.bind("127.0.0.1", 0) as peer:
+            if not shared.capabilities.peer_sockets:
+                pytest.skip("this system cannot separate peers")
+            loop = MediaLoop(shared, machine, on_error=errors.append)
+            loop.start()
+            lines = PeerLines(shared, loop)
+            lines.open(peer.local_address)
+            [line] = lines._lines.values()
+            line.receive_more = fail  # type: ignore[method-assign]
+            send(peer, shared, b"lost")
+            await until(lambda: len(errors) == 1)
+            assert len(lines) == 0
+            send(peer, shared, b"through the common socket")
+            await until(lambda: machine.datagrams == [b"through the common socket"])
+            lines.open(peer.local_address)
+            assert len(lines) == 1
+            send(peer, shared, b"through another line")
+            await until(lambda: len(machine.datagrams) == 2)
+            lines.close_all()
+            loop.stop()
+
+    asyncio.run(scenario())
+
+
 @contextmanager
 def out_of_descriptors() -> Iterator[None]:
     """Let this process open no further file."""

@@ -8,12 +8,17 @@ from headrace.fanout.ring import Ring
 class ScarceMemory:
     """Gives rings no more than so many slots.
 
-    Attributes:
+    Args:
+        monkeypatch: Ends it with the test.
         capacity: Most slots that can be had.
+        is_late: There is memory for more, but none to move anything into them.
+
+    Attributes:
+        capacity: As given.
         asked: How often a ring asked for more.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capacity: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capacity: int, *, is_late: bool = False) -> None:
         self.capacity = capacity
         self.asked = 0
         really = Ring._allocate
@@ -21,6 +26,8 @@ class ScarceMemory:
         def allocate(ring: Ring, capacity: int) -> None:
             if capacity > self.capacity:
                 self.asked += 1
+                if is_late:
+                    really(ring, capacity)
                 raise MemoryError
             really(ring, capacity)
 

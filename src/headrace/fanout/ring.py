@@ -275,16 +275,25 @@ class Ring:
         return True
 
     def _grow(self, capacity: int) -> None:
-        store, lengths, indices = self.store, self.lengths, self.indices
-        times_us, late_us = self.times_us, self.late_us
-        filled = np.flatnonzero(indices != EMPTY)
-        self._allocate(capacity)
-        slots = self.slots(indices[filled])
-        self.store[slots] = store[filled]
-        self.lengths[slots] = lengths[filled]
-        self.indices[slots] = indices[filled]
-        self.times_us[slots] = times_us[filled]
-        self.late_us[slots] = late_us[filled]
+        """Have ``capacity`` slots with what is held now, or all as it was.
+
+        Raises:
+            MemoryError: There is not enough for the slots, or for what is moved.
+        """
+        before = self.store, self.lengths, self.indices, self.times_us, self.late_us
+        store, lengths, indices, times_us, late_us = before
+        try:
+            filled = np.flatnonzero(indices != EMPTY)
+            self._allocate(capacity)
+            slots = self.slots(indices[filled])
+            self.store[slots] = store[filled]
+            self.lengths[slots] = lengths[filled]
+            self.indices[slots] = indices[filled]
+            self.times_us[slots] = times_us[filled]
+            self.late_us[slots] = late_us[filled]
+        except MemoryError:
+            self.store, self.lengths, self.indices, self.times_us, self.late_us = before
+            raise
 
     def slots(self, indices: I64Array) -> I64Array:
         """Return the slot of each packet index; shape as given. Meaningful for indices that are held."""

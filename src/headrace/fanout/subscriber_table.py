@@ -134,10 +134,11 @@ class SubscriberTable:
         if capacity >= MAX_SUBSCRIBERS:
             return False
         try:
+            free = list(range(2 * capacity - 1, capacity - 1, -1))
             self.rows = np.concatenate([self.rows, np.zeros(capacity, ROW_DTYPE)])
         except MemoryError:
             return False
-        self._free = list(range(2 * capacity - 1, capacity - 1, -1))
+        self._free = free
         return True
 
     def add(self, parameters: ConnectionParameters, address: bytes, next_index: int) -> int:

@@ -270,9 +270,16 @@ def test_where_somebody_joins_every_moment_no_more_is_kept_than_each_may_ask_for
     assert ring.capacity_packets == 256
 
 
-def test_without_memory_to_grow_the_newest_packets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = ScarceMemory(monkeypatch, FIRST_CAPACITY_PACKETS)
-    ring = ring_with(range(3 * FIRST_CAPACITY_PACKETS))
+@pytest.mark.parametrize("is_late", [False, True])
+def test_without_memory_to_grow_the_newest_packets_are_kept(
+    monkeypatch: pytest.MonkeyPatch, *, is_late: bool
+) -> None:
+    memory = ScarceMemory(monkeypatch, FIRST_CAPACITY_PACKETS, is_late=is_late)
+    ring = ring_with(range(FIRST_CAPACITY_PACKETS + 1))
+    assert ring.holds(np.arange(1, FIRST_CAPACITY_PACKETS + 1)).all()
+    assert ring.store[1, : ring.lengths[1]].tobytes() == payload(1).tobytes()
+    for index in range(FIRST_CAPACITY_PACKETS + 1, 3 * FIRST_CAPACITY_PACKETS):
+        assert ring.put(index, payload(index), index * 1_000)
     assert ring.capacity_packets == FIRST_CAPACITY_PACKETS
     newest = np.arange(2 * FIRST_CAPACITY_PACKETS, 3 * FIRST_CAPACITY_PACKETS)
     assert ring.holds(newest).all()

@@ -53,6 +53,17 @@ class Player:
             self.browser.send_rtcp(encode_compound(wishes))
 
 
+class GreedyPlayer(Player):
+    """A browser that asks for the newest packets, five times over, whenever it can."""
+
+    def turn(self, now_us: int) -> None:
+        place = self.browser.viewer.places[0]
+        if place.next_index is not None:
+            end = place.index_of(place.next_index)
+            named = tuple(index & 0xFFFF for index in range(end - 200, end))
+            self.browser.send_rtcp(encode_compound([Nack(1, place.stream.ssrc, named)] * 5))
+
+
 class Scene:
     """A broker with both machines on one clock, and a player."""
 
@@ -67,8 +78,8 @@ class Scene:
         )
         self.players: list[Player] = []
 
-    def join(self) -> Player:
-        self.players.append(Player(self.stage.joined(has_audio=False)))
+    def join(self, kind: type[Player] = Player) -> Player:
+        self.players.append(kind(self.stage.joined(has_audio=False)))
         return self.players[-1]
 
     def run(self, duration_us: int) -> None:
@@ -119,6 +130,29 @@ def test_a_browser_that_loses_packets_shows_every_picture(seed: int, stream: byt
     assert shown == expected[-len(shown) :]
     assert len(shown) >= len(expected) - 1
     assert player.browser.viewer.naks_packets > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_that_asks_for_everything_all_the_time_takes_nothing_from_who_loses_packets(
+    seed: int, stream: bytes
+) -> None:
+    scene = Scene(seed)
+    producer = scene.world.join("publish:A")
+    player, greedy = scene.join(), scene.join(GreedyPlayer)
+    chance = Random(seed)
+    scene.stage.drops = lambda datagram: datagram[0] >= 128 and bool(player.pictures) and chance.random() < 0.15
+    scene.send(producer, stream)
+    scene.stage.drops = lambda _: False
+    scene.run(SECOND)
+    expected = pictures_of(stream)
+    shown = [unit.data for unit in player.pictures]
+    assert shown == expected[-len(shown) :]
+    assert len(shown) >= len(expected) - 1
+    honest, taker = (one.browser.viewer for one in (player, greedy))
+    assert honest.naks_packets > 0
+    assert "resends_beyond_budget" not in honest.peer.ignored_packets
+    assert 0 < taker.places[0].resent_packets <= taker.places[0].sent_packets + 100
+    assert taker.peer.ignored_packets["too_many_reports"] > 0
 
 
 def test_a_browser_that_loses_the_first_packet_begins_again_without_waiting_for_a_keyframe(stream: bytes) -> None:

@@ -6,13 +6,14 @@ the address. Sealed packets lie in one buffer, from which the kernel cuts each v
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from headrace.base.datagram_batch import I64Array, U8Array
 from headrace.base.sockaddr import SOCKADDR_BYTES
+from headrace.endpoints.rtc_resends import RtcResends
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
 from headrace.netio.outbox import Outbox
 from headrace.remux.rtp_packetizer import HEADER_BYTES, MAX_PACKET_BYTES
@@ -40,10 +41,11 @@ class RtcFanout:
         outbox: Where they leave.
     """
 
-    __slots__ = ("_outbox", "_room", "_rows", "_sealed", "_slots")
+    __slots__ = ("_outbox", "_resends", "_room", "_rows", "_sealed", "_slots")
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._resends = RtcResends()
         # Headers go from a table of their own, so the payloads begin that much further on.
         self._room: U8Array = np.zeros(ROWS * STRIDE_BYTES + HEADER_BYTES, np.uint8)
         self._sealed = self._room[HEADER_BYTES:].reshape(ROWS, STRIDE_BYTES)
@@ -84,6 +86,7 @@ class RtcFanout:
             for first in range(0, len(group), peers_at_once):
                 self._send_piece(group[first : first + peers_at_once], packets, at)
             payload_bytes = sum(map(len, dressed)) - HEADER_BYTES * len(packets)
+            self._resends.note_sent(len(packets) * len(group))
             for _, one in group:
                 one.next_index = stop
                 one.sent_packets += len(packets)
@@ -114,20 +117,22 @@ class RtcFanout:
         rows = self._room[: ROWS * STRIDE_BYTES].reshape(ROWS, STRIDE_BYTES)
         return np.ascontiguousarray(rows[:count, :HEADER_BYTES])
 
-    def resend(self, recipient: Recipient, channel_indices: Sequence[int]) -> int:
-        """Send a viewer packets again, those that are still here; return how many.
+    def resend(self, recipient: Recipient, channel_indices: Iterable[int], now_us: int) -> int:
+        """Send a viewer packets again, those that are still here and that its credit is good for; return how many.
 
         Source: RFC 4588, 4 (a packet in the stream of retransmissions has the original number before its payload).
         """
         viewer, place = recipient
-        sealer, address = viewer.peer.sealer, viewer.peer.address
+        sealer, address, ring = viewer.peer.sealer, viewer.peer.address, place.stream.ring
         if sealer is None or address is None:
             return 0
+        held = [index for index in channel_indices if ring.get(index) is not None]
+        granted, refused = self._resends.admit(place.credit, place.sent_packets, held, viewer.rtt_us, now_us)
+        if refused:
+            viewer.peer.ignored_packets["resends_beyond_budget"] += refused
         lengths: list[int] = []
-        for channel_index in channel_indices[:ROWS]:
-            packet = place.stream.ring.get(channel_index)
-            if packet is None:
-                continue
+        for channel_index in granted:
+            [packet] = ring.between(channel_index, channel_index + 1)
             packet, index = _again(place, place.dress(packet, channel_index), channel_index)
             lengths.append(sealer.seal_into(packet, index, self._rows[len(lengths)]) - HEADER_BYTES)
         count = len(lengths)

@@ -195,7 +195,7 @@ class RtcRoom:
         """Return when `handle_timer` is due, or None."""
         return self._piece_us
 
-    def resend(self, viewer: RtcViewer, place: Place, seqnos: list[int]) -> int:
+    def resend(self, viewer: RtcViewer, place: Place, seqnos: Iterable[int], now_us: int) -> int:
         """Send packets again that a viewer misses; return how many."""
         indices = [index for index in map(place.channel_index_of, seqnos) if index is not None]
-        return self._fanout.resend(Recipient(viewer, place), indices)
+        return self._fanout.resend(Recipient(viewer, place), indices, now_us)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from headrace.endpoints.rtc_channel import RtcStream
 from headrace.endpoints.rtc_layer_steps import LayerSteps
+from headrace.endpoints.rtc_resends import ResendCredit
 from headrace.remux.access_unit import Codec
 from headrace.webrtc.peer import Peer
 from headrace.webrtc.rtp import timestamp_distance
@@ -76,12 +77,14 @@ class Place:
         sent_packets: So many, without those sent again.
         sent_payload_bytes: Of these, without headers.
         resent_packets: Sent again.
+        credit: How much may be.
         rtx_index: Of the next packet that is sent again, in a stream of its own.
         prelude: What it got or gets when it started; None where it has no earlier pictures.
     """
 
     __slots__ = (
         "_first_index",
+        "credit",
         "next_index",
         "numbers",
         "prelude",
@@ -101,6 +104,7 @@ class Place:
         self.shift = 0
         self.sent_packets = self.sent_payload_bytes = self.resent_packets = 0
         self.rtx_index = 0
+        self.credit = ResendCredit()
         self.prelude: Prelude | None = None
 
     def start_at(self, index: int) -> None:
@@ -155,6 +159,7 @@ class Place:
             self.shift += self.next_index - index
         self.next_index = index
         self._first_index = self.index_of(index)
+        self.credit.forget()
 
     def index_of(self, channel_index: int) -> int:
         """Return the viewer's index of one of the channel's packets."""

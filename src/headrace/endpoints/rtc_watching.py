@@ -3,7 +3,7 @@
 Source: RFC 3550, 6.4 (reports); RFC 4585, 6.2.1 and 6.3.1 (lost packets, lost pictures).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar, Final
 
 from headrace.endpoints.rtc_inbound_layers import LayerFacts
@@ -123,26 +123,30 @@ class RtcWatching(RtcSession):
     def handle_reports(self, reports: Sequence[RtcpPacket], now_us: int) -> None:
         """Take reports of losses and of the way."""
         wants_keyframe = False
+        # In the order in which they are asked for, and each once however often it is named.
+        missing: dict[int, dict[int, None]] = {}
         for one in reports:
             if isinstance(one, Nack):
-                self._handle_nack(one, now_us)
+                missing.setdefault(one.media_ssrc, {}).update(dict.fromkeys(one.seqnos))
             elif isinstance(one, PictureLossIndication | FullIntraRequest):
                 wants_keyframe = True
             elif isinstance(one, ReceiverReport | SenderReport):
                 self._handle_blocks(one.reports, now_us)
             elif isinstance(one, ReceiverEstimate):
                 self.viewer.estimate_bps = one.bitrate_bps
+        for ssrc, seqnos in missing.items():
+            self._handle_missing(ssrc, seqnos, now_us)
         if wants_keyframe:
             self.viewer.keyframe_requests += 1
             self._room.restart(self.viewer, now_us)
 
-    def _handle_nack(self, nack: Nack, now_us: int) -> None:
+    def _handle_missing(self, ssrc: int, seqnos: Collection[int], now_us: int) -> None:
         for place in self.viewer.places:
-            if place.stream.ssrc == nack.media_ssrc:
-                self.viewer.naks_packets += len(nack.seqnos)
+            if place.stream.ssrc == ssrc:
+                self.viewer.naks_packets += len(seqnos)
                 if place is self.viewer.video and (rates_bps := self._rates_bps):
-                    self.viewer.steps.handle_naks(len(nack.seqnos), place.sent_packets, rates_bps, now_us)
-                self._room.resend(self.viewer, place, list(nack.seqnos))
+                    self.viewer.steps.handle_naks(len(seqnos), place.sent_packets, rates_bps, now_us)
+                self._room.resend(self.viewer, place, seqnos, now_us)
 
     def _handle_blocks(self, blocks: Iterable[ReportBlock], now_us: int) -> None:
         now_middle = middle_of(ntp_time(now_us + self._unix_offset_us()))
@@ -151,7 +155,8 @@ class RtcWatching(RtcSession):
                 self.viewer.lost_fraction = block.fraction_lost / 256
                 if block.last_report:
                     units = (now_middle - block.last_report - block.delay) & 0xFFFF_FFFF
-                    self.viewer.rtt_us = units * 1_000_000 >> 16
+                    # A delay that was rounded up may be longer than the round trip, which is none then.
+                    self.viewer.rtt_us = (0 if units >> 31 else units) * 1_000_000 >> 16
                 video = self.viewer.video
                 if video is not None and block.ssrc == video.stream.ssrc and (rates_bps := self._rates_bps):
                     self.viewer.steps.handle_report(

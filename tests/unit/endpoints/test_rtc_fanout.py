@@ -59,7 +59,7 @@ def test_a_packet_that_is_sent_again_is_the_same_or_stands_in_a_stream_of_its_ow
     place = browser.viewer.places[0]
     wanted = [place.next_index - 2, place.next_index - 1, place.next_index + 7]  # type: ignore[operator]
     fanout = RtcFanout(stage.outbox)
-    assert fanout.resend(Recipient(browser.viewer, place), wanted) == 2
+    assert fanout.resend(Recipient(browser.viewer, place), wanted, stage.now_us) == 2
     stage.play()
     again = browser.received[before:]
     expected = clear(stage)[-2:]
@@ -83,5 +83,5 @@ def test_nothing_is_sent_to_who_is_not_connected() -> None:
     place.start_at(0)
     fanout = RtcFanout(stage.outbox)
     fanout.send([Recipient(browser.viewer, place)], 0, 1)
-    assert fanout.resend(Recipient(browser.viewer, place), [0]) == 0
+    assert fanout.resend(Recipient(browser.viewer, place), [0], stage.now_us) == 0
     assert stage.outbox.take() == []

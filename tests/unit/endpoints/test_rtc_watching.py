@@ -3,6 +3,7 @@
 import pytest
 from tests.support.rtc_stage import FRAME_US, START_UNIX_US, Stage, picture
 
+from headrace.endpoints.rtc_session import MAX_REPORT_BYTES, PACKET_BYTES
 from headrace.endpoints.rtc_watching import REPORT_INTERVAL_US
 from headrace.webrtc.rtcp import (
     FullIntraRequest,
@@ -59,6 +60,54 @@ def test_what_got_lost_is_sent_again() -> None:
     assert browser.viewer.naks_packets == lost
 
 
+def test_what_is_asked_for_again_and_again_is_sent_again_once_in_a_round_trip() -> None:
+    stage = Stage()
+    browser = stage.joined(has_audio=False)
+    stage.stream(30)
+    newest = browser.received[-1].seqno
+    seqnos = tuple((newest - step) & 0xFFFF for step in range(16, -1, -1))
+    place = browser.viewer.places[0]
+    compound = encode_compound([Nack(1, place.stream.ssrc, seqnos * 10) for _ in range(5)])
+    for _ in range(3):
+        browser.send_rtcp(compound)
+    assert place.resent_packets == len(seqnos)
+    assert browser.viewer.naks_packets == 3 * len(seqnos)
+
+
+def test_who_asks_for_more_than_it_was_sent_is_refused_and_that_is_counted() -> None:
+    stage = Stage()
+    browser = stage.joined(has_audio=False)
+    stage.stream(30)
+    place = browser.viewer.places[0]
+    newest = browser.received[-1].seqno
+    kept = place.stream.ring.next_index - place.stream.ring.first_index
+    seqnos = tuple((newest - step) & 0xFFFF for step in range(kept - 1, -1, -1))
+    for _ in range(10):
+        browser.send_rtcp(encode_compound([Nack(1, place.stream.ssrc, seqnos)]))
+        stage.now_us += 20_000
+    assert kept < place.resent_packets <= place.sent_packets + 2
+    assert browser.viewer.peer.ignored_packets["resends_beyond_budget"] == 10 * kept - place.resent_packets
+
+
+def test_a_browser_may_say_so_much_and_more_is_dropped_and_counted() -> None:
+    stage = Stage()
+    browser = stage.joined(has_audio=False)
+    stage.stream(3)
+    place = browser.viewer.places[0]
+    names_all = encode_compound([Nack(1, place.stream.ssrc, tuple(range(5_000)))])
+    most = MAX_REPORT_BYTES // (len(names_all) + PACKET_BYTES)
+    for _ in range(most):
+        browser.send_rtcp(names_all)
+    assert "too_many_reports" not in browser.viewer.peer.ignored_packets
+    before = browser.viewer.naks_packets
+    browser.send_rtcp(names_all)
+    assert browser.viewer.naks_packets == before
+    assert browser.viewer.peer.ignored_packets["too_many_reports"] == 1
+    stage.run(1_000_000)
+    browser.send_rtcp(names_all)
+    assert browser.viewer.naks_packets > before
+
+
 @pytest.mark.parametrize("wish", ["picture loss", "full intra"])
 def test_who_wants_a_keyframe_begins_again_with_the_newest(wish: str) -> None:
     stage = Stage()
@@ -88,6 +137,16 @@ def test_the_way_is_measured_from_reports() -> None:
     assert abs(viewer.rtt_us - 50_000) < 100
     assert viewer.estimate_bps is not None
     assert abs(viewer.estimate_bps - 3_000_000) < 100
+
+
+def test_a_round_trip_is_not_negative_where_a_delay_was_rounded_up() -> None:
+    stage = Stage()
+    browser = stage.joined()
+    ssrc = stage.room.channel.video.ssrc
+    sent = middle_of(ntp_time(START_UNIX_US + stage.now_us))
+    block = ReportBlock(ssrc, last_report=sent, delay=3)
+    browser.send_rtcp(encode_compound([ReceiverReport(1, (block,))]))
+    assert browser.viewer.rtt_us == 0
 
 
 def test_reports_that_make_no_sense_are_counted_and_those_of_others_passed_over() -> None:

@@ -20,7 +20,16 @@ from tests.support.rtc_peers import (
 
 from headrace.base.errors import PacketError
 from headrace.webrtc.ice import IceCredentials
-from headrace.webrtc.peer import CONSENT_US, MAX_EVENTS, SETUP_US, Peer, RtcpReceived, RtpReceived
+from headrace.webrtc.peer import (
+    CHECKS_PER_SECOND,
+    CONSENT_US,
+    MAX_CHECKS,
+    MAX_EVENTS,
+    SETUP_US,
+    Peer,
+    RtcpReceived,
+    RtpReceived,
+)
 from headrace.webrtc.rtp import RtpPacket, encode_rtp
 from headrace.webrtc.stun import AttributeType, MessageType, decode_message, decode_xor_address, encode_message
 
@@ -180,6 +189,16 @@ def test_events_that_nobody_fetches_do_not_pile_up() -> None:
         other.handle_datagram(sealed(one, packet, seqno), HERE, 1)
     assert len(events(other)) == MAX_EVENTS
     assert other.ignored_packets == {"too_many_events": 1}
+
+
+def test_so_many_checks_are_answered_and_the_one_past_them_is_counted() -> None:
+    peer = our_peer()
+    for number in range(MAX_CHECKS + 1):
+        peer.handle_datagram(check(number.to_bytes(12, "big")), THERE, 0)
+    assert len(sent(peer)) == MAX_CHECKS
+    assert peer.ignored_packets == {"too_many_checks": 1}
+    peer.handle_datagram(check(), THERE, 1_000_000 // CHECKS_PER_SECOND)
+    assert len(sent(peer)) == 1
 
 
 def test_media_moves_to_a_new_address_when_that_has_answered_a_check_of_ours() -> None:

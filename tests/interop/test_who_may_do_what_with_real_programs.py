@@ -106,7 +106,8 @@ def publisher(broker: ClosedBroker, program: str, stream_id: str, folder: Path) 
 def subscriber(broker: ClosedBroker, program: str, stream_id: str, folder: Path) -> Program:
     url = broker.url(stream_id)
     if program == "ffmpeg":
-        command = [find_program("ffmpeg"), "-v", "warning", "-i", url, "-c", "copy", "-f", "mpegts", "pipe:1"]
+        command = [find_program("ffmpeg"), "-v", "warning", "-analyzeduration", "1000000", "-i", url]
+        command += ["-c", "copy", "-f", "mpegts", "pipe:1"]
     else:
         command = [find_program("srt-live-transmit"), "-a:no", "-loglevel", "error", url, "file://con"]
     return Program(command, folder, "subscriber")
@@ -185,7 +186,9 @@ def test_a_token_that_expires_while_somebody_watches_ends_that_within_five_secon
 ) -> None:
     lifetime_seconds = 8
     before = broker.event_number
-    with publisher(broker, "ffmpeg", KEYS["private"], tmp_path):
+    with publisher(broker, "ffmpeg", KEYS["private"], tmp_path) as producing:
+        hub = broker.broker.endpoint.hub
+        wait_until(lambda: "private" in hub.channels, f"private on the air: {producing.log}")
         started = time.monotonic()
         stream_id = f"request:private:{now_token(seconds=lifetime_seconds)}"
         with subscriber(broker, program, stream_id, tmp_path) as watching:

@@ -14,6 +14,8 @@ from headrace import srt_connect
 from headrace.client.srt_socket import SrtSocket
 
 SUBSCRIBERS = 100
+END_SECONDS = 4
+"""Of a busy machine, with the end of Python. To wait for a peer is to wait for its timeout, 5 s."""
 
 
 async def reason_of_end(peer: SrtSocket) -> str | None:
@@ -24,7 +26,7 @@ async def reason_of_end(peer: SrtSocket) -> str | None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, only_long(signal.SIGINT)])
-def test_a_broker_that_is_stopped_says_goodbye_to_every_peer_and_ends_within_a_second(
+def test_a_broker_that_is_stopped_says_goodbye_to_every_peer_and_ends_without_waiting_for_them(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     async def main(broker: BrokerProgram) -> None:
@@ -39,7 +41,7 @@ def test_a_broker_that_is_stopped_says_goodbye_to_every_peer_and_ends_within_a_s
             stopped = time.monotonic()
             broker.process.send_signal(number)
             await asyncio.to_thread(broker.process.wait, 10)
-            assert time.monotonic() - stopped < 1
+            assert time.monotonic() - stopped < END_SECONDS
             assert set(await asyncio.gather(*map(reason_of_end, peers))) == {"peer_shutdown"}
 
     with BrokerProgram(tmp_path) as broker:

@@ -40,6 +40,11 @@ def environment(pid: int) -> list[bytes]:
         return []
 
 
+def complaints(demo: Headrace) -> list[str]:
+    """Return the lines that a demo logged, but for calls that a busy machine left unanswered: it calls again."""
+    return [line for line in demo.log.splitlines() if "not connected to" not in line]
+
+
 def start_demo(
     folder: Path, *arguments: str, samples: Path = SAMPLES, environment: dict[str, str] | None = None
 ) -> Headrace:
@@ -78,7 +83,7 @@ def test_the_demo_shows_three_channels_without_loss_and_leaves_nothing_running(t
     meddling = {"LOG_LEVEL": "error", "DELAY": "60", "FILE": "none.mp4", "RATE": "1", "TMPDIR": str(tmp_path)}
     with start_demo(tmp_path, "--seconds", "4", environment=meddling) as demo:
         assert demo.wait(LONGEST_SECONDS) == 0, demo.log
-        assert demo.log == ""
+        assert complaints(demo) == []
         assert started_by(demo) == []
     table = rows(demo.said)
     assert sorted(table) == ["1AAA99", "2BBB99", "3CCC99"]
@@ -102,7 +107,7 @@ def test_the_demo_fails_where_a_channel_gives_no_video(tmp_path: Path) -> None:
     with start_demo(tmp_path, "--seconds", "4", samples=samples) as demo:
         assert demo.wait(LONGEST_SECONDS) == 1
         assert started_by(demo) == []
-    [line] = demo.log.splitlines()
+    [line] = complaints(demo)
     assert line.startswith("headrace: producer 2BBB99 ended with code 1: ")
     assert "what arrived" not in demo.said
 
@@ -141,5 +146,5 @@ def test_a_producer_that_is_killed_ends_the_demo_with_an_error(tmp_path: Path) -
         victim = next(pid for pid in started_by(demo) if b"2BBB99" in (PROCESSES / f"{pid}/cmdline").read_bytes())
         os.kill(victim, signal.SIGKILL)
         assert demo.wait(LONGEST_SECONDS) == 1
-        assert demo.log == "headrace: producer 2BBB99 was ended by SIGKILL\n"
+        assert complaints(demo) == ["headrace: producer 2BBB99 was ended by SIGKILL"]
         assert started_by(demo) == []

@@ -6,23 +6,26 @@ be here.
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from headrace.access.gate import OVERLOAD
 from headrace.store.errors import StateError
 from headrace.web.admin_gate import AdminGate
 from headrace.web.chat import Chats
 from headrace.web.chat_room import ChatRefusal, ChatRoom, Member
 from headrace.web.chat_rules import clean_name
 from headrace.web.credentials import message_credential, viewer_credential
-from headrace.web.gateway import BrokerDesk, GatewayRefusal
+from headrace.web.gateway import BrokerDesk, ChatIdentity, GatewayRefusal
 from headrace.web.peer_host import number_of, peer_host
+from headrace.web.problems import RETRY_SECONDS
 
 CHECK_SECONDS: Final = 5.0
-"""Who may watch no longer is let go so soon."""
+"""Who may watch no longer is let go so soon, and whose key or admin token is good no longer is as anybody."""
 SEND_SECONDS: Final = 10.0
 FOREIGN_ORIGIN: Final = 1008
 LOST: Final = 1013
@@ -77,22 +80,22 @@ class _Visit:
         self._room: ChatRoom | None = None
 
     async def run(self) -> None:
-        """Take what comes and send what waits, until either side ends."""
-        sending = asyncio.create_task(self._send_waiting())
-        taking = asyncio.create_task(self._take_all())
+        """Take what comes, send what waits and look whether it may stay, until one of these ends."""
+        tasks = [asyncio.create_task(work()) for work in (self._send_waiting, self._take_all, self._keep_looking)]
         try:
-            done, _ = await asyncio.wait((sending, taking), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            sending.cancel()
-            taking.cancel()
-            await asyncio.gather(sending, taking, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def leave(self) -> None:
         """Leave the room."""
-        if self._room is not None:
-            self._room.leave(self._member)
+        room, self._room = self._room, None
+        if room is not None:
+            room.leave(self._member)
 
     async def _take_all(self) -> None:
         while (received := await self._socket.receive())["type"] != "websocket.disconnect":
@@ -109,20 +112,17 @@ class _Visit:
     async def _join(self, message: dict[str, Any]) -> bool:
         """Come in, or under another name; return False if that is not to be."""
         self._credential = message_credential(message.get("token")) or self._credential
-        is_operator = self._credential is not None and await self._gate.is_token(self._credential)
         try:
-            if not is_operator:
-                await self._desk.may_watch(self._channel_id, self._credential, self._host)
+            identity = await self._look()
             room = await self._chats.room(self._channel_id)
         except GatewayRefusal as error:
-            return await self._refuse_finally(ChatRefusal(error.why))
+            return await self._refuse_finally(_refusal(error))
         except StateError:
             return await self._refuse_finally(
                 ChatRefusal("what was said before cannot be read: try again later", 30)
             )
-        identity = self._desk.chat_identity(self._channel_id, self._credential)
         self._member.name = identity.name or clean_name(str(message.get("name", "")))
-        self._member.role = "operator" if is_operator else identity.role
+        self._member.role = identity.role
         if self._room is None:
             if (refusal := room.enter(self._member)) is not None:
                 return await self._refuse_finally(refusal)
@@ -152,24 +152,44 @@ class _Visit:
 
     async def _send_waiting(self) -> None:
         while not self._member.is_lost:
-            try:
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await self._waker.wait()
-            except TimeoutError:
-                if not await self._may_stay():
-                    return
+            await self._waker.wait()
             self._waker.clear()
             while self._member.waiting:
                 await self._send(self._member.waiting.popleft())
         await self._socket.close(LOST)
 
-    async def _may_stay(self) -> bool:
-        if self._room is None or self._member.role == "operator":
-            return True
-        try:
+    async def _look(self) -> ChatIdentity:
+        """Return whom what it shows makes of it now.
+
+        Raises:
+            GatewayRefusal: It may not be here.
+        """
+        is_operator = self._credential is not None and await self._gate.is_token(self._credential)
+        if not is_operator:
             await self._desk.may_watch(self._channel_id, self._credential, self._host)
+        identity = self._desk.chat_identity(self._channel_id, self._credential)
+        return replace(identity, role="operator") if is_operator else identity
+
+    async def _keep_looking(self) -> None:
+        while await self._may_stay():
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def _may_stay(self) -> bool:
+        """Look whether it may still be here, and as whom; if not, hang up and return False."""
+        if self._room is None:
+            return True
+        credential = self._credential
+        try:
+            role = (await self._look()).role
         except GatewayRefusal as error:
-            return await self._refuse_finally(ChatRefusal(error.why))
+            if credential != self._credential:
+                # It has shown another one since, which is looked at where it came.
+                return True
+            self.leave()
+            self._member.waiting.clear()
+            return await self._refuse_finally(_refusal(error))
+        if credential == self._credential:
+            self._member.role = role
         return True
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -197,6 +217,10 @@ def _parse(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}
+
+
+def _refusal(error: GatewayRefusal) -> ChatRefusal:
+    return ChatRefusal(error.why, RETRY_SECONDS if error.code == OVERLOAD else None)
 
 
 def _refused(refusal: ChatRefusal) -> dict[str, Any]:

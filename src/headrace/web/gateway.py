@@ -83,7 +83,7 @@ class ChatIdentity:
 
     Attributes:
         name: That it bears, or None.
-        role: ``producer`` of who has the channel's key, or None.
+        role: ``producer`` of who has the channel's key, ``operator`` of who has the admin token, or None.
     """
 
     name: str | None = None

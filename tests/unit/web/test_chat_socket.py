@@ -1,18 +1,25 @@
 """A chat over a WebSocket."""
 
+import itertools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support.web_client import ADMIN_TOKEN, DeskStandIn, web_parts
 from tests.support.web_sockets import ClosedError, Socket, SocketClient
 
+from headrace.access.admin_token import hash_admin_token
 from headrace.access.channel_rule import Visibility
+from headrace.access.gate import OVERLOAD
+from headrace.store.state_store import StateStore
 from headrace.web import chat_socket
+from headrace.web.admin_gate import FRESH_US, AdminGate
 from headrace.web.app import make_app
 from headrace.web.chat_socket import encode, is_own_origin
-from headrace.web.gateway import ChatIdentity
+from headrace.web.gateway import ChatIdentity, GatewayRefusal
 
 
 @pytest.fixture
@@ -125,6 +132,90 @@ def test_who_may_watch_no_longer_is_let_go(
         assert hear(anna)["is_final"]
         with pytest.raises(ClosedError):
             anna.receive_text()
+
+
+def hear_role(socket: Socket) -> str | None:
+    """Say something, and return as whom that was."""
+    socket.send_json({"type": "say", "text": "x"})
+    role: str | None = hear(socket)["role"]
+    return role
+
+
+def test_who_may_watch_no_longer_is_let_go_from_a_chat_that_is_never_silent_too(
+    client: SocketClient, desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_socket, "CHECK_SECONDS", 0.2)
+    with client.connect("/chat/secret") as anna, client.connect("/chat/secret") as operator:
+        join(anna, token="a-token")
+        join(operator, "Op", token=ADMIN_TOKEN)
+        desk.token = "another"
+        operator.send_json({"type": "say", "text": "x"})
+        ends_at = time.monotonic() + 10
+        while (heard := hear(anna))["type"] == "line" and time.monotonic() < ends_at:
+            operator.send_json({"type": "say", "text": "x"})
+        assert heard["type"] == "refused"
+        assert heard["is_final"]
+
+
+def test_a_role_ends_with_the_key_that_gave_it(
+    client: SocketClient, desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_socket, "CHECK_SECONDS", 0.02)
+    desk.identities = {"key": ChatIdentity(role="producer")}
+    with client.connect("/chat/A") as anna:
+        join(anna, token="key")
+        assert hear_role(anna) == "producer"
+        desk.identities.clear()
+        ends_at = time.monotonic() + 10
+        while hear_role(anna) is not None:
+            assert time.monotonic() < ends_at
+
+
+class OneAdminToken:
+    """A state that has one, in any thread."""
+
+    is_there = True
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    async def use(self, _: Callable[[StateStore], Any]) -> Any:
+        """Return what is kept of it, whatever is asked."""
+        return [hash_admin_token(self.token)]
+
+
+def test_who_has_an_admin_token_that_was_replaced_is_as_anybody(
+    desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_socket, "CHECK_SECONDS", 0.02)
+    state, clock_us = OneAdminToken("the first one"), itertools.count(0, 2 * FRESH_US)
+    parts = replace(web_parts(desk), gate=AdminGate(state, None, lambda: next(clock_us)))
+    with (
+        SocketClient(make_app(parts)) as client,
+        client.connect("/chat/A") as here,
+        client.connect("/chat/secret") as there,
+    ):
+        for socket in (here, there):
+            join(socket, "Op", token="the first one")
+            assert hear_role(socket) == "operator"
+        state.token = "the second one"
+        assert hear(there)["is_final"]
+        ends_at = time.monotonic() + 10
+        while hear_role(here) is not None:
+            assert time.monotonic() < ends_at
+
+
+def test_a_right_that_is_not_known_for_the_moment_is_no_end_for_ever(
+    client: SocketClient, desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def may_watch(channel_id: str, credential: str | None, host: str) -> None:
+        raise GatewayRefusal(OVERLOAD, "it is not known")
+
+    monkeypatch.setattr(desk, "may_watch", may_watch)
+    with client.connect("/chat/A") as anna:
+        anna.send_json({"type": "join"})
+        refused = hear(anna)
+        assert (refused["is_final"], refused["retry_seconds"]) == (False, 5)
 
 
 @pytest.mark.parametrize(

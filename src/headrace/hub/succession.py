@@ -111,6 +111,8 @@ class Succession:
         """Forget a producer; what it sent stays, but nobody starts there, as that would not be live."""
         if producer is self.lineup.on_air:
             self._stream.end()
+            # No picture of it is to be waited for any more: whose turn it is is looked for anew.
+            self._successor = None
         if self._retired is not None and self._retired.producer is producer:
             self._retired = None
         if self._successor is not None and self._successor[0].producer is producer:

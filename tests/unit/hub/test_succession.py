@@ -163,6 +163,16 @@ def test_a_takeover_does_not_wait_for_ever_for_the_end_of_the_picture() -> None:
     assert channel.producer is second.producer
 
 
+def test_a_takeover_waits_no_longer_for_the_end_of_the_picture_when_its_producer_has_gone() -> None:
+    channel = make_channel()
+    first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()
+    first.frames(5, START_US)
+    second.frames(1, START_US)
+    channel.succession.leave(first.producer)
+    assert channel.succession.handle_timer(START_US + 1) != []
+    assert channel.producer is second.producer
+
+
 def test_a_picture_whose_beginning_was_lost_and_comes_late_is_sent_to_its_end() -> None:
     channel = make_channel()
     first, second = Sender(channel).join(), Sender(channel, Claim.TAKE_OVER, seed=2).join()

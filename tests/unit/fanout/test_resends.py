@@ -143,10 +143,10 @@ def test_an_empty_channel_answers_nothing() -> None:
 
 def test_a_hostile_batch_of_2_to_the_30_packets_in_every_range_is_cheap() -> None:
     ring = ring_with(range(2_000))
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     made = answers(spans_of(*((report, 0, 1_999) for report in range(512) for _ in range(182))), (ring, 0))
     assert np.bincount(made.report).tolist() == [MAX_RESENDS_PER_REPORT_PACKETS] * 512
-    assert time.perf_counter() - start_s < 1
+    assert time.process_time() - start_s < 1
 
 
 def test_each_report_is_answered_from_its_own_channel() -> None:

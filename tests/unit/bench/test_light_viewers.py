@@ -116,9 +116,10 @@ def test_all_join_when_they_may_get_their_packets_and_know_when_they_are_sent_aw
         run_until(broker, viewers, lambda: int(received.arrivals.received_packets.sum()) == COUNT * SAMPLE_PACKETS)
         assert viewers.has_started
         assert received.opened_packets == COUNT
-        assert viewers.answered_checks == COUNT
+        # Who has been there for long has been asked again, and has reported again.
+        assert viewers.answered_checks >= COUNT
         assert viewers.shutdowns == 0
-        run_until(broker, viewers, lambda: viewers.sent_reports == COUNT)
+        run_until(broker, viewers, lambda: viewers.sent_reports >= COUNT)
         next(iter(broker.peers.values())).close(now_us())
         run_until(broker, viewers, lambda: viewers.shutdowns == 1)
         viewers.close()

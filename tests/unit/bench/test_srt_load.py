@@ -39,7 +39,9 @@ def test_every_subscriber_of_every_channel_gets_every_packet(way: Way | None) ->
         sent = load.producers.next_index
         assert load.subscribers.arrivals.received_packets.tolist() == [*sent[[0, 0, 0]], sent[2]]
         assert counts.missing_packets == counts.shutdowns == 0
-        assert bool(counts.recovered_packets) == bool(load.producers.resent_packets) == (way is not None)
+        assert bool(counts.recovered_packets) == (way is not None)
+        # On a good way too the last one goes again where its acknowledgement is slow to come.
+        assert load.producers.resent_packets or way is None
 
 
 def test_a_refusal_is_raised_and_nothing_stays_open() -> None:

@@ -30,9 +30,15 @@ def viewed(*pieces: bytes) -> Viewer:
     viewer = Viewer()
     for piece in pieces:
         viewer.write([piece])
-    viewer.close()
-    assert not viewer._thread.is_alive()
+    end(viewer)
     return viewer
+
+
+def end(viewer: Viewer) -> None:
+    """Close it, and wait for longer than it does itself until it has decoded all."""
+    viewer.close()
+    viewer._thread.join(30)
+    assert not viewer._thread.is_alive()
 
 
 def test_a_viewer_that_has_seen_nothing_says_so() -> None:
@@ -56,7 +62,7 @@ def test_payloads_of_one_write_belong_together() -> None:
     ts = b"".join(drawn_video(5))
     viewer = Viewer()
     viewer.write([ts[at : at + 188] for at in range(0, len(ts), 188)])
-    viewer.close()
+    end(viewer)
     assert viewer.figures.video_frames == 5
 
 

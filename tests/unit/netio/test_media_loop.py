@@ -82,6 +82,11 @@ class Scene:
             batch.append(datagram, to.local_address)
         assert self.peer.send_batch(batch) == len(datagrams)
 
+    def begin_to_gather(self) -> None:
+        """Have the common socket read, and wait until the loop knows when it will read it next."""
+        self.send(self.common, b"begins the gathering")
+        until(lambda: self.loop._gathered_us is not None)
+
     def add_together(self, lines: list[UdpSocket]) -> None:
         """Add all between two turns, so that the loop finds what they have in one."""
 
@@ -255,11 +260,11 @@ def test_turns_of_a_loop_that_does_not_coalesce_follow_each_other_at_once() -> N
         asyncio.run(s.loop.call(bring_about_another))
         until(lambda: len(s.machine.batches) == 500)
         at_us = s.machine.batches_at_us
-        # Other programs may have held up some of them.
+        # Other programs may have held up some of them. Those that coalesce would take a share each but for the first.
         spans_us = [
-            last_us - first_us for first_us, last_us in zip(at_us, at_us[TURNS_AT_ONCE + 4 :], strict=False)
+            last_us - first_us for first_us, last_us in zip(at_us, at_us[TURNS_AT_ONCE + 92 :], strict=False)
         ]
-        assert min(spans_us) < 4 * SHARE_US
+        assert min(spans_us) < 90 * SHARE_US
 
 
 def test_a_timer_is_called_when_due_and_not_before() -> None:
@@ -327,8 +332,9 @@ def test_a_line_is_read_at_once_while_the_common_socket_gathers() -> None:
 def test_a_patient_loop_reads_what_has_gathered_in_a_turn_that_a_line_begins() -> None:
     with scene(gather_us=1_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
         s.loop.add(line)
-        s.send(s.common, b"begins the gathering")
-        until(lambda: len(s.machine.datagrams) == 1)
+        s.begin_to_gather()
+        # Longer than the test takes on any machine.
+        s.loop._ripe_us = s.loop._gathered_us = now_us() + 60_000_000
         s.send(s.common, b"waits")
         s.send(line, b"too soon for the other")
         until(lambda: len(s.machine.datagrams) == 2)
@@ -341,19 +347,18 @@ def test_a_patient_loop_reads_what_has_gathered_in_a_turn_that_a_line_begins() -
 def test_a_turn_that_finds_nothing_before_the_time_is_over_lets_the_common_socket_gather_on() -> None:
     with scene(gather_us=1_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
         s.loop.add(line)
-        s.send(s.common, b"begins the gathering")
-        until(lambda: len(s.machine.datagrams) == 1)
-        s.loop._ripe_us = now_us()
+        s.begin_to_gather()
+        s.loop._gathered_us = now_us() + 60_000_000
+        s.loop._ripe_us = ripe_us = now_us()
         s.send(line, b"finds nothing there")
-        until(lambda: len(s.machine.datagrams) == 2)
+        until(lambda: len(s.machine.datagrams) == 2 and s.loop._ripe_us != ripe_us)
         assert s.loop._gathered_us is not None
 
 
 def test_a_turn_that_finds_nothing_puts_no_read_off_beyond_the_time_that_was_set_for_it() -> None:
     with scene(gather_us=60_000_000, patience_us=60_000_000) as s, UdpSocket.bind("127.0.0.1", 0) as line:
         s.loop.add(line)
-        s.send(s.common, b"begins the gathering")
-        until(lambda: s.loop._gathered_us is not None)
+        s.begin_to_gather()
         s.loop._gathered_us = now_us() + 30_000_000
         s.loop._ripe_us = now_us()
         s.send(line, b"finds nothing there")
@@ -380,8 +385,7 @@ def test_a_loop_in_haste_reads_the_common_socket_earlier_than_is_usual() -> None
 
 def test_a_patient_loop_is_less_so_where_much_comes() -> None:
     with scene(gather_us=1_000, patience_us=60_000_000) as s:
-        s.send(s.common, b"begins the gathering")
-        until(lambda: len(s.machine.datagrams) == 1)
+        s.begin_to_gather()
         s.loop._gathered_us = now_us() + 50_000
         s.loop._ripe_us = s.loop._gathered_us
         s.send(s.common, *[b"x"] * (2 * GATHERED_DATAGRAMS))

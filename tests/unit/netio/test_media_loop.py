@@ -260,7 +260,7 @@ def test_turns_of_a_loop_that_does_not_coalesce_follow_each_other_at_once() -> N
         asyncio.run(s.loop.call(bring_about_another))
         until(lambda: len(s.machine.batches) == 500)
         at_us = s.machine.batches_at_us
-        # Other programs may have held up some of them. Those that coalesce would take a share each but for the first.
+        # Other programs may have held up some of them. Those that coalesce take a share each, but for the first.
         spans_us = [
             last_us - first_us for first_us, last_us in zip(at_us, at_us[TURNS_AT_ONCE + 92 :], strict=False)
         ]

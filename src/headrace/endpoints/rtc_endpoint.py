@@ -170,12 +170,17 @@ class RtcEndpoint:
             if session is None:
                 self.ignored_packets["unknown_peer"] += 1
                 continue
-            session.peer.handle_datagram(datagram, address, now_us)
+            try:
+                session.peer.handle_datagram(datagram, address, now_us)
+            except Exception as error:  # noqa: BLE001 - a bug must not end the others' sessions
+                touched.pop(session.number, None)
+                self._end_for_bug(session.channel_id, [session.session_id], error, now_us)
+                continue
             if self._by_address.get(address) is not session and session.peer.has_checked(address):
                 self._note_address(session, address)
             touched[session.number] = session
         for session in touched.values():
-            self._settle(session, now_us)
+            self._attend(session, now_us)
         self._queue.flush()
 
     def _session_of(self, datagram: bytes, address: bytes) -> RtcSession | None:
@@ -200,6 +205,26 @@ class RtcEndpoint:
     def _forget_address(self, session: RtcSession, address: bytes) -> None:
         if self._by_address.get(address) is session:
             del self._by_address[address]
+
+    def _attend(self, session: RtcSession, now_us: int, *, is_due: bool = False) -> None:
+        """Do what is due in a session, if that is so, and `_settle` it; a bug in that ends it alone."""
+        try:
+            if is_due:
+                session.handle_timer(now_us)
+            self._settle(session, now_us)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the others' sessions
+            self._end_for_bug(session.channel_id, [session.session_id], error, now_us)
+
+    def _end_for_bug(self, channel_id: str, session_ids: list[str], error: Exception, now_us: int) -> None:
+        """End sessions that a bug has left nobody knows how."""
+        _log.error(
+            "browsers met a bug; they were sent away and the broker goes on",
+            channel=channel_id,
+            sessions=len(session_ids),
+            exc_info=error,
+        )
+        for session_id in session_ids:
+            self.end(session_id, "bug", now_us)
 
     def _settle(self, session: RtcSession, now_us: int) -> None:
         """See what has happened in a session, and send what it has to say."""
@@ -268,13 +293,16 @@ class RtcEndpoint:
 
     def handle_timer(self, now_us: int) -> None:
         """Do what is due."""
-        for room in self.rooms.values():
-            room.handle_timer(now_us)
+        for room in list(self.rooms.values()):
+            try:
+                room.handle_timer(now_us)
+            except Exception as error:  # noqa: BLE001 - a bug must not end the others' sessions
+                viewers = [viewer.session_id for viewer in room.viewers]
+                self._end_for_bug(room.channel.channel_id, viewers, error, now_us)
         for number in self._deadlines.pop_due(now_us):
             session = self._by_number.get(number)
             if session is not None:
-                session.handle_timer(now_us)
-                self._settle(session, now_us)
+                self._attend(session, now_us, is_due=True)
         self._queue.flush()
 
     def poll_timer(self) -> int | None:

@@ -1,19 +1,24 @@
 """The WebRTC endpoint: whose datagram is whose, and how sessions begin and end."""
 
+from collections.abc import MutableMapping
 from random import Random
+from typing import Any
 
+import pytest
 import structlog.testing
 from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.recoder import Recoder
 from tests.support.reordered import B_FRAMES
 from tests.support.rtc_peers import check
-from tests.support.rtc_stage import CHANNEL, Stage, picture
+from tests.support.rtc_stage import BROKER, CHANNEL, Stage, picture
 
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.rtc_channel import RtcChannel
 from headrace.endpoints.rtc_endpoint import MAX_ADDRESSES_PER_SESSION
+from headrace.endpoints.rtc_room import RtcRoom
 from headrace.remux.access_unit import Codec
 from headrace.webrtc.ice import make_credentials
-from headrace.webrtc.peer import CONSENT_US, SETUP_US
+from headrace.webrtc.peer import CONSENT_US, SETUP_US, Peer
 
 STRANGER = encode_sockaddr("10.9.9.9", 99)
 
@@ -181,3 +186,86 @@ def test_re_encoded_pictures_go_to_who_watches_and_are_passed_over_where_nobody_
     assert recoder.ends == 1
     stage.endpoint.take_pictures("recoded", [picture(1)], stage.now_us)
     assert room.channel.video.ring.next_index == begin + 3
+
+
+def told_bugs(logs: list[MutableMapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return the channel and the number of sessions of each bug that was told."""
+    return [(log["channel"], log["sessions"]) for log in logs if log["log_level"] == "error"]
+
+
+def test_a_bug_at_one_session_s_datagram_ends_it_and_the_others_of_the_batch_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    first, second = stage.joined(), stage.joined()
+    really = Peer.handle_datagram
+
+    def handle(peer: Peer, datagram: bytes, address: bytes, now_us: int) -> None:
+        if peer is first.viewer.peer:
+            raise ZeroDivisionError
+        really(peer, datagram, address, now_us)
+
+    monkeypatch.setattr(Peer, "handle_datagram", handle)
+    with structlog.testing.capture_logs() as logs:
+        stage.hand_over([(check(to=one._ours, by=one._theirs), one.address) for one in (first, second)])
+    assert told_bugs(logs) == [(CHANNEL, 1)]
+    assert stage.ended == [("session-1", "bug")]
+    assert [address for _, address in stage.outbox.take()][-1] == second.address
+
+
+def test_a_bug_in_what_comes_of_one_session_ends_it_and_the_others_of_the_batch_go_on() -> None:
+    stage = Stage()
+    browsers = first, second = stage.browser(), stage.browser()
+
+    def tell(session_id: str) -> None:
+        if session_id == first.session_id:
+            raise ZeroDivisionError
+
+    stage.endpoint.on_connected = tell
+    with structlog.testing.capture_logs() as logs:
+        stage.hand_over([(check(to=one._ours, by=one._theirs), one.address) for one in browsers])
+        for one in browsers:
+            one.peer.handle_datagram(check(to=one._theirs, by=one._ours), BROKER, stage.now_us)
+        stage.play()
+    assert told_bugs(logs) == [(CHANNEL, 1)]
+    assert stage.ended == [("session-1", "bug")]
+    assert stage.endpoint.half_open == 0
+    stage.stream(3)
+    assert len(second.received) > 9
+
+
+def test_a_bug_in_what_is_due_ends_its_session_and_the_others_are_looked_after() -> None:
+    stage = Stage()
+    stage.browser()
+    stage.browser()
+    told = list[str]()
+
+    def tell(session_id: str, _reason: str) -> None:
+        told.append(session_id)
+        raise ZeroDivisionError
+
+    stage.endpoint.on_ended = tell
+    with structlog.testing.capture_logs() as logs:
+        stage.run(SETUP_US)
+    assert told_bugs(logs) == [(CHANNEL, 1), (CHANNEL, 1)]
+    assert told == ["session-1", "session-2"]
+    assert stage.endpoint.sessions == {}
+
+
+class FaultyRoom(RtcRoom):
+    """Cannot send what is due."""
+
+    def handle_timer(self, now_us: int) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_bug_in_a_room_ends_its_viewers_and_the_others_are_looked_after() -> None:
+    stage = Stage()
+    watching, _ = stage.joined(), stage.browser()
+    faulty = FaultyRoom(RtcChannel("B", Random(1).randbytes), stage.endpoint._fanout, list)
+    faulty.viewers.append(watching.viewer)
+    stage.endpoint.rooms = {"B": faulty, **stage.endpoint.rooms}
+    with structlog.testing.capture_logs() as logs:
+        stage.endpoint.handle_timer(stage.now_us + SETUP_US)
+    assert told_bugs(logs) == [("B", 1)]
+    assert stage.ended == [("session-1", "bug"), ("session-2", "ice_timeout")]

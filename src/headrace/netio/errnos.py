@@ -31,9 +31,7 @@ FROM_THE_NETWORK: Final = frozenset(
 )
 """An ICMP message about an earlier datagram, or an interrupted call: nothing is wrong with the socket."""
 
-SEGMENTS_UNSUPPORTED: Final = errno.EIO
-"""The device that the route leads through cannot do what segmentation needs."""
-
-SEGMENTS_REFUSED: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, SEGMENTS_UNSUPPORTED})
+SEGMENTS_REFUSED: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO})
 """Why a segmented message may fail where its single datagrams would pass. The first two are older and newer
-kernels' words for a segment that is over the MTU of its path."""
+kernels' words for a segment that is over the MTU of its path; with the third the device that the route leads
+through, or IPsec on the way, cannot do what segmentation needs."""

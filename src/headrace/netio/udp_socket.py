@@ -148,7 +148,7 @@ class UdpSocket:
 
     @property
     def segmenting(self) -> bool:
-        """Whether bursts leave with ``UDP_SEGMENT``; it turns False for good when that failed at run time."""
+        """Whether bursts leave with ``UDP_SEGMENT``; it turns False for a while when that fails at run time."""
         return self._sender.segmenting
 
     def limit_rate(self, bits_per_second: int) -> bool:

@@ -10,10 +10,10 @@ import pytest
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.datagram_runs import DatagramRuns
 from headrace.base.sockaddr import encode_sockaddr
-from headrace.netio import libc
+from headrace.netio import libc, mmsg_sender
 from headrace.netio.burst_table import MAX_PACKETS_PER_FILL
 from headrace.netio.counters import SocketCounters
-from headrace.netio.mmsg_sender import MAX_REFUSALS_IN_A_ROW, MmsgSender
+from headrace.netio.mmsg_sender import MAX_REFUSAL_DEBT, REFUSAL_COST, MmsgSender
 
 PEERS, PACKETS = 3, 4
 Verdict = Callable[["Message"], int]
@@ -167,39 +167,73 @@ def test_a_peer_that_cannot_be_reached_costs_the_others_nothing(segmenting: bool
     assert sender.segmenting == segmenting
 
 
-@pytest.mark.parametrize("error_number", [errno.EINVAL, errno.EMSGSIZE])
-def test_a_path_too_narrow_for_segments_gets_its_datagrams_one_by_one(error_number: int) -> None:
+ENOUGH_REFUSALS = MAX_REFUSAL_DEBT // REFUSAL_COST
+REFUSALS = pytest.mark.parametrize("error_number", [errno.EINVAL, errno.EMSGSIZE, errno.EIO])
+
+
+@REFUSALS
+def test_a_path_that_takes_no_segments_gets_its_datagrams_one_by_one_and_ends_them_for_nobody(
+    error_number: int,
+) -> None:
     kernel = Kernel(lambda message: error_number if message.segment_bytes and message.port == 2 else 0)
-    burst = Burst()
+    burst = Burst(1 + REFUSAL_COST)
     sender, counters = make(kernel, segmenting=True)
-    for _ in range(2 * MAX_REFUSALS_IN_A_ROW):
+    for _ in range(ENOUGH_REFUSALS + 1):
         kernel.taken.clear()
-        assert burst.send(sender) == PEERS * PACKETS
+        assert burst.send(sender) == len(burst.expected())
         assert kernel.taken == burst.expected()
-    assert counters.segment_refused_messages == 2 * MAX_REFUSALS_IN_A_ROW
+    assert counters.segment_refused_messages == ENOUGH_REFUSALS + 1
     assert counters.send_error_datagrams == 0
     assert sender.segmenting
 
 
-def test_a_device_without_support_ends_segmenting_for_good() -> None:
-    kernel, burst = Kernel(refuse_segments(errno.EIO)), Burst()
-    sender, counters = make(kernel, segmenting=True)
-    assert burst.send(sender) == PEERS * PACKETS
-    assert kernel.taken == burst.expected()
-    assert not sender.segmenting
-    calls_before = kernel.calls
-    assert burst.send(sender) == PEERS * PACKETS
-    assert kernel.calls == calls_before + 1
-    assert counters.segment_refused_messages == PEERS
-
-
-def test_segments_refused_by_every_path_end_segmenting_for_good() -> None:
-    kernel, burst = Kernel(refuse_segments(errno.EINVAL)), Burst(MAX_REFUSALS_IN_A_ROW - 1)
+def test_narrow_paths_that_stand_together_in_the_table_end_segments_for_nobody() -> None:
+    narrow = 300
+    kernel = Kernel(lambda message: errno.EMSGSIZE if message.segment_bytes and message.port <= narrow else 0)
+    burst = Burst((1 + REFUSAL_COST) * narrow)
     sender, _ = make(kernel, segmenting=True)
-    burst.send(sender)
+    for _ in range(ENOUGH_REFUSALS // narrow + 1):
+        burst.send(sender)
+    assert sender.segmenting
+
+
+@REFUSALS
+def test_where_most_paths_take_no_segments_none_are_made_for_a_while(
+    error_number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mmsg_sender, "PAUSE_DATAGRAMS", 2 * PEERS * PACKETS)
+    kernel, burst = Kernel(refuse_segments(error_number)), Burst()
+    sender, counters = make(kernel, segmenting=True)
+    Burst(ENOUGH_REFUSALS - 1).send(sender)
     assert sender.segmenting
     Burst(1).send(sender)
     assert not sender.segmenting
+    for _ in range(2):
+        kernel.taken.clear()
+        assert burst.send(sender) == PEERS * PACKETS
+        assert kernel.taken == burst.expected()
+        assert not sender.segmenting
+    assert counters.segment_refused_messages == ENOUGH_REFUSALS
+    burst.send(sender)
+    assert counters.segment_refused_messages == ENOUGH_REFUSALS + PEERS
+    assert sender.segmenting
+
+
+def test_what_cannot_segment_from_the_start_never_tries_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmsg_sender, "PAUSE_DATAGRAMS", 0)
+    sender, _ = make(Kernel(), segmenting=False)
+    for _ in range(2):
+        Burst().send(sender)
+    assert not sender.segmenting
+
+
+def test_runs_are_segmented_again_after_a_pause_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmsg_sender, "PAUSE_DATAGRAMS", 0)
+    sender, _ = make(Kernel(refuse_segments(errno.EMSGSIZE)), segmenting=True)
+    Burst(ENOUGH_REFUSALS).send(sender)
+    assert not sender.segmenting
+    sender.send_runs(make_runs([2], [6, 6])[0])
+    assert sender.segmenting
 
 
 def test_a_buffer_that_fills_up_between_single_datagrams_ends_the_burst() -> None:

@@ -43,13 +43,8 @@ class RefusalLog:
     def note(self, request: ConnectionRequest, code: int, why: str, now_us: int) -> None:
         """Log one refusal, or count it as left out."""
         self.by_code[code] += 1
-        self.handle_timer(now_us)
-        if now_us >= self._window_end_us:
-            self._window_end_us, self._lines = now_us + WINDOW_US, 0
-        if self._lines >= MAX_LINES_PER_WINDOW:
-            self._left_out += 1
+        if not self._has_line(now_us):
             return
-        self._lines += 1
         address = format_sockaddr(request.address)
         self._events.note(
             "connection refused",
@@ -59,6 +54,22 @@ class RefusalLog:
             code=code,
             why=why,
         )
+
+    def note_bug(self, error: Exception, now_us: int) -> None:
+        """Log that a caller gets no answer because of a bug, or count it as a refusal that is left out."""
+        if self._has_line(now_us):
+            _log.error("a caller met a bug; it gets no answer and the broker goes on", exc_info=error)
+
+    def _has_line(self, now_us: int) -> bool:
+        """Take one of the window's lines, if there is any left."""
+        self.handle_timer(now_us)
+        if now_us >= self._window_end_us:
+            self._window_end_us, self._lines = now_us + WINDOW_US, 0
+        if self._lines >= MAX_LINES_PER_WINDOW:
+            self._left_out += 1
+            return False
+        self._lines += 1
+        return True
 
     def handle_timer(self, now_us: int) -> None:
         """Say how many were left out, if their window is over."""

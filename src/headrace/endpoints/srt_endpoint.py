@@ -275,7 +275,10 @@ class SrtEndpoint:
         if np.count_nonzero(packets.dst_socket_id) < len(packets.lengths):
             is_handshake = packets.dst_socket_id[rows] == LISTENER_SOCKET_ID
             for row in self._gate.admit(packets, rows[is_handshake], now_us):
-                self._handle_handshake(packets, row, now_us)
+                try:
+                    self._handle_handshake(packets, row, now_us)
+                except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
+                    self._refusals.note_bug(error, now_us)
             rows = rows[~is_handshake]
         fresh: dict[Channel, list[int]] = {}
         touched: set[int] = set()

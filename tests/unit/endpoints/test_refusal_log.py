@@ -93,3 +93,16 @@ def test_the_next_window_logs_again_and_says_first_what_was_left_out(lines: list
     for _ in range(MAX_LINES_PER_WINDOW):
         log.note(REQUEST, 2400, "", START_US + WINDOW_US + 1)
     assert log.poll_timer() == START_US + 2 * WINDOW_US
+
+
+def test_bugs_that_callers_meet_are_logged_within_the_same_limit(lines: list[Any]) -> None:
+    log, error = RefusalLog(EventLog()), ZeroDivisionError()
+    for _ in range(MAX_LINES_PER_WINDOW):
+        log.note_bug(error, START_US)
+    assert [(line["log_level"], line["exc_info"]) for line in lines] == [("error", error)] * MAX_LINES_PER_WINDOW
+    log.note_bug(error, START_US)
+    log.note(REQUEST, 2409, "", START_US)
+    log.handle_timer(START_US + WINDOW_US)
+    assert lines[MAX_LINES_PER_WINDOW:] == [
+        {"event": "more connections refused", "log_level": "warning", "left_out": 2, "within_seconds": 10}
+    ]

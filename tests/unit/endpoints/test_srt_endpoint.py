@@ -20,6 +20,7 @@ from headrace.access.ask import Ask, Verb
 from headrace.access.channel_rule import ChannelRule
 from headrace.access.directory import Directory
 from headrace.access.gate import Denial
+from headrace.access.hook import HookQuestion
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints import producer_links
@@ -432,6 +433,33 @@ def test_malformed_datagrams_do_not_disturb_the_good_ones_of_their_batch() -> No
     world.endpoint.handle_batch(batch, world.now_us)
     world.run(SECOND)
     assert subscriber.payloads == [b"good"]
+
+
+class FaultyHook:
+    """Cannot ask about one channel."""
+
+    def ask(self, question: HookQuestion) -> None:
+        if question.channel_id == "B":
+            raise ZeroDivisionError
+
+    def tell_end(self, question: HookQuestion, duration_us: int) -> None:
+        raise AssertionError("nobody was let in")
+
+
+def test_a_bug_that_one_caller_meets_leaves_the_others_of_its_batch_their_packets() -> None:
+    world = World(gather_us=10 * MS)
+    producer, subscriber = world.join(PUBLISH), world.join("A")
+    world.endpoint.use_hook(FaultyHook(), SECOND)
+    caller = world.call("B")
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(50):
+            world.send(producer, interval_us=2 * MS)
+        world.run(4 * SECOND)
+    assert isinstance(caller.caller.error, ConnectTimeoutError)
+    assert {type(log["exc_info"]) for log in logs if log["log_level"] == "error"} == {ZeroDivisionError}
+    assert len(subscriber.payloads) == 50
+    recovered = subscriber.connection.statistics.receiver.recovered_packets
+    assert recovered == 0, "each packet is sent on with the batch in which it came"
 
 
 def test_malformed_control_packets_of_a_producer_are_in_the_total_when_it_has_gone() -> None:

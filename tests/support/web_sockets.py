@@ -4,7 +4,7 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -95,6 +95,15 @@ class Socket:
     def send_text(self, text: str) -> None:
         """Send a message."""
         self._put({"type": "websocket.receive", "text": text})
+
+    def send_texts(self, texts: Iterable[str]) -> None:
+        """Send messages of which all are there before the first is taken."""
+
+        def put() -> None:
+            for text in texts:
+                self._said.put_nowait({"type": "websocket.receive", "text": text})
+
+        self._loop.call_soon_threadsafe(put)
 
     def send_bytes(self, data: bytes) -> None:
         """Send a message that is no text."""

@@ -52,6 +52,14 @@ class Member:
     is_lost: bool = False
     rate: TokenBucket = field(default_factory=ChatRates.of_person)
 
+    def tell(self, message: Message) -> None:
+        """Have a message sent to it, or note that it is lost."""
+        if len(self.waiting) < MAX_WAITING:
+            self.waiting.append(message)
+        else:
+            self.is_lost = True
+        self.wake()
+
 
 class ChatRoom:
     """Everything that is said goes to everybody.
@@ -156,11 +164,7 @@ class ChatRoom:
 
     def _tell(self, message: Message) -> None:
         for member in self.members:
-            if len(member.waiting) < MAX_WAITING:
-                member.waiting.append(message)
-            else:
-                member.is_lost = True
-            member.wake()
+            member.tell(message)
 
 
 def line_facts(line: ChatRecord) -> Message:

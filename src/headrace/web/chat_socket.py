@@ -127,8 +127,10 @@ class _Visit:
             if (refusal := room.enter(self._member)) is not None:
                 return await self._refuse_finally(refusal)
             self._room = room
-            self._put(room.history())
-        self._put({"type": "welcome", "name": self._member.name, "has_token_name": identity.name is not None})
+            self._member.tell(room.history())
+        self._member.tell(
+            {"type": "welcome", "name": self._member.name, "has_token_name": identity.name is not None}
+        )
         return True
 
     def _say(self, text: str) -> None:
@@ -138,7 +140,7 @@ class _Visit:
             self._refuse(refusal)
 
     def _refuse(self, refusal: ChatRefusal) -> None:
-        self._put(_refused(refusal))
+        self._member.tell(_refused(refusal))
 
     async def _refuse_finally(self, refusal: ChatRefusal) -> bool:
         """Say no and hang up; `retry_seconds` says whether coming back makes sense."""
@@ -146,15 +148,11 @@ class _Visit:
         await self._socket.close(FOREIGN_ORIGIN if refusal.retry_seconds is None else LOST)
         return False
 
-    def _put(self, message: dict[str, Any]) -> None:
-        self._member.waiting.append(message)
-        self._waker.set()
-
     async def _send_waiting(self) -> None:
         while not self._member.is_lost:
             await self._waker.wait()
             self._waker.clear()
-            while self._member.waiting:
+            while self._member.waiting and not self._member.is_lost:
                 await self._send(self._member.waiting.popleft())
         await self._socket.close(LOST)
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
+from headrace.base.token_bucket import TokenBucket
 from headrace.web.http_config import Network
 from headrace.web.peer_host import number_of, plain_host
 
@@ -24,6 +25,11 @@ HEAD_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 2_000
 MAX_CONNECTIONS_PER_HOST: Final = 100
 """A browser has six, and chat and events besides. Proxies that are trusted have no limit of their own."""
+FRAMES_PER_SECOND: Final = 10
+FRAMES_AT_ONCE: Final = 30
+"""Of a WebSocket, whatever they are: nobody types ten lines a second."""
+PIECE_BYTES: Final = 1024
+"""Of 256 KiB that are read at once 40,000 frames could be made, which would take half a second."""
 
 
 class ConnectionCounts:
@@ -91,6 +97,10 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     on_gone: Callable[[], None]
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._frames = TokenBucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Note who it is."""
         super().connection_made(transport)
@@ -98,19 +108,43 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, of which the head is the first, and whole."""
+        if not self.handshake_initiated:
+            self._take_head(data)
+            return
+        for start in range(0, len(data), PIECE_BYTES):
+            super().data_received(data[start : start + PIECE_BYTES])
+            if self.transport.is_closing():
+                return
+
+    def _take_head(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated:
             # Longer or more headers than websockets takes: it has an answer, which uvicorn leaves there.
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
 
+    def handle_events(self) -> None:
+        """Take what a piece had, unless that is too much."""
+        now_us = round(1_000_000 * self.loop.time())
+        if self.handshake_initiated and not self._frames.afford(len(self.conn.events), now_us):
+            self._hang_up(CloseCode.POLICY_VIOLATION, "too many messages: come again, and send fewer")
+            return
+        super().handle_events()
+
     def send_receive_event_to_app(self) -> None:
         """Hand a message on, unless it is text that is none: uvicorn would log that as a bug of ours."""
-        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
-            self.conn.send_close(CloseCode.INVALID_DATA)
-            self.handle_parser_exception()
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self._hang_up(CloseCode.INVALID_DATA, "")
             return
         super().send_receive_event_to_app()
+
+    def _hang_up(self, code: CloseCode, reason: str) -> None:
+        """End it in whatever state it is, without waiting for the other side."""
+        self.conn.fail(code, reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that it has ended."""

@@ -116,6 +116,17 @@ def test_who_does_not_take_what_is_said_is_lost_and_holds_nobody_up() -> None:
     assert len(slow.waiting) == MAX_WAITING
 
 
+def test_what_is_told_to_one_alone_waits_within_the_same_limit() -> None:
+    woken: list[None] = []
+    anna = Member(1, "Anna", wake=lambda: woken.append(None))
+    for _ in range(MAX_WAITING):
+        anna.tell({"type": "refused"})
+    assert not anna.is_lost
+    anna.tell({"type": "refused"})
+    assert anna.is_lost
+    assert (len(anna.waiting), len(woken)) == (MAX_WAITING, MAX_WAITING + 1)
+
+
 def test_a_room_and_a_host_have_their_limits_and_who_leaves_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     room = ChatRoom("A")
     people = [person() for _ in range(MAX_MEMBERS_PER_HOST + 1)]

@@ -18,6 +18,7 @@ from headrace.store.state_store import StateStore
 from headrace.web import chat_socket
 from headrace.web.admin_gate import FRESH_US, AdminGate
 from headrace.web.app import make_app
+from headrace.web.chat_room import MAX_WAITING
 from headrace.web.chat_socket import encode, is_own_origin
 from headrace.web.gateway import ChatIdentity, GatewayRefusal
 
@@ -279,3 +280,11 @@ def test_an_origin_is_ours_with_the_same_host_and_port_alone() -> None:
 
 def test_no_markup_stands_in_json() -> None:
     assert encode({"text": "<&>ä"}) == '{"text":"\\u003c\\u0026\\u003eä"}'
+
+
+def test_who_is_owed_more_answers_than_are_kept_is_sent_away(client: SocketClient) -> None:
+    with client.connect("/chat/A") as anna:
+        join(anna)
+        anna.send_texts(["{}"] * (2 * MAX_WAITING))
+        with pytest.raises(ClosedError):
+            hear(anna)

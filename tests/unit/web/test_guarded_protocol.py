@@ -2,14 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.websockets import websockets_sansio_impl
+from websockets.frames import Frame
+from websockets.server import ServerProtocol
 
 from headrace.web import guarded_protocol
-from headrace.web.guarded_protocol import MAX_CONNECTIONS_PER_HOST, MAX_HEAD_BYTES, ConnectionCounts
+from headrace.web.guarded_protocol import (
+    FRAMES_AT_ONCE,
+    MAX_CONNECTIONS_PER_HOST,
+    MAX_HEAD_BYTES,
+    ConnectionCounts,
+)
 from headrace.web.http_config import HttpConfig, networks_of
 from headrace.web.http_server import HttpServer
 from headrace.web.listening_socket import listen_on
@@ -65,6 +74,20 @@ def upgrade(more: bytes = b"") -> bytes:
 def frame(first: int, data: bytes) -> bytes:
     """Return a frame of a WebSocket, masked with zeros."""
     return bytes([first, 0x80 | len(data)]) + bytes(4) + data
+
+
+async def speak(port: int, frames: bytes) -> bytes:
+    """Return what comes to a WebSocket that says this, and does not say goodbye."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(upgrade())
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(frames)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+GOODBYE = frame(0x88, b"\x03\xe8")
 
 
 def test_a_head_at_the_limit_is_taken_and_one_past_it_is_not() -> None:
@@ -169,12 +192,7 @@ def test_connections_that_have_gone_and_websockets_too_make_room(monkeypatch: py
 )
 def test_text_of_a_websocket_that_is_no_utf_8_ends_it_and_is_no_bug_of_ours(frames: bytes) -> None:
     async def use(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(upgrade())
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(frames)
-        assert (await reader.read()).startswith(b"\x88\x02\x03\xef")
-        writer.close()
+        assert (await speak(port, frames)).startswith(b"\x88\x02\x03\xef")
 
     with structlog.testing.capture_logs() as lines:
         serve(use)
@@ -183,12 +201,8 @@ def test_text_of_a_websocket_that_is_no_utf_8_ends_it_and_is_no_bug_of_ours(fram
 
 def test_text_whose_characters_are_cut_between_frames_is_taken() -> None:
     async def use(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(upgrade())
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(frame(0x01, b"\xc3") + frame(0x80, b"\xa4") + frame(0x88, b"\x03\xe8"))
-        assert (await reader.read()) == b"\x88\x02\x03\xe8"
-        writer.close()
+        frames = frame(0x01, b"\xc3") + frame(0x80, b"\xa4") + GOODBYE
+        assert await speak(port, frames) == b"\x88\x02\x03\xe8"
 
     serve(use)
 
@@ -202,3 +216,40 @@ def test_a_websocket_with_too_much_of_a_head_is_told_so_and_closed(more: bytes) 
         writer.close()
 
     serve(use)
+
+
+@pytest.mark.parametrize("one", [frame(0x81, b"{}"), frame(0x82, b""), frame(0x8A, b""), frame(0x81, b"x" * 100)])
+def test_so_many_frames_of_a_websocket_are_taken_at_once_and_one_more_ends_it(one: bytes) -> None:
+    async def use(port: int) -> None:
+        assert await speak(port, one * (FRAMES_AT_ONCE - 1) + GOODBYE) == b"\x88\x02\x03\xe8"
+        assert (await speak(port, one * (FRAMES_AT_ONCE + 20)))[2:4] == b"\x03\xf0"
+
+    serve(use)
+
+
+def test_of_frames_that_come_all_at_once_few_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+
+    class Counted(ServerProtocol):
+        def recv_frame(self, frame: Frame) -> None:
+            nonlocal looked_at
+            looked_at += 1
+            super().recv_frame(frame)
+
+    async def use(port: int) -> None:
+        # What is left unread has the kernel reset the connection, perhaps before the goodbye is heard.
+        with suppress(ConnectionError):
+            await speak(port, frame(0x81, b"{}") * 30_000)
+
+    monkeypatch.setattr(websockets_sansio_impl, "ServerProtocol", Counted)
+    serve(use)
+    assert FRAMES_AT_ONCE < looked_at < 300
+
+
+def test_text_that_is_no_utf_8_before_a_goodbye_ends_it_in_order() -> None:
+    async def use(port: int) -> None:
+        assert (await speak(port, frame(0x81, b"\xff") + GOODBYE)).startswith(b"\x88")
+
+    with structlog.testing.capture_logs() as lines:
+        serve(use)
+    assert [line for line in lines if line["log_level"] == "error"] == []

@@ -19,6 +19,8 @@ _MODES_OF_PREFIXES: Final[Mapping[str, Literal["request", "publish"]]] = {
     "request": "request",
     "read": "request",
 }
+_RESOURCE_TYPES: Final = frozenset({"stream", "file", "auth"})
+"""Values of ``t``, "type", in appendix B; any other is a token of ours."""
 _TOKEN_PREFIX: Final = "eyJ"  # noqa: S105 - no password
 """Base64 of ``{"``, with which the header of every JWT begins."""
 
@@ -112,7 +114,8 @@ def _parse_access_control(text: str) -> AccessRequest:
     mode = keys.pop("m", "request")
     resource = keys.pop("r", "")
     user, session = keys.pop("u", None), keys.pop("s", None)
-    credential = keys.pop("k", None) or keys.pop("t", None)
+    token = None if keys.get("t") in _RESOURCE_TYPES else keys.pop("t", None)
+    credential = keys.pop("k", None) or token
     # Encoders have a field for a password, which becomes s, or only one for a user.
     if not credential:
         credential, session = session or None, None

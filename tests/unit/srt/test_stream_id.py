@@ -148,6 +148,16 @@ def test_a_key_or_token_is_found_where_encoders_can_put_it(
     assert parse_stream_id(f"#!::r=cam1,m=publish,{items}") == expected
 
 
+@pytest.mark.parametrize("resource_type", ["stream", "file", "auth"])
+def test_srts_own_type_of_a_resource_is_no_token(resource_type: str) -> None:
+    items = f"#!::r=cam1,m=publish,t={resource_type}"
+    extra = {"t": resource_type}
+    assert parse_stream_id(items) == AccessRequest("cam1", "publish", extra=extra)
+    for where in "ksu":
+        expected = AccessRequest("cam1", "publish", extra=extra, credential=KEY)
+        assert parse_stream_id(f"{items},{where}={KEY}") == expected
+
+
 def test_a_whole_stream_id_may_be_a_key_or_a_token() -> None:
     assert parse_stream_id(KEY) == AccessRequest("", "publish", credential=KEY)
     assert parse_stream_id(TOKEN) == AccessRequest("", "request", credential=TOKEN)

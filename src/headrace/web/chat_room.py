@@ -1,6 +1,6 @@
 """One channel's chat: its newest lines, and who is there. It reads no clock and sends nothing by itself."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +13,8 @@ MAX_MEMBERS: Final = 2_000
 MAX_MEMBERS_PER_HOST: Final = 50
 MAX_WAITING: Final = 100
 """Messages that wait for one member. Who does not take them is sent away; it may come back to the newest lines."""
+MAX_NAMES: Final = 1_000
+"""Of which is known from which host they spoke last: five times as many as there are lines to be seen."""
 
 Message = dict[str, Any]
 
@@ -83,8 +85,8 @@ class ChatRoom:
         self.muted = set(muted)
         self.unsaved: list[ChatRecord] = []
         self.members: dict[Member, None] = {}
-        self._muted_hosts: set[int] = set()
-        self._host_of_name: dict[str, int] = {}
+        self._muted_hosts: dict[str, int] = {}
+        self._host_of_name: OrderedDict[str, int] = OrderedDict()
         self._rate = ChatRates.of_room()
         self._host_rates: dict[int, TokenBucket] = {}
 
@@ -112,7 +114,7 @@ class ChatRoom:
         refusal = self._refusal(member, said, now_us)
         if refusal is not None:
             return refusal
-        self._host_of_name[member.name] = member.host_number
+        self._note_host(member)
         newest = self.lines[-1].line_id if self.lines else 0
         line = ChatRecord(max(newest + 1, unix_us), unix_us // 1000, member.name, said, member.role)
         self.lines.append(line)
@@ -121,12 +123,18 @@ class ChatRoom:
         self._tell({"type": "line", **line_facts(line)})
         return None
 
+    def _note_host(self, member: Member) -> None:
+        self._host_of_name[member.name] = member.host_number
+        self._host_of_name.move_to_end(member.name)
+        while len(self._host_of_name) > MAX_NAMES:
+            self._host_of_name.popitem(last=False)
+
     def _refusal(self, member: Member, said: str, now_us: int) -> ChatRefusal | None:
         if not member.name:
             return ChatRefusal("choose a name first", 0)
         if not said:
             return ChatRefusal("there was nothing to read in that", 0)
-        is_muted = member.name in self.muted or member.host_number in self._muted_hosts
+        is_muted = member.name in self.muted or member.host_number in self._muted_hosts.values()
         if is_muted and member.role is None:
             return ChatRefusal("you have been muted in this channel")
         buckets = member.rate, self._host_rates[member.host_number], self._rate
@@ -149,13 +157,13 @@ class ChatRoom:
         self.muted.add(name)
         host_number = self._host_of_name.get(name)
         if host_number is not None:
-            self._muted_hosts.add(host_number)
+            self._muted_hosts[name] = host_number
 
     def unmute(self, name: str) -> bool:
         """Let it speak again; return whether it was muted."""
         was_muted = name in self.muted
         self.muted.discard(name)
-        self._muted_hosts.discard(self._host_of_name.get(name, -1))
+        self._muted_hosts.pop(name, None)
         return was_muted
 
     def history(self) -> Message:

@@ -91,6 +91,42 @@ def test_who_is_muted_says_nothing_under_this_name_or_from_this_host() -> None:
     room.mute("nobody who ever spoke")
 
 
+def test_of_names_that_spoke_the_newest_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_room, "MAX_NAMES", 3)
+    room = ChatRoom("A")
+    names = ("Anna", "Ben", "Cleo", "Anna", "Dora")
+    people = [person(name, 1 if name == "Anna" else number + 5) for number, name in enumerate(names)]
+    for one in people:
+        room.enter(one)
+        say(room, one)
+    assert len(room._host_of_name) == 3
+    room.mute("Ben")
+    room.mute("Anna")
+    anna, other_anna, other_ben = people[0], person("Other", 1), person("Bern", 6)
+    for one in (other_anna, other_ben):
+        room.enter(one)
+    assert say(room, anna) == say(room, other_anna) == ChatRefusal("you have been muted in this channel")
+    assert say(room, other_ben) is None
+
+
+def test_a_host_stays_muted_for_each_of_its_names_and_is_not_for_one_that_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room, anna, other = ChatRoom("A"), person("Anna", 1), person("Other", 1)
+    for one in (anna, other):
+        room.enter(one)
+        say(room, one)
+    room.mute("Anna")
+    room.mute("Other")
+    room.unmute("Anna")
+    assert say(room, person("Third", 1)) == ChatRefusal("you have been muted in this channel")
+    monkeypatch.setattr(chat_room, "MAX_NAMES", 1)
+    room.enter(ben := person("Ben", 2))
+    say(room, ben)
+    room.unmute("Other")
+    assert say(room, other) is None
+
+
 def test_a_line_that_is_removed_is_gone_for_who_is_there_and_who_comes() -> None:
     room, anna = ChatRoom("A"), person()
     room.enter(anna)

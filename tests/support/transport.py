@@ -21,9 +21,12 @@ def packets_of(ts: bytes, pid: int | None = None) -> list[bytes]:
     return [packet for packet in packets if pid is None or packet_pid(packet) == pid]
 
 
-def tables(*, streams: tuple[ElementaryStream, ...], pmt_pid: int = 0x1000, version: int = 0) -> bytes:
-    """Return a PAT and a PMT of program 1."""
-    pat = encode_pat(ProgramAssociation(1, version, ((1, pmt_pid),)))
+def tables(
+    *, streams: tuple[ElementaryStream, ...], pmt_pid: int = 0x1000, version: int = 0, networks: int = 0
+) -> bytes:
+    """Return a PAT and a PMT of program 1; ``networks`` make the PAT longer, 42 of them longer than a packet."""
+    network_pids = tuple((0, 0x1E00 + number) for number in range(networks))
+    pat = encode_pat(ProgramAssociation(1, version, ((1, pmt_pid), *network_pids)))
     pmt = encode_pmt(ProgramMap(1, version, streams[0].pid, (), streams))
     ts = b""
     for pid, section in ((PAT_PID, pat), (pmt_pid, pmt)):

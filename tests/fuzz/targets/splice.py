@@ -19,6 +19,7 @@ _BEFORE: Final = (
     tables(streams=(ElementaryStream(StreamType.H264, 0x41), ElementaryStream(StreamType.AAC_ADTS, 0x42))),
     tables(streams=tuple(ElementaryStream(StreamType.MPEG2_AUDIO, 0x100 + number) for number in range(30))),
     codec_stream(ElementaryStream(StreamType.HEVC, 0x100)),
+    tables(streams=(ElementaryStream(StreamType.H264, 0x41),), networks=42),
 )
 _TABLES: Final = tuple(finder_after(ts).tables for ts in _BEFORE)
 
@@ -32,7 +33,7 @@ def run(script: bytes) -> int:
         length = reader.number(1)
         payloads.append(reader.take(7 * TS_PACKET_BYTES if length % 2 else length * 6))
     finder = finder_after(b"".join(payloads)[: 14 * TS_PACKET_BYTES])
-    before, after = _TABLES[number % 3], finder.tables
+    before, after = _TABLES[number % len(_TABLES)], finder.tables
     if before is not None and after is not None:
         check_continued(before, after)
     splice = Splice(before, after, {0: 3, 0x41: 9, 0x100: 15, 0x1000: 1}, shift_90khz=number << 25)

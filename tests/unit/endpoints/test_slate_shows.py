@@ -7,12 +7,12 @@ from tests.simnet.srt_ports import CallerPort
 from tests.support.broker_world import MS, SECOND, World
 from tests.support.groups import Groups, pictures
 from tests.support.successions import FaultyStream
+from tests.support.transport import tables
 
 from headrace.endpoints.slate_shows import SLATE_DELAY_US, SWEEP_INTERVAL_US
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.muxer import Muxer
-from headrace.mpegts.packet import PAT_PID, split_into_packets
-from headrace.mpegts.psi import ProgramAssociation, encode_pat, sections_to_unit
+from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.slate_player import PICTURE_90KHZ, Slate
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
@@ -114,12 +114,8 @@ def test_a_stream_that_a_slate_cannot_continue_is_left_silent(payload: bytes) ->
 
 def test_it_follows_a_producer_whose_tables_are_too_long_for_one_packet() -> None:
     scene = Scene()
-    networks = tuple((0, 0x1E00 + number) for number in range(42))
-    association = encode_pat(ProgramAssociation(1, 0, ((1, 0x1000), *networks)))
-    ts = Muxer([StreamType.H264]).write(0, b"x", 90_000, random_access=True)
-    ts = split_into_packets(PAT_PID, 15, sections_to_unit([association]))[0] + ts[188:]
     producer = scene.world.join(PUBLISH)
-    producer.send(ts, scene.world.now_us)
+    producer.send(tables(streams=(ElementaryStream(StreamType.H264, 0x100),), networks=42), scene.world.now_us)
     scene.world.run(MS)
     producer.connection.close(scene.world.now_us)
     scene.world.run(3 * SECOND)

@@ -12,7 +12,6 @@ from headrace.mpegts.psi import (
     ElementaryStream,
     ProgramAssociation,
     ProgramMap,
-    encode_pat,
     encode_pmt,
     sections_to_unit,
 )
@@ -151,14 +150,12 @@ def test_tables_too_long_for_one_packet_are_passed_on_as_they_are() -> None:
     )
 
 
-@pytest.mark.parametrize(("programs", "goes_on"), [(42, True), (43, False)])
+@pytest.mark.parametrize(("networks", "goes_on"), [(41, True), (42, False)])
 def test_a_stream_goes_on_after_an_association_that_fits_one_packet_and_else_keeps_its_own(
-    programs: int, *, goes_on: bool
+    networks: int, *, goes_on: bool
 ) -> None:
-    networks = tuple((0, 0x1E00 + number) for number in range(programs - 1))
-    association = encode_pat(ProgramAssociation(1, 0, ((1, 0x1000), *networks)))
-    before = split_into_packets(PAT_PID, 15, sections_to_unit([association]))[0]
-    before += b"".join(packet for packet in packets_of(frames(3)) if packet_pid(packet) != PAT_PID)
+    streams = ElementaryStream(StreamType.H264, 0x100), ElementaryStream(StreamType.AAC_ADTS, 0x101)
+    before = tables(streams=streams, networks=networks)
     after = foreign_frames(3)
     out = mended(splice(before, after), after)
     told, own = tables_of(out), tables_of(before if goes_on else after)

@@ -7,6 +7,7 @@ from headrace.media.thumbnail import Thumbnail
 from headrace.service.channel_thumbnails import (
     FRESH_US,
     LONGEST_WAIT_US,
+    LOOKED_AT_US,
     MAX_CHANNELS,
     SHOWN_US,
     TRY_AGAIN_US,
@@ -21,12 +22,13 @@ class Studio:
         self.time_us = 1_000_000_000
         self.streams: dict[str, bytes] = {"A": b"a"}
         self.pictures: Callable[[int], bytes | None] = lambda number: b"%d" % number
-        self.made = 0
+        self.made = self.read = 0
         self.gate: asyncio.Event | None = None
         self.is_closed = False
         self.thumbnails = ChannelThumbnails(self._backlog, self, lambda: self.time_us)
 
     async def _backlog(self, channel_id: str) -> bytes:
+        self.read += 1
         return self.streams.get(channel_id, b"")
 
     async def make(self, stream: bytes) -> Thumbnail | None:
@@ -139,14 +141,87 @@ def test_a_channel_that_is_over_has_no_picture_and_takes_no_room() -> None:
     run(story)
 
 
-def test_the_channels_that_were_looked_at_last_are_remembered() -> None:
+def crowd(count: int) -> dict[str, bytes]:
+    return {str(number): b"s" for number in range(count)}
+
+
+async def settle(studio: Studio) -> None:
+    """Let all that was set off come to its end."""
+    made = -1
+    while made != studio.made:
+        made = studio.made
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def test_whoever_asks_for_more_pictures_than_are_kept_takes_none_that_others_look_at() -> None:
     async def story(studio: Studio) -> None:
-        studio.streams = {str(number): b"s" for number in range(MAX_CHANNELS + 1)}
+        studio.streams = crowd(MAX_CHANNELS + 1)
         for channel_id in studio.streams:
             await studio.newest(channel_id)
-        made = studio.made
-        assert await studio.newest(str(MAX_CHANNELS)) == b"%d" % made
-        assert await studio.newest("0") == b"%d" % (made + 1)
+        assert studio.made == MAX_CHANNELS
+        assert await studio.newest(str(MAX_CHANNELS), later_us=LOOKED_AT_US - 1) is None
+        assert await studio.newest("0") == b"1"
+        # Number 1 is the one that nobody has asked for for longest.
+        assert await studio.newest(str(MAX_CHANNELS), later_us=1) is not None
+        assert studio.thumbnails.describe("0")
+        assert studio.thumbnails.describe("1") == {}
+
+    run(story)
+
+
+def test_a_list_of_more_channels_than_are_kept_is_described_in_part_and_makes_each_picture_once() -> None:
+    async def story(studio: Studio) -> None:
+        studio.streams = crowd(MAX_CHANNELS + 100)
+        for _ in range(4):
+            known = [bool(studio.thumbnails.describe(channel_id)) for channel_id in studio.streams]
+            await settle(studio)
+        assert studio.made == MAX_CHANNELS
+        assert known == [True] * MAX_CHANNELS + [False] * 100
+
+    run(story)
+
+
+def test_a_picture_that_is_asked_for_takes_the_place_of_a_mere_description() -> None:
+    async def story(studio: Studio) -> None:
+        studio.streams = crowd(MAX_CHANNELS + 1)
+        for channel_id in studio.streams:
+            studio.thumbnails.describe(channel_id)
+        await settle(studio)
+        assert await studio.newest(str(MAX_CHANNELS)) == b"%d" % (MAX_CHANNELS + 1)
+        known = [bool(studio.thumbnails.describe(channel_id)) for channel_id in studio.streams]
+        assert known.count(True) == MAX_CHANNELS
+        assert known[-1]
+
+    run(story)
+
+
+def test_channels_that_are_over_leave_their_places_to_those_that_come() -> None:
+    async def story(studio: Studio) -> None:
+        studio.streams = crowd(MAX_CHANNELS)
+        for channel_id in studio.streams:
+            studio.thumbnails.describe(channel_id)
+        await settle(studio)
+        studio.streams = {"new": b"n"}
+        assert studio.thumbnails.describe("new") == {}
+        studio.time_us += LOOKED_AT_US
+        studio.thumbnails.describe("new")
+        await settle(studio)
+        assert studio.thumbnails.describe("new")
+
+    run(story)
+
+
+def test_the_stream_of_one_channel_at_a_time_is_held() -> None:
+    async def story(studio: Studio) -> None:
+        studio.streams, studio.gate = crowd(10), asyncio.Event()
+        for channel_id in studio.streams:
+            studio.thumbnails.describe(channel_id)
+        await settle(studio)
+        assert studio.read == 1
+        studio.gate.set()
+        await settle(studio)
+        assert studio.read == 10
 
     run(story)
 

@@ -16,7 +16,7 @@ from tests.support.srt_datagrams import words
 
 from headrace.base.seqno import add_seqno
 from headrace.base.sockaddr import encode_sockaddr
-from headrace.endpoints.departures import MAX_LINES_PER_SWEEP
+from headrace.endpoints.line_window import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.endpoints.lost_causes import (
     LOOK_INTERVAL_US,
     MAX_LOOKS_IN_VAIN,
@@ -238,13 +238,12 @@ def test_a_thousand_that_vanish_at_once_are_forgotten_in_slices_and_in_few_log_l
             # Twice in an interval, so that no two sweeps are between two looks.
             sent += world.send(producer, 1, interval_us=SWEEP_INTERVAL_US // 2)
             counts.append(world.endpoint.table.count)
-        world.run(SWEEP_INTERVAL_US)
+        world.run(WINDOW_US + SWEEP_INTERVAL_US)
     assert counts[-1] == 1
     assert max(before - after for before, after in pairwise(counts)) <= MAX_DROPS_PER_SWEEP
-    slices = -(-1000 // MAX_DROPS_PER_SWEEP)
     assert dropped(world) == {"timeout": 1000}
     events = [line["event"] for line in lines]
-    assert events.count("subscriber gone") <= slices * MAX_LINES_PER_SWEEP
+    assert events.count("subscriber gone") == MAX_LINES_PER_WINDOW
     told = events.count("subscriber gone") + sum(
         line["left_out"]["timeout"] for line in lines if line["event"] == "more subscribers gone"
     )

@@ -4,19 +4,14 @@ Source: callers such as ffmpeg in a shell loop, or a scanner, come back within m
 """
 
 from collections import Counter
-from typing import Final
 
 import structlog
 
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.event_log import EventLog
+from headrace.endpoints.line_window import WINDOW_US, LineWindow
 from headrace.srt.listener import ConnectionRequest
 from headrace.srt.stream_id import redact_stream_id
-
-WINDOW_US: Final = 10_000_000
-"""How long the limit counts."""
-MAX_LINES_PER_WINDOW: Final = 20
-"""Enough for every camera of a site that was set up wrong; 14 MiB a day at the most."""
 
 _log = structlog.get_logger()
 
@@ -31,14 +26,12 @@ class RefusalLog:
         by_code: All refusals, by the code on the wire.
     """
 
-    __slots__ = ("_events", "_left_out", "_lines", "_window_end_us", "by_code")
+    __slots__ = ("_events", "_window", "by_code")
 
     def __init__(self, events: EventLog) -> None:
         self.by_code: Counter[int] = Counter()
         self._events = events
-        self._window_end_us = 0
-        self._lines = 0
-        self._left_out = 0
+        self._window = LineWindow()
 
     def note(self, request: ConnectionRequest, code: int, why: str, now_us: int) -> None:
         """Log one refusal, or count it as left out."""
@@ -63,21 +56,15 @@ class RefusalLog:
     def _has_line(self, now_us: int) -> bool:
         """Take one of the window's lines, if there is any left."""
         self.handle_timer(now_us)
-        if now_us >= self._window_end_us:
-            self._window_end_us, self._lines = now_us + WINDOW_US, 0
-        if self._lines >= MAX_LINES_PER_WINDOW:
-            self._left_out += 1
-            return False
-        self._lines += 1
-        return True
+        return self._window.admits(now_us)
 
     def handle_timer(self, now_us: int) -> None:
         """Say how many were left out, if their window is over."""
-        if self._left_out and now_us >= self._window_end_us:
+        left_out = sum(self._window.poll_left_out(now_us).values())
+        if left_out:
             seconds = WINDOW_US // 1_000_000
-            _log.warning("more connections refused", left_out=self._left_out, within_seconds=seconds)
-            self._left_out = 0
+            _log.warning("more connections refused", left_out=left_out, within_seconds=seconds)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` has something to say, or None."""
-        return self._window_end_us if self._left_out else None
+        return self._window.poll_timer()

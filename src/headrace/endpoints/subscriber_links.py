@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-import structlog
 
 from headrace.base.datagram_batch import I64Array, U32Array
 from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.catch_ups import CatchUps
-from headrace.endpoints.departures import Departure, DepartureLog
 from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.forwarder import Forwarder
+from headrace.endpoints.line_window import WINDOW_US
 from headrace.endpoints.loss_reports import LossReports
 from headrace.endpoints.lost_causes import LostCauses
 from headrace.endpoints.outlet import Outlet
@@ -25,6 +24,7 @@ from headrace.endpoints.patience import Patience
 from headrace.endpoints.resender import Resender
 from headrace.endpoints.shared_keys import SharedKeys
 from headrace.endpoints.subscriber_keys import SubscriberKeys
+from headrace.endpoints.subscriber_log import Departure, SubscriberLog
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.endpoints.tail_probes import TailProbes
 from headrace.fanout.acknowledgements import decode_acks, settle_acks
@@ -48,8 +48,6 @@ MAX_DROPS_PER_SWEEP: Final = 64
 """Forgetting so many takes one to two milliseconds; a thousand that vanish at once are gone within a second."""
 SWEEPS_TO_END_ALL: Final = 40
 """Whoever has lost its right is gone after so many sweeps, two seconds, however many they are."""
-
-_log = structlog.get_logger()
 
 
 class SubscriberLinks:
@@ -90,11 +88,11 @@ class SubscriberLinks:
         self._queue = queue
         self._ignored = ignored
         self._channels: dict[int, Channel] = {}
-        self._moves = SubscriberMoves(table, self._channels)
+        self._log = SubscriberLog(events)
+        self._moves = SubscriberMoves(table, self._channels, self._log)
         resender = Resender(table, self._outlet, queue)
         self._loss_reports = LossReports(table, self._channels, resender, ignored)
         self._lost_causes = LostCauses(table)
-        self._departures = DepartureLog(events)
         self._tails = TailProbes(table, resender)
         self._catch_ups = CatchUps(table)
         self._forwarder = Forwarder(table, self._outlet, self._catch_ups, self._tails, self._loss_reports.budget)
@@ -150,13 +148,7 @@ class SubscriberLinks:
         self.patience.include(parameters.send_latency_us)
         if self._sweep_us is None:
             self._sweep_us = now_us + SWEEP_INTERVAL_US
-        _log.info(
-            "subscriber connected",
-            channel=channel.channel_id,
-            address=format_sockaddr(address),
-            start="keyframe" if backlog_packets else "live",
-            backlog_packets=backlog_packets,
-        )
+        self._log.note_connected(channel.channel_id, address, backlog_packets, now_us)
 
     def _begin(self, row: int, channel: Channel, now_us: int) -> None:
         """Let a subscriber have the packets from the one on that the table says."""
@@ -229,7 +221,7 @@ class SubscriberLinks:
             return  # an earlier packet of this batch ended the connection
         match int(packets.control_type[position]):
             case ControlType.SHUTDOWN | ControlType.PEER_ERROR as kind:
-                self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error")
+                self.remove(row, "peer_shutdown" if kind == ControlType.SHUTDOWN else "peer_error", now_us)
             case ControlType.USER_DEFINED:
                 self._handle_answer(row, packets.header(position).control_subtype, packets.body(position), now_us)
             case ControlType.HANDSHAKE | ControlType.CONGESTION_WARNING:
@@ -270,7 +262,7 @@ class SubscriberLinks:
         self._keys.handle_sweep(now_us)
         for row in self._shared_keys.handle_sweep(now_us):
             self.end(int(self._table.rows["socket_id"][row]), "key_unanswered")
-        self._departures.handle_sweep()
+        self._log.handle_sweep(now_us)
         self._drop_lost_causes(now_us)
         self._drop_unwanted(now_us)
         entries = self._table.rows
@@ -280,7 +272,8 @@ class SubscriberLinks:
         self._send_headers(ControlType.KEEPALIVE, silent, 0, now_us)
         entries["sent_us"][silent] = now_us
         self.patience.latency_us = int(entries["latency_us"][used].min()) if len(used) else None
-        self._sweep_us = now_us + SWEEP_INTERVAL_US if self._table.count else None
+        is_wanted = self._table.count or self._log.has_more_to_tell
+        self._sweep_us = now_us + SWEEP_INTERVAL_US if is_wanted else None
 
     def _drop_lost_causes(self, now_us: int) -> None:
         room = MAX_DROPS_PER_SWEEP
@@ -289,7 +282,7 @@ class SubscriberLinks:
             room -= len(dropped)
             self._send_headers(ControlType.SHUTDOWN, dropped, 0, now_us)
             for row in dropped.tolist():
-                self.remove(row, reason, is_dropped=True)
+                self.remove(row, reason, now_us, is_dropped=True)
 
     def end(self, socket_id: int, reason: str) -> None:
         """End a connection, for ``reason``, with one of the next sweeps; one that has ended is passed over."""
@@ -301,7 +294,7 @@ class SubscriberLinks:
             reason, row = self._to_end.pop(socket_id), self._table.row_of(socket_id)
             if row is not None:
                 self._send_headers(ControlType.SHUTDOWN, np.array([row]), 0, now_us)
-                self.remove(row, reason, is_dropped=True)
+                self.remove(row, reason, now_us, is_dropped=True)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
@@ -312,9 +305,9 @@ class SubscriberLinks:
     @property
     def dropped(self) -> Counter[str]:
         """How many the broker has given up, by reason."""
-        return self._departures.dropped
+        return self._log.dropped
 
-    def remove(self, row: int, reason: str, *, is_dropped: bool = False) -> None:
+    def remove(self, row: int, reason: str, now_us: int, *, is_dropped: bool = False) -> None:
         """Forget a subscriber and everything it held; ``is_dropped`` where we gave it up."""
         channel = self._channels.pop(row)
         self._loss_reports.forget(row)
@@ -330,7 +323,7 @@ class SubscriberLinks:
             sent_packets=int(entry["sent_packets"]),
             resent_packets=int(entry["resent_packets"]),
         )
-        self._departures.note(departure, is_dropped=is_dropped)
+        self._log.note_gone(departure, now_us, is_dropped=is_dropped)
         self.ended.append(int(entry["socket_id"]))
         self._table.remove(row)
         if not channel.subscribers:
@@ -342,5 +335,5 @@ class SubscriberLinks:
         used = self._table.used()
         self._send_headers(ControlType.SHUTDOWN, used, 0, now_us)
         for row in used.tolist():
-            self.remove(row, "closed")
-        self._departures.handle_sweep()
+            self.remove(row, "closed", now_us)
+        self._log.handle_sweep(now_us + WINDOW_US)  # by then all its windows are over

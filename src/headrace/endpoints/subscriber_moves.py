@@ -6,15 +6,12 @@ Source: ``docs/decisions/0013-nat-rebinding.md``.
 from collections.abc import Mapping
 
 import numpy as np
-import structlog
 
-from headrace.base.sockaddr import format_sockaddr
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.subscriber_log import SubscriberLog
 from headrace.fanout.rebinding import MAX_REBIND_CHECKS_PER_BATCH, may_rebind
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
-
-_log = structlog.get_logger()
 
 
 class SubscriberMoves:
@@ -23,12 +20,14 @@ class SubscriberMoves:
     Args:
         table: Where the subscribers are rows.
         channels: By row.
+        log: Is told who has moved.
     """
 
-    __slots__ = ("_channels", "_table")
+    __slots__ = ("_channels", "_log", "_table")
 
-    def __init__(self, table: SubscriberTable, channels: Mapping[int, Channel]) -> None:
+    def __init__(self, table: SubscriberTable, channels: Mapping[int, Channel], log: SubscriberLog) -> None:
         self._table = table
+        self._log = log
         self._channels = channels
 
     def follow(self, packets: PacketColumns, positions: Rows, now_us: int) -> bool:
@@ -52,12 +51,7 @@ class SubscriberMoves:
     def _move(self, row: int, address: bytes, now_us: int) -> None:
         entry = self._table.rows[row]
         channel = self._channels[row]
-        _log.info(
-            "subscriber moved",
-            channel=channel.channel_id,
-            address=format_sockaddr(address),
-            old_address=format_sockaddr(bytes(entry["address"])),
-        )
+        self._log.note_moved(channel.channel_id, address, bytes(entry["address"]), now_us)
         entry["address"] = np.frombuffer(address, np.uint8)
         entry["heard_us"] = now_us
         channel.subscribers.refresh()

@@ -9,7 +9,8 @@ import structlog
 from tests.support.srt_datagrams import THERE
 
 from headrace.endpoints.event_log import EventLog
-from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US, RefusalLog
+from headrace.endpoints.line_window import MAX_LINES_PER_WINDOW, WINDOW_US
+from headrace.endpoints.refusal_log import RefusalLog
 from headrace.srt.handshake import Handshake
 from headrace.srt.listener import ConnectionRequest
 

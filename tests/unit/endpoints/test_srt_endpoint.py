@@ -26,7 +26,7 @@ from headrace.base.sockaddr import encode_sockaddr
 from headrace.endpoints import producer_links
 from headrace.endpoints.admissions import Admitted
 from headrace.endpoints.channel_taps import OpenTap
-from headrace.endpoints.refusal_log import MAX_LINES_PER_WINDOW, WINDOW_US
+from headrace.endpoints.line_window import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.endpoints.srt_endpoint import MIN_SUBSCRIBER_MSS_BYTES
 from headrace.fanout import subscriber_table
 from headrace.hub.hub import MAX_CHANNELS
@@ -524,7 +524,7 @@ def test_a_thousand_subscribers_that_come_and_go_leave_nothing(*, says_goodbye: 
             else:
                 peer.is_dead = True
         world.run(10 * MS)
-    world.run(7 * SECOND)
+    world.run(7 * SECOND + WINDOW_US)
     assert_nothing_is_left(world)
     assert len(world.endpoint.table.rows) <= 128 if says_goodbye else 1024
 

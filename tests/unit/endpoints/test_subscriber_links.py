@@ -9,6 +9,7 @@ from tests.support.mute import DATA, Mute, is_marked, release, seqnos, withhold
 from tests.support.srt_datagrams import kind_of, words
 
 from headrace.base.seqno import add_seqno
+from headrace.endpoints.line_window import MAX_LINES_PER_WINDOW, WINDOW_US
 from headrace.endpoints.patience import ALERT_US, ALERT_WAIT_US, HASTE_US, HASTY_WAIT_US, LATENCY_SHARE
 from headrace.endpoints.subscriber_links import SWEEP_INTERVAL_US, SWEEP_SLACK_US
 from headrace.endpoints.tail_probes import MAX_TAIL_PROBES, TAIL_PROBE_US
@@ -199,6 +200,22 @@ def test_a_tail_that_nobody_acknowledges_is_probed_a_few_times_only() -> None:
     subscriber.take(DATA)
     world.run(4 * SECOND)
     assert len(subscriber.take(DATA)) == MAX_TAIL_PROBES
+
+
+def test_one_that_comes_and_goes_in_a_loop_does_not_fill_the_log_and_is_told_of_after_it_has_left() -> None:
+    world, times = World(), 5 * MAX_LINES_PER_WINDOW
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(times):
+            Mute(world).say(ControlType.SHUTDOWN, bytes(4))
+        world.run(WINDOW_US + SECOND)
+    for what, left_out in (
+        ("connected", times - MAX_LINES_PER_WINDOW),
+        ("gone", {"peer_shutdown": times - MAX_LINES_PER_WINDOW}),
+    ):
+        assert len([line for line in lines if line["event"] == f"subscriber {what}"]) == MAX_LINES_PER_WINDOW
+        told = [line["left_out"] for line in lines if line["event"] == f"more subscribers {what}"]
+        assert told == [left_out]
+    assert world.endpoint.poll_timer() is None
 
 
 @pytest.mark.parametrize(

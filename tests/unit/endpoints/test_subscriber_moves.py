@@ -8,7 +8,9 @@ from tests.support.srt_datagrams import control
 
 from headrace.base.datagram_batch import DatagramBatch
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.event_log import EventLog
 from headrace.endpoints.packet_columns import PacketColumns
+from headrace.endpoints.subscriber_log import SubscriberLog
 from headrace.endpoints.subscriber_moves import SubscriberMoves
 from headrace.fanout.rebinding import MAX_REBIND_CHECKS_PER_BATCH
 from headrace.fanout.subscriber_table import SubscriberTable
@@ -26,7 +28,7 @@ class Scene:
         self.channel = Channel("A", self.table)
         self.row = subscribe(self.table, 1)
         self.channel.subscribers.add(self.row)
-        self.moves = SubscriberMoves(self.table, {self.row: self.channel})
+        self.moves = SubscriberMoves(self.table, {self.row: self.channel}, SubscriberLog(EventLog()))
 
     def follow(
         self, *, times: int = 1, strangers: int = 0, now_us: int = LATER_US, address: bytes = ELSEWHERE

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 from tests.support.broker_world import World
 from tests.support.processes import BrokerProgram
-from tests.support.srt_datagrams import THERE
+from tests.support.srt_datagrams import SOCKET_ID, THERE, control, kind_of
 
 from headrace.service.broker import Broker, BrokerConfig
+from headrace.srt.caller import CallerOptions, induction_request
+from headrace.srt.handshake import encode_handshake
+from headrace.srt.packet import ControlType
 
 CLIENT_HELLO = bytes.fromhex(
     "16fefd0000000000000000003a0100002e000000000000002efefd"
@@ -77,11 +80,18 @@ def test_a_dtls_hello_gets_no_answer_from_a_broker_and_leaves_nothing_behind() -
 
 
 def test_a_dtls_hello_gets_no_answer_on_the_wire_either() -> None:
+    induction = induction_request(CallerOptions(), SOCKET_ID, 1)
+    call = control(ControlType.HANDSHAKE, encode_handshake(induction, response=False), to=0)
+
     async def run() -> None:
         async with Broker(BrokerConfig("127.0.0.1", 0)) as broker:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+                caller.settimeout(10)
+                for datagram in (CLIENT_HELLO, call):
+                    caller.sendto(datagram, ("127.0.0.1", broker.port))
+                answer = await asyncio.to_thread(caller.recv, 2048)
+                assert kind_of(answer) == ControlType.HANDSHAKE
                 caller.settimeout(0.3)
-                caller.sendto(CLIENT_HELLO, ("127.0.0.1", broker.port))
                 with pytest.raises(TimeoutError):
                     await asyncio.to_thread(caller.recv, 2048)
 

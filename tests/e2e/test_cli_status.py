@@ -35,7 +35,7 @@ class Watching(Headrace):
             newest = json.loads(whole or "{}")
             return bool(newest) and holds(newest)
 
-        wait_until(holds_now, f"{what}: {newest}{self.log}")
+        wait_until(holds_now, lambda: f"{what}: {newest}{self.log}")
         return newest
 
 

@@ -108,7 +108,7 @@ def test_ffmpeg_publishes_and_subscribes_encrypted(broker: BrokerHere, tmp_path:
             FfmpegSubscriber(broker, tmp_path, query=secret(16)) as ffmpeg,
         ):
             assert publisher.wait(3 * CLIP_SECONDS + 20) == 0, publisher.log
-            wait_until(lambda: ffmpeg.output_bytes > 300_000, f"video:\n{ffmpeg.log}")
+            wait_until(lambda: ffmpeg.output_bytes > 300_000, lambda: f"video:\n{ffmpeg.log}")
             wait_until(lambda: not broker.endpoint.hub.channels["A"].producer, "the producer's end")
             time.sleep(1)
             ffmpeg.stop()
@@ -131,7 +131,9 @@ def test_a_missing_or_wrong_passphrase_is_refused_with_its_code(
     ends = [url, "file://con"] if stream_id == "A" else ["file://con", url]
     command = [find_program("srt-live-transmit"), "-a:no", "-loglevel", "error", *ends]
     with Program(command, tmp_path, "refused", has_stdin=True) as program:
-        wait_until(lambda: broker.endpoint.refused_connections[code] > 0, f"refusal {code}:\n{program.log}")
+        wait_until(
+            lambda: broker.endpoint.refused_connections[code] > 0, lambda: f"refusal {code}:\n{program.log}"
+        )
     assert set(broker.endpoint.refused_connections) == {code}
     assert not broker.endpoint.hub.channels
 

@@ -127,7 +127,7 @@ def test_a_key_gets_a_producer_in_named_or_alone(
 ) -> None:
     hub = broker.broker.endpoint.hub
     with publisher(broker, program, form.format(KEYS["cam1"]), tmp_path) as producing:
-        wait_until(lambda: "cam1" in hub.channels, f"cam1 on the air: {producing.log}")
+        wait_until(lambda: "cam1" in hub.channels, lambda: f"cam1 on the air: {producing.log}")
     assert broker.refused == {}
     wait_until(lambda: not hub.channels, "its end")
 
@@ -188,11 +188,11 @@ def test_a_token_that_expires_while_somebody_watches_ends_that_within_five_secon
     before = broker.event_number
     with publisher(broker, "ffmpeg", KEYS["private"], tmp_path) as producing:
         hub = broker.broker.endpoint.hub
-        wait_until(lambda: "private" in hub.channels, f"private on the air: {producing.log}")
+        wait_until(lambda: "private" in hub.channels, lambda: f"private on the air: {producing.log}")
         started = time.monotonic()
         stream_id = f"request:private:{now_token(seconds=lifetime_seconds)}"
         with subscriber(broker, program, stream_id, tmp_path) as watching:
-            wait_until(lambda: watching.output_bytes > 10_000, f"video: {watching.log}")
+            wait_until(lambda: watching.output_bytes > 10_000, lambda: f"video: {watching.log}")
             wait_until(lambda: ("subscriber gone", "token_expired") in broker.events_since(before), "its end")
             # The token names whole seconds.
             assert lifetime_seconds - 1 <= time.monotonic() - started <= lifetime_seconds + LET_GO_SECONDS
@@ -208,7 +208,9 @@ def test_a_producer_whose_key_is_revoked_is_let_go_within_five_seconds(
 ) -> None:
     before = broker.event_number
     with publisher(broker, program, KEYS["cam2"], tmp_path) as producing:
-        wait_until(lambda: "cam2" in broker.broker.endpoint.hub.channels, f"cam2 on the air: {producing.log}")
+        wait_until(
+            lambda: "cam2" in broker.broker.endpoint.hub.channels, lambda: f"cam2 on the air: {producing.log}"
+        )
         broker.use(closed_directory(keys=("cam1",)))
         gone = "producer gone", "key_revoked"
         assert wait_until(lambda: gone in broker.events_since(before), "its end") < LET_GO_SECONDS

@@ -19,16 +19,28 @@ END_SECONDS = 20.0
 
 
 def wait_until(
-    condition: Callable[[], bool], what: str, *, seconds: float = WAIT_SECONDS, poll_seconds: float = POLL_SECONDS
+    condition: Callable[[], bool],
+    what: str | Callable[[], str],
+    *,
+    seconds: float = WAIT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
 ) -> float:
-    """Wait until ``condition`` holds, which is looked at every ``poll_seconds``; return how long that took.
+    """Wait until a condition holds; return how long that took.
+
+    Args:
+        condition: Whether it does.
+        what: Tells what was waited for; called when that was in vain, so that it shows a log as it is then.
+        seconds: To wait at most.
+        poll_seconds: From look to look.
 
     Raises:
         AssertionError: It did not within ``seconds``.
     """
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < seconds, f"waited {seconds} s in vain: {what}"
+        if time.monotonic() - started >= seconds:
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {seconds} s in vain: {told}")
         time.sleep(poll_seconds)
     return time.monotonic() - started
 
@@ -105,7 +117,9 @@ class Program:
 
     def wait_for(self, text: str, *, count: int = 1, seconds: float = WAIT_SECONDS) -> None:
         """Wait until its standard error has ``text`` so often."""
-        wait_until(lambda: self.log.count(text) >= count, f"{count} x {text!r} in:\n{self.log}", seconds=seconds)
+        wait_until(
+            lambda: self.log.count(text) >= count, lambda: f"{count} x {text!r} in:\n{self.log}", seconds=seconds
+        )
 
     def wait(self, seconds: float = WAIT_SECONDS) -> int:
         """Wait until it has ended; return its exit code."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 from tests.support.long_runs import only_long
+from tests.support.loops import until
 from tests.support.ports import free_udp_port
-from tests.support.processes import Program, wait_until
+from tests.support.processes import WAIT_SECONDS, Program
 from tests.support.programs import find_program
 from tests.support.srt_programs import PACKET_BYTES, decoded_frames
 
@@ -34,9 +35,16 @@ THEIR_REFRESH = "&kmrefreshrate=120&kmpreannounce=50"
 
 PAYLOADS = [number.to_bytes(4, "big") * (PACKET_BYTES // 4) for number in range(PACKETS)]
 
+CONSOLE = "file://con"
+CONNECTED = "SRT target connect"
+"""It goes on with "ed" where a program has called, with "ion" where it was called."""
+
 
 def live_transmit(source: str, target: str) -> list[str]:
-    return [find_program("srt-live-transmit"), "-q", "-a:no", "-loglevel", "fatal", "-chunk:1316", source, target]
+    """Return a command that writes what it gets at once, and says when it may be fed."""
+    command = [find_program("stdbuf"), "-o0", find_program("srt-live-transmit")]
+    quiet = [] if source == CONSOLE else ["-q"]
+    return [*command, *quiet, "-a:no", "-loglevel", "fatal", "-chunk:1316", source, target]
 
 
 def url(port: int, *, mode: str, key_length_bytes: int = 16, passphrase: str = PASSPHRASE, more: str = "") -> str:
@@ -70,19 +78,21 @@ async def listen(passphrase: str | None = PASSPHRASE) -> SrtServer:
     return await srt_listen(HOST, latency_ms=200, passphrase=passphrase, key_refresh=REFRESH)
 
 
-async def send_all(opened: SrtSocket) -> None:
-    """Send, and leave a second after: libsrt throws away what waits for delivery when it hears of the end."""
+async def send_all(opened: SrtSocket, receiver: Program) -> None:
+    """Send, and wait until all is written: libsrt throws away what waits for delivery when it hears of the end."""
     for payload in PAYLOADS:
         await opened.send(payload)
         await asyncio.sleep(INTERVAL_SECONDS)
     await opened.drain()
-    await asyncio.sleep(1)
+    await until(lambda: receiver.output_bytes >= PACKETS * PACKET_BYTES, seconds=WAIT_SECONDS)
     assert keys_changed(opened, received=False)
     assert not opened.statistics.ignored_packets
     await opened.close()
 
 
 async def feed(program: Program) -> None:
+    # What srt-live-transmit reads before it is connected, it throws away.
+    await until(lambda: CONNECTED in program.log, seconds=WAIT_SECONDS)
     for payload in PAYLOADS:
         program.write(payload)
         await asyncio.sleep(INTERVAL_SECONDS)
@@ -109,15 +119,13 @@ def keys_changed(opened: SrtSocket, *, received: bool) -> bool:
 @pytest.mark.parametrize("key_length_bytes", lengths(usual=16))
 def test_what_we_send_as_a_caller_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     port = free_udp_port(HOST)
-    command = live_transmit(url(port, mode="listener", key_length_bytes=16), "file://con")
+    command = live_transmit(url(port, mode="listener", key_length_bytes=16), CONSOLE)
 
-    async def main() -> None:
-        opened = await connect(port, key_length_bytes)
-        await send_all(opened)
+    async def main(listener: Program) -> None:
+        await send_all(await connect(port, key_length_bytes), listener)
 
     with Program(command, tmp_path, "listener") as listener:
-        asyncio.run(main())
-        wait_until(lambda: listener.output_bytes == PACKETS * PACKET_BYTES, "it has written everything")
+        asyncio.run(main(listener))
     assert listener.output.read_bytes() == b"".join(PAYLOADS)
 
 
@@ -125,13 +133,11 @@ def test_what_we_send_as_a_caller_arrives_byte_for_byte(key_length_bytes: int, t
 def test_what_we_send_as_a_listener_arrives_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     async def main() -> Program:
         async with await listen() as server:
-            command = live_transmit(
-                url(server.port, mode="caller", key_length_bytes=key_length_bytes), "file://con"
-            )
+            command = live_transmit(url(server.port, mode="caller", key_length_bytes=key_length_bytes), CONSOLE)
             with Program(command, tmp_path, "caller") as caller:
                 opened = await server.accept()
                 assert opened.key_length_bytes == key_length_bytes
-                await send_all(opened)
+                await send_all(opened, caller)
                 return caller
 
     assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)
@@ -142,7 +148,7 @@ def test_what_a_caller_sends_with_changing_keys_comes_byte_for_byte(key_length_b
     async def main() -> None:
         async with await listen() as server:
             theirs = url(server.port, mode="caller", key_length_bytes=key_length_bytes, more=THEIR_REFRESH)
-            with Program(live_transmit("file://con", theirs), tmp_path, "caller", has_stdin=True) as caller:
+            with Program(live_transmit(CONSOLE, theirs), tmp_path, "caller", has_stdin=True) as caller:
                 opened = await server.accept()
                 assert opened.key_length_bytes == key_length_bytes
                 _, received = await asyncio.gather(feed(caller), receive_all(opened, PACKETS - 10))
@@ -164,7 +170,7 @@ def test_what_a_listener_sends_with_changing_keys_comes_byte_for_byte(tmp_path: 
         assert keys_changed(opened, received=True)
         await opened.close(linger_seconds=0)
 
-    with Program(live_transmit("file://con", theirs), tmp_path, "listener", has_stdin=True) as listener:
+    with Program(live_transmit(CONSOLE, theirs), tmp_path, "listener", has_stdin=True) as listener:
         asyncio.run(main(listener))
 
 
@@ -180,7 +186,7 @@ def test_a_real_listener_s_refusal_is_told_with_its_code(
     theirs: str, ours: str | None, code: int, tmp_path: Path
 ) -> None:
     port = free_udp_port(HOST)
-    command = live_transmit(url(port, mode="listener", passphrase=theirs), "file://con")
+    command = live_transmit(url(port, mode="listener", passphrase=theirs), CONSOLE)
     with Program(command, tmp_path, "listener"), pytest.raises(ConnectionRejectedError) as caught:
         asyncio.run(connect(port, passphrase=ours))
     assert caught.value.code == code
@@ -205,7 +211,7 @@ def test_we_refuse_a_real_caller_with_another_passphrase_and_without(
             command = (
                 ffmpeg_sender(target, [])
                 if program == "ffmpeg"
-                else [find_program("srt-live-transmit"), "-a:no", "-loglevel", "note", target, "file://con"]
+                else [find_program("srt-live-transmit"), "-a:no", "-loglevel", "note", target, CONSOLE]
             )
             with Program(command, tmp_path, program) as caller:
                 await asyncio.to_thread(caller.wait_for, words)
@@ -237,7 +243,9 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
                     async with asyncio.timeout(30):
                         while True:
                             received += await opened.receive()
-                told = f"{len(received)} bytes, {opened.statistics}, ffmpeg: {sender.log}"
+                told = (
+                    f"{len(received)} bytes, {opened.statistics}, ffmpeg ({sender.process.poll()}): {sender.log}"
+                )
                 assert opened.close_reason == "peer_shutdown", told
                 assert keys_changed(opened, received=True), told
                 return bytes(received)
@@ -256,7 +264,7 @@ def test_ffmpeg_receives_from_us_byte_for_byte_while_keys_change(key_length_byte
             copy += [url(server.port, mode="caller", key_length_bytes=key_length_bytes)]
             copy += ["-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data", "-"]
             with Program(copy, tmp_path, "receiver") as receiver:
-                await send_all(await server.accept())
+                await send_all(await server.accept(), receiver)
                 return receiver
 
     assert asyncio.run(main()).output.read_bytes() == b"".join(PAYLOADS)
@@ -266,7 +274,7 @@ def test_headrace_produce_encrypts_with_the_passphrase_of_its_environment(tmp_pa
     port = free_udp_port(HOST)
     produce = [HEADRACE, "produce", "X", "--broker", f"{HOST}:{port}", "--input", "lavfi:testsrc2=d=3:s=320x180"]
     secret = {"PASSPHRASE": PASSPHRASE, "KEY_LENGTH": "32", "LATENCY": "2000"}
-    with Program(live_transmit(url(port, mode="listener"), "file://con"), tmp_path, "listener") as listener:
+    with Program(live_transmit(url(port, mode="listener"), CONSOLE), tmp_path, "listener") as listener:
         with Program(produce, tmp_path, "producer", environment=secret) as producer:
             assert producer.wait() == 0, producer.log
         listener.stop()
@@ -278,7 +286,7 @@ def test_headrace_client_says_what_is_wrong_with_a_passphrase(tmp_path: Path) ->
     (file := tmp_path / "secret").write_text("another passphrase\n")
     port = free_udp_port(HOST)
     client = [HEADRACE, "client", "--broker", f"{HOST}:{port}", "-s", "X", "--seconds", "5"]
-    with Program(live_transmit(url(port, mode="listener"), "file://con"), tmp_path, "listener"):
+    with Program(live_transmit(url(port, mode="listener"), CONSOLE), tmp_path, "listener"):
         for options, words in (
             (["--passphrase-file", str(file)], "refused (1010): the passphrase is wrong"),
             ([], "refused (1011): the listener wants a passphrase"),

@@ -15,6 +15,21 @@ from tests.support.srt_programs import PACKET_BYTES, FileSubscriber, PacedPublis
 pytestmark = pytest.mark.interop
 
 LOOPBACK = "lo"
+QUIET_SECONDS = 1.0
+"""It is read every quarter of a second."""
+
+
+def wait_until_quiet(capture: Path) -> None:
+    """Wait until a capture has not grown for a second: it gets what the kernel has gathered by and by."""
+    size_bytes, grown = -1, 0.0
+
+    def is_quiet() -> bool:
+        nonlocal size_bytes, grown
+        if capture.stat().st_size != size_bytes:
+            size_bytes, grown = capture.stat().st_size, time.monotonic()
+        return time.monotonic() - grown > QUIET_SECONDS
+
+    wait_until(is_quiet, "the end of what is captured")
 
 
 @contextmanager
@@ -30,8 +45,7 @@ def captured(host: str, port: int, folder: Path) -> Iterator[Path]:
         if tshark.process.poll() is not None:
             fail_or_skip(f"tshark may not capture: {tshark.log}")
         yield path
-        # It reads what the kernel has gathered every quarter of a second.
-        time.sleep(1)
+        wait_until_quiet(path)
         tshark.stop(signal.SIGINT)
 
 

@@ -21,7 +21,7 @@ def test_what_ffmpeg_sends_by_whip_arrives_over_srt_and_in_a_browser_s_manner(tm
     async def test() -> None:
         async with broker_for_browsers() as broker:
             url = f"http://{HOST}:{broker.http_port}/whip/A"
-            arguments = ("-m", "tests.support.whip_publisher", url, str(tmp_path), "10")
+            arguments = ("-m", "tests.support.whip_publisher", url, str(tmp_path), "60")
             publisher = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT)
             await until(lambda: "A" in broker.endpoint.hub.channels, seconds=40)
             socket = await srt_connect(HOST, broker.port, stream_id="A")
@@ -32,6 +32,7 @@ def test_what_ffmpeg_sends_by_whip_arrives_over_srt_and_in_a_browser_s_manner(tm
                     for unit in to_units.feed(await socket.receive()):
                         seen[unit.codec] += 1
             await socket.close()
+            publisher.terminate()
             assert await publisher.wait() == 0
             await until(lambda: broker.endpoint.producer_count == 0)
             assert to_units.drops == {}

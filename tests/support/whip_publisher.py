@@ -1,13 +1,17 @@
 """FFmpeg's own WHIP muxer as a program: ``python -m tests.support.whip_publisher URL FOLDER SECONDS``.
 
-It is a process of its own because PyAV lets no other thread run while the muxer waits for its server.
+It is a process of its own because PyAV lets no other thread run while the muxer waits for its server. SIGTERM ends
+it earlier, in order.
 """
 
 import datetime
+import signal
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import av
 import numpy as np
@@ -36,8 +40,8 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     return files
 
 
-def publish(url: str, folder: Path, seconds: float) -> None:
-    """Send a moving picture and a tone in real time."""
+def publish(url: str, folder: Path, seconds: float, is_over: Callable[[], bool]) -> None:
+    """Send a moving picture and a tone in real time, for so many seconds or until it is over."""
     certificate, key = write_certificate(folder)
     options = {"cert_file": str(certificate), "key_file": str(key)}
     with av.open(url, "w", format="whip", options=options) as container:
@@ -48,6 +52,8 @@ def publish(url: str, folder: Path, seconds: float) -> None:
         audio.layout = "stereo"
         began = time.monotonic()
         for number in range(round(seconds * RATE)):
+            if is_over():
+                break
             frame = picture(number, 320, 180)
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(video.encode(frame))
@@ -60,4 +66,6 @@ def publish(url: str, folder: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    publish(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    asked = Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    publish(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), asked.is_set)

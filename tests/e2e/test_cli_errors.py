@@ -130,12 +130,11 @@ def test_flags_win_over_the_environment_and_the_environment_over_dotenv(
     (tmp_path / ".env").write_text("BROKER_ADDRESS=127.0.0.1:1\n")
     at = f"127.0.0.1:{broker.port}"
     elsewhere = f"127.0.0.1:{silent_port}"
-    check = ("check", "--timeout", "0.5")
     unset = {"PATH": "/usr/bin:/bin"}
 
-    def code(*arguments: str, environment: dict[str, str]) -> int:
+    def code(*arguments: str, environment: dict[str, str], timeout_seconds: float = 20) -> int:
         return subprocess.run(
-            [HEADRACE, *check, *arguments],
+            [HEADRACE, "check", "--timeout", str(timeout_seconds), *arguments],
             cwd=tmp_path,
             env={**unset, **environment},
             capture_output=True,
@@ -143,9 +142,9 @@ def test_flags_win_over_the_environment_and_the_environment_over_dotenv(
             check=False,
         ).returncode
 
-    assert code(environment={}) == 1
+    assert code(environment={}, timeout_seconds=0.5) == 1
     assert code(environment={"BROKER_ADDRESS": at}) == 0
     assert code("--broker", at, environment={"BROKER_ADDRESS": elsewhere}) == 0
-    assert code("--broker", elsewhere, environment={"BROKER_ADDRESS": at}) == 1
+    assert code("--broker", elsewhere, environment={"BROKER_ADDRESS": at}, timeout_seconds=0.5) == 1
     (tmp_path / ".env").write_text(f"BROKER_ADDRESS={at}\n")
     assert code(environment={}) == 0

@@ -205,7 +205,7 @@ def make_clip(path: Path, seconds: float, *, keyframe_interval_frames: int = 25)
         str(path),
     ]
     with Program(command, path.parent, "make_clip") as ffmpeg:
-        assert ffmpeg.wait(30) == 0, ffmpeg.log
+        assert ffmpeg.wait() == 0, ffmpeg.log
     return path
 
 
@@ -302,7 +302,7 @@ def decoded_frames(transport_stream: Path, *, seconds: float = 3600) -> int:
     with Program(
         [*command, "-map", "0:v", "-f", "framemd5", "pipe:1"], transport_stream.parent, "decode"
     ) as ffmpeg:
-        assert ffmpeg.wait(30) == 0
+        assert ffmpeg.wait() == 0
         assert ffmpeg.log == ""
         lines = ffmpeg.output.read_text().splitlines()
     return sum(not line.startswith("#") for line in lines)

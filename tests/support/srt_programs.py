@@ -233,7 +233,14 @@ class FfmpegPublisher(Program):
         super().__init__(command, folder, name)
 
 
-class FfmpegSubscriber(Program):
+class _Killed(Program):
+    """``ffmpeg`` that has written what came, and would heed SIGTERM only when something comes."""
+
+    def stop(self, *arguments: object) -> None:
+        self.kill()
+
+
+class FfmpegSubscriber(_Killed):
     """``ffmpeg`` that subscribes and writes the transport stream to its standard output as it comes."""
 
     def __init__(
@@ -253,7 +260,7 @@ class FfmpegSubscriber(Program):
         super().__init__(command, folder, name)
 
 
-class RawFfmpegSubscriber(Program):
+class RawFfmpegSubscriber(_Killed):
     """``ffmpeg`` that subscribes and writes every byte that it gets as it is."""
 
     def __init__(self, broker: Listening, folder: Path, name: str = "raw_ffmpeg", *, query: str = "") -> None:
@@ -261,12 +268,8 @@ class RawFfmpegSubscriber(Program):
         command += ["-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "data", "pipe:1"]
         super().__init__(command, folder, name)
 
-    def stop(self, *arguments: object) -> None:
-        # It heeds SIGTERM when something comes. What came it has written.
-        self.kill()
 
-
-class FfmpegDecoder(Program):
+class FfmpegDecoder(_Killed):
     """``ffmpeg`` that subscribes and writes a line for each picture that it has decoded to its standard output."""
 
     def __init__(

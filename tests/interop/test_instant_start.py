@@ -27,6 +27,8 @@ CLIP_SECONDS = 12
 KEYFRAME_INTERVAL_FRAMES = 100
 """4 s; those who come 6 s after the start come in the middle of the second group."""
 JOIN_SECONDS = 6.0
+LONGER_INTERVAL_FRAMES = 200
+"""8 s; who is to come in the middle of the first group has 6 s for that."""
 VIDEO_PID = 0x100
 
 
@@ -34,6 +36,12 @@ VIDEO_PID = 0x100
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "long_groups.mp4"
     return make_clip(path, CLIP_SECONDS, keyframe_interval_frames=KEYFRAME_INTERVAL_FRAMES)
+
+
+@pytest.fixture(scope="module")
+def clip_of_longer_groups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "longer_groups.mp4"
+    return make_clip(path, CLIP_SECONDS, keyframe_interval_frames=LONGER_INTERVAL_FRAMES)
 
 
 def write_whole_frames(ts: bytes, path: Path) -> Path:
@@ -71,12 +79,14 @@ def test_programs_that_join_between_keyframes_start_with_the_last_one(clip: Path
     assert decoded_frames(write_whole_frames(ffmpeg.output.read_bytes(), tmp_path / "ffmpeg.ts")) > 150
 
 
-def test_a_program_behind_a_lossy_path_starts_with_the_last_keyframe_too(clip: Path, tmp_path: Path) -> None:
+def test_a_program_behind_a_lossy_path_starts_with_the_last_keyframe_too(
+    clip_of_longer_groups: Path, tmp_path: Path
+) -> None:
     link = SimLink(latency_us=10_000, loss=0.05)
     with (
         BrokerProgram(tmp_path) as broker,
         LossyProxy(("127.0.0.1", broker.port), to_target=link, to_client=link) as proxy,
-        FfmpegPublisher(broker, tmp_path, clip) as publisher,
+        FfmpegPublisher(broker, tmp_path, clip_of_longer_groups) as publisher,
     ):
         broker.wait_for("producer connected")
         time.sleep(2)
@@ -103,10 +113,12 @@ def assert_begins_with_a_keyframe(received: bytes) -> None:
     assert next(starts).random_access
 
 
-def test_without_a_backlog_programs_start_with_the_next_packet(clip: Path, tmp_path: Path) -> None:
+def test_without_a_backlog_programs_start_with_the_next_packet(
+    clip_of_longer_groups: Path, tmp_path: Path
+) -> None:
     with (
         BrokerProgram(tmp_path, options=("--backlog", "0")) as broker,
-        FfmpegPublisher(broker, tmp_path, clip) as publisher,
+        FfmpegPublisher(broker, tmp_path, clip_of_longer_groups) as publisher,
     ):
         broker.wait_for("producer connected")
         time.sleep(1)

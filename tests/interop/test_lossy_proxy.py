@@ -131,6 +131,7 @@ def test_the_last_handshake_is_repeated_and_nothing_else(server: socket.socket, 
         assert len(receive(server, 4)) == 4
         proxy.repeat_handshakes()
         assert receive(server, 1) == [b"\x80\0\0\0conclusion"]
+        assert proxy.repeated_handshakes == 1
 
 
 def test_ten_megabits_a_second_pass_both_ways_without_unwanted_loss(

@@ -208,9 +208,9 @@ def test_a_conclusion_that_is_repeated_after_data_changes_nothing(tmp_path: Path
         with PacedPublisher(broker, tmp_path, port=proxy.port, latency_ms=LATENCY_MS) as publisher:
             for _ in range(3):
                 play(publisher, 1)
-                forwarded = proxy.to_target.forwarded
+                repeated = proxy.repeated_handshakes
                 proxy.repeat_handshakes()
-                wait_until(lambda before=forwarded: proxy.to_target.forwarded > before + 1, "the repetitions")  # type: ignore[misc]
+                wait_until(lambda before=repeated: proxy.repeated_handshakes == before + 2, "the repetitions")  # type: ignore[misc]
             play(publisher, 1)
             sent = publisher.finish()
             assert " gone" not in broker.log

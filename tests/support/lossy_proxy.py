@@ -67,6 +67,7 @@ class LossyProxy:
         address: Host and port for clients.
         to_target: Counters of the way from clients to the target.
         to_client: Counters of the way back.
+        repeated_handshakes: How many were sent to the target once more.
         is_cut: While a test sets this, everything is dropped, as if the cable was pulled.
     """
 
@@ -81,6 +82,7 @@ class LossyProxy:
     ) -> None:
         self.to_target = ProxyCounters()
         self.to_client = ProxyCounters()
+        self.repeated_handshakes = 0
         self.is_cut = False
         self._target = target
         self._links = to_target or SimLink(), to_client or SimLink()
@@ -160,6 +162,7 @@ class LossyProxy:
                 self._by_socket[client.upstream] = client
             elif client.handshake:
                 self._take(client.handshake, client.to_target, client.upstream, self._target, self.to_target)
+                self.repeated_handshakes += 1
         return wish != _STOP
 
     def _read(self, udp: socket.socket) -> None:

@@ -170,6 +170,7 @@ def test_connections_live_through_two_seconds_without_any_packet(hop: str, tmp_p
                 proxy.is_cut = False
                 play(publisher, 2)
                 sent = publisher.finish()
+                wait_until(lambda: subscriber.output.read_bytes()[-4:] == sent[-4:], "the last packet")
                 assert " gone" not in broker.log
                 received = numbers_in(subscriber.received())
         assert proxy.to_target.dropped + proxy.to_client.dropped > PACKETS_PER_SECOND

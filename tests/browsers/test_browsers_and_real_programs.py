@@ -111,3 +111,24 @@ def test_what_ffmpeg_produces_by_whip_srt_live_transmit_and_a_browser_receive_at
     assert decoder.video_frames > FRAMES_PER_SECOND
     assert decoder.audio_frames > OPUS_PACKETS_PER_SECOND // 2
     assert re.findall(r"error|traceback", broker.log, re.IGNORECASE) == []
+
+
+def test_a_channel_of_sound_alone_is_heard_and_the_page_waits_for_no_picture(
+    browser: Browser, broker: WebBroker, tmp_path: Path
+) -> None:
+    command = [find_program("ffmpeg"), "-v", "warning", "-re", "-f", "lavfi", "-i", "sine=440", "-c:a", "aac"]
+    command += ["-f", "mpegts", f"srt://{broker.srt}?streamid=publish:radio&latency=120000"]
+    with Program(command, tmp_path, "ffmpeg"), visitor(browser, broker.url) as page:
+        broker.wait_until_live("radio")
+        page.goto("/watch/radio")
+        page.locator("#player[data-state=playing]").wait_for()
+        stream_id = "document.querySelector('video').srcObject.id"
+        shown = page.evaluate(stream_id)
+        # Longer than a page waits for a picture where there should be one, before it makes a new session.
+        page.wait_for_timeout(8_000)
+        assert page.locator("#player[data-state=playing]").count() == 1
+        assert page.evaluate(stream_id) == shown
+        energy = statistics(page, "audio")["totalAudioEnergy"]
+        wait_until(
+            lambda: statistics(page, "audio")["totalAudioEnergy"] > energy > 0, "sound", seconds=WITHIN_SECONDS
+        )

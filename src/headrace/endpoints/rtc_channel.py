@@ -166,6 +166,14 @@ class RtcChannel:
         return not self.is_playable and self.route.can_recode
 
     @property
+    def has_pictures(self) -> bool | None:
+        """Whether its program has a video, of whatever kind; None while that is not known."""
+        if self._units.unknown_video_type is not None:
+            return True
+        codecs = self._units.codecs.values()
+        return any(codec.is_video for codec in codecs) if codecs else None
+
+    @property
     def profile_level_id(self) -> str | None:
         """What SDP says of an H.264 stream: six digits; None while that is not known."""
         if self.route.is_recoded or self._is_recodable:
@@ -208,10 +216,12 @@ class RtcChannel:
     def _sort(self, units: list[AccessUnit], now_us: int) -> None:
         """Pass on what browsers play, and have converted what they do not."""
         has_opus = Codec.OPUS in self._units.codecs.values()
+        has_pictures = self.has_pictures
         for unit in units:
             unit.pts_90khz = self.line.place(unit.pts_90khz)
-            if unit.is_video:
+            if unit.is_video or not has_pictures:
                 self.line.note_arrival(unit.pts_90khz, now_us)
+            if unit.is_video:
                 self.newest_90khz = unit.pts_90khz
                 if unit.is_keyframe:
                     self.on_keyframe(unit)

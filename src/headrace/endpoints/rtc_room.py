@@ -78,12 +78,21 @@ class RtcRoom:
             self.viewers.remove(viewer)
 
     def unfit(self) -> list[RtcViewer]:
-        """Return who cannot play what the channel has now."""
-        channel = self.channel
-        if channel.notice is not None:
+        """Return who cannot play what the channel has now, or has agreed on pictures or none where it is not so.
+
+        Chromium plays no sound while a picture is agreed on and none has come.
+        """
+        if self.channel.notice is not None:
             return list(self.viewers)
-        codec = channel.video.codec
-        return [one for one in self.viewers if one.video is not None and one.video.numbers.codec is not codec]
+        return [one for one in self.viewers if not self._is_fit(one)]
+
+    def _is_fit(self, viewer: RtcViewer) -> bool:
+        place, has_pictures = viewer.video, self.channel.has_pictures
+        if place is None:
+            return not (viewer.awaits_pictures and has_pictures)
+        if place.next_index is None and has_pictures is False:
+            return False
+        return place.numbers.codec is self.channel.video.codec
 
     def restart(self, viewer: RtcViewer, now_us: int) -> None:
         """Have one that asked for a keyframe get one: a new one, or the newest again, unless it just has.

@@ -200,9 +200,10 @@ class RtcViewer:
         video: Where it is in the pictures, None if it wants none.
         audio: Where it is in the sound, None if it wants none.
         opened_us: The time.
+        awaits_pictures: Whether it would take pictures if the channel had any.
 
     Attributes:
-        session_id, peer, video, audio, opened_us: As given.
+        session_id, peer, video, audio, opened_us, awaits_pictures: As given.
         connected_us: When media began to flow, None before that.
         restarted_us: When it last began again with a keyframe.
         naks_packets: How many packets it has asked for again.
@@ -216,6 +217,7 @@ class RtcViewer:
 
     __slots__ = (
         "audio",
+        "awaits_pictures",
         "connected_us",
         "estimate_bps",
         "keyframe_requests",
@@ -232,13 +234,21 @@ class RtcViewer:
     )
 
     def __init__(
-        self, session_id: str, peer: Peer, video: Place | None, audio: Place | None, opened_us: int
+        self,
+        session_id: str,
+        peer: Peer,
+        video: Place | None,
+        audio: Place | None,
+        opened_us: int,
+        *,
+        awaits_pictures: bool = False,
     ) -> None:
         self.session_id = session_id
         self.peer = peer
         self.video = video
         self.audio = audio
         self.opened_us = opened_us
+        self.awaits_pictures = awaits_pictures
         self.connected_us: int | None = None
         self.restarted_us = opened_us
         self.naks_packets = 0

@@ -36,7 +36,7 @@ def answer_watcher(offer: Offer, channel: RtcChannel) -> Answer:
     try:
         return answer_viewer(
             offer,
-            video=_NAMES[video.codec],
+            video=None if channel.has_pictures is False else _NAMES[video.codec],
             profile_level_id=channel.profile_level_id,
             video_stream=SentStream(video.ssrc, channel.cname, video.rtx_ssrc),
             audio_stream=SentStream(audio.ssrc, channel.cname),
@@ -78,6 +78,13 @@ def layer_numbers(answer: Answer) -> LayerNumbers | None:
     if media is None or not media.rids:
         return None
     return LayerNumbers(media.rids, media.extensions[RID_URI], media.extensions.get(REPAIRED_RID_URI))
+
+
+def awaits_pictures(answer: Answer) -> bool:
+    """Return whether somebody would take pictures and gets none, as the channel has none."""
+    sections = [one.offer for one in answer.media if one.offer.kind == "video"]
+    is_wanted = any(offer.receives and not offer.is_refused for offer in sections)
+    return is_wanted and answer.of_kind("video") is None
 
 
 def places_in(answer: Answer, channel: RtcChannel) -> tuple[Place | None, Place | None]:

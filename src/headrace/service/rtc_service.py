@@ -37,6 +37,7 @@ from headrace.service.host_addresses import host_addresses
 from headrace.service.rtc_answers import (
     answer_camera,
     answer_watcher,
+    awaits_pictures,
     first_mid,
     inbound_numbers,
     layer_numbers,
@@ -191,7 +192,8 @@ class RtcService:
         local = make_credentials(random_bytes)
         session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
         peer = self._peer(offer, answer, local)
-        viewer = RtcViewer(session_id, peer, *places_in(answer, channel), now_us())
+        places, awaits = places_in(answer, channel), awaits_pictures(answer)
+        viewer = RtcViewer(session_id, peer, *places, now_us(), awaits_pictures=awaits)
         watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
         session = KnownSession(channel.channel_id, offer.ice, secrets.token_hex(8), first_mid(answer), visitor_id)
         return await self._begin(watching, session, answer, local)
@@ -219,6 +221,8 @@ class RtcService:
         for _ in range(round(LOOK_SECONDS / LOOK_AGAIN_SECONDS)):
             shown = room.channel
             if shown.video.ring.next_index or shown.notice is not None or shown.route.is_recoded:
+                return
+            if shown.has_pictures is False:
                 return
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 

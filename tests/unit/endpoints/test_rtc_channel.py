@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.recoder import Recoder
 from tests.support.reordered import B_FRAMES, REFRESHED, reordered_units
@@ -47,6 +48,15 @@ def test_pictures_and_opus_become_packets_of_two_streams_that_know_their_times()
     assert channel.video.ring.keyframe_index is not None
     assert channel.profile_level_id is not None
     assert channel.notice is None
+
+
+@pytest.mark.parametrize(("video", "has_pictures"), [(None, False), ("libx264", True), ("mpeg2video", True)])
+def test_it_is_known_whether_a_channel_has_pictures(video: str | None, has_pictures: bool) -> None:
+    channel = make_channel()
+    assert channel.has_pictures is None
+    options = {"g": "25"} if video == "mpeg2video" else None
+    channel.take(payloads_of(encoded_stream(10, video=video, audio="libopus", video_options=options)), NOW_US)
+    assert channel.has_pictures is has_pictures
 
 
 def test_aac_goes_to_the_converter_and_comes_back_as_opus() -> None:

@@ -2,10 +2,13 @@
 
 from itertools import pairwise
 
-from tests.support.rtc_stage import FRAME_US, Browser, Stage, picture
+from tests.support.encoded_streams import encoded_stream, payloads_of
+from tests.support.rtc_stage import CHANNEL, FRAME_US, Browser, Stage, picture
 
 from headrace.endpoints.rtc_room import PIECE_INTERVAL_US, PIECE_PACKETS, RESTART_INTERVAL_US
+from headrace.endpoints.rtc_watching import REPORT_INTERVAL_US
 from headrace.endpoints.rtp_ring import LIVE_US
+from headrace.webrtc.rtcp import SenderReport, decode_compound
 from headrace.webrtc.rtp import decode_rtp, timestamp_distance
 
 
@@ -71,6 +74,44 @@ def test_who_wants_sound_alone_gets_it_at_once() -> None:
     browser.connect()
     stage.stream(3)
     assert len(browser.received) == 6
+
+
+def without_pictures(stage: Stage) -> Browser:
+    browser = stage.browser()
+    browser.viewer.video, browser.viewer.awaits_pictures = None, True
+    browser.connect()
+    return browser
+
+
+def test_a_channel_of_sound_alone_is_heard_at_once_and_its_times_are_told() -> None:
+    stage = Stage()
+    payloads = payloads_of(encoded_stream(50, video=None, audio="libopus"))
+    half = len(payloads) // 2
+    stage.endpoint.take(CHANNEL, payloads[:half], stage.now_us)
+    before = stage.room.channel.audio.ring.next_index
+    browser = without_pictures(stage)
+    stage.endpoint.take(CHANNEL, payloads[half:], stage.now_us)
+    stage.play()
+    assert len(browser.received) == stage.room.channel.audio.ring.next_index - before > 10
+    stage.run(REPORT_INTERVAL_US)
+    reports = [one for packet in browser.reports for one in decode_compound(packet)]
+    assert {one.ssrc for one in reports if isinstance(one, SenderReport)} == {stage.room.channel.audio.ssrc}
+
+
+def test_who_agreed_on_pictures_agrees_anew_where_there_are_none_and_the_other_way_round() -> None:
+    radio, film = (payloads_of(encoded_stream(10, video=video, audio="libopus")) for video in (None, "libx264"))
+    stage = Stage()
+    expects, awaits = stage.joined(), without_pictures(stage)
+    wants_sound = without_pictures(stage)
+    wants_sound.viewer.awaits_pictures = False
+    stage.endpoint.take(CHANNEL, radio, stage.now_us)
+    assert stage.ended == [(expects.session_id, "codec_changed")]
+    stage.endpoint.take(CHANNEL, film, stage.now_us)
+    assert stage.ended[1:] == [(awaits.session_id, "codec_changed")]
+    shown = stage.joined()
+    stage.endpoint.take(CHANNEL, radio, stage.now_us)
+    assert len(stage.ended) == 2
+    assert {shown.session_id, wants_sound.session_id} <= set(stage.endpoint.sessions)
 
 
 def test_who_cannot_decode_begins_again_with_the_newest_keyframe_but_not_all_the_time() -> None:

@@ -11,6 +11,7 @@ from headrace.remux.access_unit import Codec
 from headrace.service.rtc_answers import (
     answer_camera,
     answer_watcher,
+    awaits_pictures,
     first_mid,
     inbound_numbers,
     layer_numbers,
@@ -47,6 +48,19 @@ def test_who_wants_no_sound_has_no_place_for_it() -> None:
     video, audio = places_in(answer_watcher(offer, channel), channel)
     assert video is not None
     assert audio is None
+
+
+def test_of_a_channel_of_sound_alone_the_sound_is_sent_and_pictures_are_awaited_by_who_would_take_them() -> None:
+    channel = RtcChannel("A", Random(1).randbytes)
+    channel.take(payloads_of(encoded_stream(10, video=None, audio="libopus")), 5_000_000)
+    answer = answer_watcher(decode_offer(CHROMIUM_WHEP), channel)
+    video, audio = places_in(answer, channel)
+    assert (video, awaits_pictures(answer)) == (None, True)
+    assert audio is not None
+    assert first_mid(answer) == "0"
+    listener = decode_offer(CHROMIUM_WHEP.replace("m=video 9 ", "m=video 0 "))
+    assert not awaits_pictures(answer_watcher(listener, channel))
+    assert not awaits_pictures(answer_watcher(decode_offer(CHROMIUM_WHEP), live_channel()))
 
 
 def test_who_offers_to_send_cannot_watch_and_who_offers_to_receive_cannot_produce() -> None:

@@ -32,7 +32,7 @@ class MediaAnswer:
     Attributes:
         offer: The section.
         codec: The one that is used; None refuses the section.
-        direction: As seen from us: ``sendonly`` or ``recvonly``.
+        direction: As seen from us: ``sendonly`` or ``recvonly``; ``inactive`` where nothing is sent.
         format: Text of ``a=fmtp``.
         feedback: Of what was offered, what we use.
         extensions: Ids by URI, of what was offered.
@@ -51,6 +51,11 @@ class MediaAnswer:
     stream: SentStream | None = None
     bandwidth_kbps: int = 0
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is sent in it, in either direction."""
+        return self.direction != "inactive"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -68,7 +73,7 @@ class Answer:
 
     def of_kind(self, kind: str) -> MediaAnswer | None:
         """Return the section of ``video`` or ``audio`` that is used, or None."""
-        return next((one for one in self.media if one.codec is not None and one.offer.kind == kind), None)
+        return next((one for one in self.media if one.is_used and one.offer.kind == kind), None)
 
 
 @dataclass(frozen=True, slots=True)

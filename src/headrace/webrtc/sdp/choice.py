@@ -40,34 +40,45 @@ def answer_viewer(
 
     Args:
         offer: Its offer.
-        video: Name of the channel's codec in SDP, ``h264``, ``h265`` or ``av1``; None if it has no picture.
+        video: Name of the channel's codec in SDP, ``h264``, ``h265`` or ``av1``; None if it has no picture. Then
+            the section is agreed on and inactive: Chromium plays no sound beside a picture that does not come,
+            and cannot do without the section by which others are bundled.
         profile_level_id: Of an H.264 channel, six hexadecimal digits; None if it is not known yet.
-        video_stream: What we will send as picture.
+        video_stream: What we will send as picture; None if it has none.
         audio_stream: What we will send as Opus; None if the channel has no sound.
 
     Raises:
         SdpError: ``cannot_receive`` or ``no_common_codec``: nothing of the channel can be played.
     """
     _check_transport(offer)
-    choices: dict[str, Choice] = {}
-    if video is not None and video_stream is not None:
-        choices["video"] = lambda media: choose_video(media, video, profile_level_id)
+    choices: dict[str, Choice] = {"video": lambda media: _choose_picture(media, video, profile_level_id)}
     if audio_stream is not None:
         choices["audio"] = choose_opus
-    streams = {"video": video_stream, "audio": audio_stream}
+    streams = {"video": None if video is None else video_stream, "audio": audio_stream}
     answers = tuple(
         MediaAnswer(media)
         if codec is None
-        else _answer_media(media, codec, direction="sendonly", stream=streams[media.kind])
+        else _answer_media(
+            media,
+            codec,
+            direction="inactive" if streams[media.kind] is None else "sendonly",
+            stream=streams[media.kind],
+        )
         for media, codec in zip(offer.media, _choose_once(offer, lambda one: one.receives, choices), strict=True)
     )
-    if not any(one.codec for one in answers):
+    if not any(one.is_used for one in answers):
         if not any(media.receives for media in offer.media):
             raise SdpError(
                 "cannot_receive", "The offer receives nothing: a viewer offers recvonly sections (WHEP)."
             )
         raise SdpError("no_common_codec", _missing_codec(video, has_sound=audio_stream is not None))
     return Answer(answers, offer.makes_us_dtls_client)
+
+
+def _choose_picture(media: MediaOffer, name: str | None, profile_level_id: str | None) -> OfferedCodec | None:
+    if name is None:
+        return next(iter(media.codecs), None)
+    return choose_video(media, name, profile_level_id)
 
 
 def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:

@@ -41,11 +41,20 @@ def test_each_address_is_a_candidate_and_the_first_is_preferred() -> None:
 
 
 def test_a_section_that_is_refused_has_port_0_and_is_not_bundled() -> None:
+    text = encode(answer_viewer(decode_offer(CHROMIUM_WHEP), video="h264", video_stream=VIDEO))
+    session, video, audio = decode_sections(text)
+    assert session.first("group") == "BUNDLE 0"
+    assert audio.media.startswith("audio 0 UDP/TLS/RTP/SAVPF ")
+    assert audio.has("inactive")
+    assert video.media.startswith("video 8889 UDP/TLS/RTP/SAVPF ")
+
+
+def test_a_section_in_which_nothing_is_sent_is_bundled() -> None:
     text = encode(answer_viewer(decode_offer(CHROMIUM_WHEP), video=None, audio_stream=AUDIO))
     session, video, audio = decode_sections(text)
-    assert session.first("group") == "BUNDLE 1"
-    assert video.media.startswith("video 0 UDP/TLS/RTP/SAVPF ")
-    assert video.has("inactive")
+    assert session.first("group") == "BUNDLE 0 1"
+    assert video.media.startswith("video 8889 UDP/TLS/RTP/SAVPF ")
+    assert (video.has("inactive"), video.first("msid"), video.all("ssrc")) == (True, None, [])
     assert audio.media == "audio 8889 UDP/TLS/RTP/SAVPF 111"
 
 

@@ -55,8 +55,17 @@ def test_a_viewer_is_sent_one_stream_of_each_kind_with_what_it_can_report() -> N
 def test_sections_that_are_not_wanted_are_refused() -> None:
     silent = answer_viewer(decode_offer(CHROMIUM_WHEP), video="h264", video_stream=VIDEO)
     assert [one.codec is None for one in silent.media] == [False, True]
-    sound_only = answer_viewer(decode_offer(CHROMIUM_WHEP), video=None, audio_stream=AUDIO)
-    assert [one.codec is None for one in sound_only.media] == [True, False]
+    assert silent.of_kind("audio") is None
+
+
+def test_where_a_channel_has_no_pictures_their_section_is_agreed_on_and_nothing_is_sent_in_it() -> None:
+    answer = answer_viewer(decode_offer(CHROMIUM_WHEP), video=None, video_stream=VIDEO, audio_stream=AUDIO)
+    video, audio = answer.media
+    assert (video.codec is None, video.direction, video.stream) == (False, "inactive", None)
+    assert (audio.codec is None, audio.direction, audio.stream) == (False, "sendonly", AUDIO)
+    assert answer.of_kind("video") is None
+    with pytest.raises(SdpError, match="Opus sound, which the offer does not take"):
+        watch(CHROMIUM_WHEP.replace("opus", "s"), video=None)
 
 
 def test_of_two_sections_of_a_kind_the_first_is_used() -> None:

@@ -82,6 +82,7 @@ function descriptions(now) {
     framesDropped: video?.framesDropped ?? 0,
     freezes: video?.freezeCount ?? 0,
     lostPacketsInAll: (video?.packetsLost ?? 0) + (audio?.packetsLost ?? 0),
+    picturePacketsInAll: video?.packetsReceived ?? 0,
     packetsInAll: (video?.packetsReceived ?? 0) + (audio?.packetsReceived ?? 0),
     roundTripMs: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
   };

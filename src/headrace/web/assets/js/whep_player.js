@@ -107,14 +107,24 @@ export class WhepPlayer extends EventTarget {
   #show(connection) {
     const receivers = connection.getReceivers();
     for (const receiver of receivers) if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
-    this.#video.srcObject = new MediaStream(receivers.map(({ track }) => track));
-    this.dispatchEvent(new Event("stream"));
+    this.#play(connection);
     this.#video.requestVideoFrameCallback?.(() => {
       if (this.#link.has(connection) && this.state !== "playing") this.#tell("playing");
     });
   }
 
+  /** Play what is sent, or may be: Chromium plays no sound beside a picture that does not come. */
+  #play(connection) {
+    const sent = connection.getTransceivers().filter(({ currentDirection }) => currentDirection !== "inactive");
+    const tracks = sent.map(({ receiver }) => receiver.track);
+    const shown = this.#video.srcObject?.getTracks() ?? [];
+    if (shown.length === tracks.length && tracks.every((track) => shown.includes(track))) return;
+    this.#video.srcObject = new MediaStream(tracks);
+    this.dispatchEvent(new Event("stream"));
+  }
+
   #handleConnected(connection) {
+    if (this.#video.srcObject) this.#play(connection);
     this.figures.restart();
     this.#seenFrames = 0;
     this.#stalledLooks = 0;
@@ -141,11 +151,13 @@ export class WhepPlayer extends EventTarget {
     if (this.#link.has(connection)) this.#link.later(this.state === "playing" ? LOOK_EACH_MS : LOOK_EACH_MS / 4, () => this.#look(connection));
   }
 
-  #judge({ framesDecoded, packetsInAll }) {
+  #judge({ framesDecoded, packetsInAll, picturePacketsInAll }) {
     const hasPackets = packetsInAll !== this.#seenPackets;
     const hasFrames = framesDecoded !== this.#seenFrames;
+    // Where there are pictures, sound begins with the first one: before that, there is sound alone.
+    const hasSoundAlone = hasPackets && picturePacketsInAll === 0;
     [this.#seenFrames, this.#seenPackets] = [framesDecoded, packetsInAll];
-    if (hasFrames) {
+    if (hasFrames || hasSoundAlone) {
       this.#stalledLooks = 0;
       this.#backoff.reset();
       if (this.state !== "playing") this.#tell("playing");

@@ -48,38 +48,40 @@ class EventRoutes:
         return Route("/api/v1/events", self._listen)
 
     async def _listen(self, request: Request) -> Response:
-        is_admin = False
-        if bearer_credential(request) is not None:
-            if (refusal := await self._gate.refusal(request)) is not None:
-                return refusal
-            is_admin = True
+        credential = bearer_credential(request)
+        if credential is not None and (refusal := await self._gate.refusal(request)) is not None:
+            return refusal
         if self.listeners >= MAX_LISTENERS:
             return problem(
                 503, "too many listen: ask for the list each some seconds", headers={"Retry-After": "60"}
             )
-        return event_stream(self._stream(is_admin=is_admin))
+        return event_stream(self._stream(credential))
 
-    async def _stream(self, *, is_admin: bool) -> AsyncGenerator[str, None]:
+    async def _stream(self, credential: str | None) -> AsyncGenerator[str, None]:
+        """Give what happens: all of it to who has the admin token, until that is another one."""
         self.listeners += 1
-        waiting: asyncio.Queue[str] = asyncio.Queue(1_000)
+        waiting: asyncio.Queue[str | None] = asyncio.Queue(1_000)
         tasks = [asyncio.create_task(self._watch_list(waiting))]
-        if is_admin:
-            tasks.append(asyncio.create_task(self._watch_events(waiting)))
+        if credential is not None:
+            tasks.append(asyncio.create_task(self._watch_events(waiting, credential)))
         try:
             yield f"retry: {RETRY_MS}\n\n"
             while True:
                 try:
                     async with asyncio.timeout(ALIVE_SECONDS):
-                        yield await waiting.get()
+                        text = await waiting.get()
                 except TimeoutError:
-                    yield ": alive\n\n"
+                    text = ": alive\n\n"
+                if text is None:
+                    return
+                yield text
         finally:
             self.listeners -= 1
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch_list(self, waiting: asyncio.Queue[str]) -> None:
+    async def _watch_list(self, waiting: asyncio.Queue[str | None]) -> None:
         before: object = None
         while True:
             listed = await self._channels.listed()
@@ -89,8 +91,11 @@ class EventRoutes:
             before = now
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _watch_events(self, waiting: asyncio.Queue[str]) -> None:
+    async def _watch_events(self, waiting: asyncio.Queue[str | None], credential: str) -> None:
         async for event in self._desk.events():
+            if not await self._gate.is_token(credential):
+                await waiting.put(None)
+                return
             await waiting.put(encode_event("event", event, event.get("number")))
 
 

@@ -1,14 +1,20 @@
 """Server-sent events."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from tests.support.web_client import ADMIN_TOKEN, DeskStandIn, StateStandIn, ask
 
+from headrace.store.location import parse_location
+from headrace.store.state_store import StateStore
 from headrace.web import event_routes
+from headrace.web.admin_gate import FRESH_US as ADMIN_FRESH_US
 from headrace.web.admin_gate import AdminGate
 from headrace.web.event_routes import EventRoutes, encode_event
 from headrace.web.public_channels import PublicChannels
@@ -31,7 +37,7 @@ def test_everybody_hears_that_the_list_has_changed_and_only_then(monkeypatch: py
     async def run() -> None:
         desk = DeskStandIn()
         made = routes(desk)
-        stream = made._stream(is_admin=False)
+        stream = made._stream(None)
         first = await take(stream, 2)
         assert first[0].startswith("retry: ")
         assert first[1].startswith("event: channels\ndata: ")
@@ -51,7 +57,7 @@ def test_a_quiet_stream_says_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(event_routes, "ALIVE_SECONDS", 0.001)
 
     async def run() -> None:
-        stream = routes(DeskStandIn())._stream(is_admin=False)
+        stream = routes(DeskStandIn())._stream(None)
         assert ": alive\n\n" in await take(stream, 4)
         await stream.aclose()
 
@@ -62,15 +68,40 @@ def test_the_admin_hears_what_happens() -> None:
     async def run() -> None:
         desk = DeskStandIn()
         desk.happening = [{"number": 7, "event": "producer gone", "address": "192.0.2.9:5"}]
-        stream = routes(desk)._stream(is_admin=True)
+        stream = routes(desk)._stream(ADMIN_TOKEN)
         heard = await take(stream, 3)
         assert any(one.startswith("id: 7\nevent: event\n") and "192.0.2.9" in one for one in heard)
         await stream.aclose()
-        stream = routes(desk)._stream(is_admin=False)
+        stream = routes(desk)._stream(None)
         assert "192.0.2.9" not in "".join(await take(stream, 2))
         await stream.aclose()
 
     asyncio.run(run())
+
+
+def test_who_has_an_admin_token_that_was_replaced_hears_no_more(tmp_path: Path) -> None:
+    with StateStore(parse_location(str(tmp_path))) as store:
+
+        class Desk(DeskStandIn):
+            async def events(self) -> AsyncIterator[dict[str, Any]]:
+                yield {"number": 7}
+                store.admin_tokens.replace("the second one")
+                yield {"number": 8}
+
+        async def run() -> list[str]:
+            clock_us = itertools.count(0, 2 * ADMIN_FRESH_US)
+            gate = AdminGate(StateStandIn(store), None, lambda: next(clock_us))
+            desk = Desk()
+            made = EventRoutes(desk, PublicChannels(desk, lambda: 0), gate)
+            async with asyncio.timeout(10):
+                heard = [text async for text in made._stream("the first one")]
+            assert made.listeners == 0
+            return heard
+
+        store.admin_tokens.replace("the first one")
+        heard = "".join(asyncio.run(run()))
+        assert "id: 7\n" in heard
+        assert "id: 8\n" not in heard
 
 
 def test_a_wrong_token_hears_nothing_and_too_many_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:

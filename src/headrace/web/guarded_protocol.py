@@ -25,6 +25,8 @@ HEAD_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 2_000
 MAX_CONNECTIONS_PER_HOST: Final = 100
 """A browser has six, and chat and events besides. Proxies that are trusted have no limit of their own."""
+MAX_REQUESTS_WAITING: Final = 20
+"""Of a connection, for the answers to those before. Browsers send none before they have the answer."""
 FRAMES_PER_SECOND: Final = 10
 FRAMES_AT_ONCE: Final = 30
 """Of a WebSocket, whatever they are: nobody types ten lines a second."""
@@ -208,6 +210,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to wait for the head."""
+        if len(self.pipeline) >= MAX_REQUESTS_WAITING:
+            # Of 256 KiB that are read at once 14,000 could be made, before a limit for hosts is asked.
+            raise ValueError("too many requests wait for their answers")
         super().on_message_begin()
         self._await_head()
 
@@ -247,8 +252,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(408, "Request Timeout", f"no request came within {HEAD_SECONDS:.0f} s")
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, or too long a one."""
-        if self._head_bytes > MAX_HEAD_BYTES:
+        """Refuse what is no request, or too long a one; between answers to many nothing can be said."""
+        if len(self.pipeline) >= MAX_REQUESTS_WAITING:
+            self._stop_timer()
+            self.transport.close()
+        elif self._head_bytes > MAX_HEAD_BYTES:
             detail = f"the headers are longer than {MAX_HEAD_BYTES} bytes"
             self._refuse(431, "Request Header Fields Too Large", detail)
         else:

@@ -12,12 +12,14 @@ from uvicorn.protocols.websockets import websockets_sansio_impl
 from websockets.frames import Frame
 from websockets.server import ServerProtocol
 
-from headrace.web import guarded_protocol
+from headrace.web import guarded_protocol, uvicorn_server
 from headrace.web.guarded_protocol import (
     FRAMES_AT_ONCE,
     MAX_CONNECTIONS_PER_HOST,
     MAX_HEAD_BYTES,
+    MAX_REQUESTS_WAITING,
     ConnectionCounts,
+    GuardedProtocol,
 )
 from headrace.web.http_config import HttpConfig, networks_of
 from headrace.web.http_server import HttpServer
@@ -48,6 +50,15 @@ def serve(use: Callable[[int], Awaitable[None]]) -> None:
             await server.stop()
 
     asyncio.run(run())
+
+
+async def ask_all(port: int, requests: bytes) -> bytes:
+    """Return all that comes until the server hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(requests)
+    answers = await reader.read()
+    writer.close()
+    return answers
 
 
 async def exchange(port: int, request: bytes) -> bytes:
@@ -138,6 +149,33 @@ def test_two_requests_of_one_connection_are_each_looked_at_anew() -> None:
             assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
         writer.close()
 
+    serve(use)
+
+
+def test_so_many_requests_may_wait_for_the_first_one_s_answer_and_one_more_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = 0
+
+    class Counted(GuardedProtocol):
+        def on_message_begin(self) -> None:
+            nonlocal begun
+            begun += 1
+            super().on_message_begin()
+
+    async def use(port: int) -> None:
+        request = b"GET / HTTP/1.1\r\n\r\n"
+        last = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+        answers = await ask_all(port, request * MAX_REQUESTS_WAITING + last)
+        assert answers.count(b"HTTP/1.1 200 ") == MAX_REQUESTS_WAITING + 1
+        nonlocal begun
+        begun = 0
+        # What is left unread has the kernel reset the connection, perhaps before an answer is heard.
+        with suppress(ConnectionError):
+            assert (await ask_all(port, request * 10_000)).count(b"HTTP/1.1 200 ") <= MAX_REQUESTS_WAITING + 1
+        assert begun < 10 * MAX_REQUESTS_WAITING
+
+    monkeypatch.setattr(uvicorn_server, "GuardedProtocol", Counted)
     serve(use)
 
 

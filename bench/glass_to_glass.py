@@ -66,7 +66,7 @@ class GlassAges:
         unread: Pictures without a stamp of the camera, or with that of another one than the browser tells about.
         sound_held_ms: How long the browser held sound back on average; None where there was none.
         pictures_held_ms: Likewise pictures, with decoding.
-        lost_packets: Of both.
+        lost_packets: Of both, while pictures were looked at.
     """
 
     sound: str
@@ -141,7 +141,7 @@ def _put_together(
         len(shown) - len(rows),
         _held_ms(before["audio"], after["audio"]) if "audio" in after else None,
         _held_ms(before["video"], after["video"]),
-        sum(int(one["packetsLost"]) for one in after.values()),
+        _lost_packets(after) - _lost_packets(before),
     )
 
 
@@ -163,6 +163,10 @@ def _parts_ms(one: dict[str, Any], taken_us: int, encode_us: int) -> tuple[float
         shown_ms - one["presentedMs"],
         shown_ms - taken_ms,
     )
+
+
+def _lost_packets(statistics: dict[str, Any]) -> int:
+    return sum(int(one["packetsLost"]) for one in statistics.values())
 
 
 def _held_ms(before: dict[str, Any], after: dict[str, Any]) -> float:

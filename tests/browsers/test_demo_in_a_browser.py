@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.support.browser import WITHIN_MS, statistics, visitor
+from tests.support.browser import WITHIN_MS, lost_packets, statistics, visitor
 from tests.support.headrace_commands import Headrace
 from tests.support.long_runs import only_long
 from tests.support.ports import free_tcp_port, free_udp_port
@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CHANNELS = ("1AAA99", "2BBB99", "3CCC99")
+PICTURES = 25
+"""So many it plays on, of 25 or 30 a second."""
 CLICKS = 20
 WITHIN_SECONDS = WITHIN_MS / 1000
 GOAL_MS = 1_000
@@ -82,15 +84,15 @@ def test_a_click_plays_a_channel_of_the_demo_with_sound(browser: Browser, url: s
         page.add_init_script(NOTE_STARTS)
         page.goto("/")
         print(channel, play(page, channel))
-        before = {kind: statistics(page, kind) for kind in ("video", "audio")}
+        before, before_packets = {kind: statistics(page, kind) for kind in ("video", "audio")}, lost_packets(page)
         wait_until(lambda: has_gone_on(page, before), "it plays on", seconds=WITHIN_SECONDS)
-        assert [statistics(page, kind)["packetsLost"] for kind in ("video", "audio")] == [0, 0]
+        assert lost_packets(page) <= before_packets
 
 
 def has_gone_on(page: Page, before: dict[str, dict[str, Any]]) -> bool:
     video, audio = (statistics(page, kind) for kind in ("video", "audio"))
     return bool(
-        video["framesDecoded"] > before["video"]["framesDecoded"]
+        video["framesDecoded"] > before["video"]["framesDecoded"] + PICTURES
         and audio["totalAudioEnergy"] > before["audio"]["totalAudioEnergy"]
     )
 

@@ -36,4 +36,4 @@ def test_each_picture_that_a_browser_shows_tells_when_it_was_taken() -> None:
     assert np.allclose(ages.parts_ms[:, :-1].sum(axis=1), in_all_ms)
     assert np.min(in_all_ms) > 0
     assert np.median(in_all_ms) < BUSY_MS
-    assert ages.lost_packets == 0
+    assert ages.lost_packets <= 0

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.support.browser import WANTS_A_CLICK, WITHIN_MS, lost_packets, statistics, visitor
 from tests.support.processes import wait_until
+from tests.support.recordings import without_last_units
 from tests.support.web_broker import WebBroker
 
 from headrace.media.decoder import StreamDecoder
@@ -38,9 +39,9 @@ def size_of_all(folder: Path) -> int:
 
 
 def decoded(folder: Path) -> StreamDecoder:
-    """Return what has decoded the recording in a folder."""
+    """Return what has decoded the recording in a folder, which ended wherever in a picture it was stopped."""
     decoder = StreamDecoder()
-    decoder.feed(next(folder.glob("*.ts")).read_bytes())
+    decoder.feed(without_last_units(next(folder.glob("*.ts")).read_bytes()))
     decoder.flush()
     return decoder
 

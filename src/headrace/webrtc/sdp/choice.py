@@ -3,7 +3,7 @@
 Source: RFC 6184, 8.1 and 8.2.2 (profile-level-id); RFC 7587, 6.1 (Opus); draft-ietf-wish-whep; RFC 9725, 4.2.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from headrace.webrtc.rtp import MID_URI, REPAIRED_RID_URI, RID_URI
@@ -48,7 +48,8 @@ def answer_viewer(
         audio_stream: What we will send as Opus; None if the channel has no sound.
 
     Raises:
-        SdpError: ``cannot_receive`` or ``no_common_codec``: nothing of the channel can be played.
+        SdpError: ``cannot_receive`` or ``no_common_codec``: nothing of the channel can be played, or not the
+            pictures although some are wanted.
     """
     _check_transport(offer)
     choices: dict[str, Choice] = {"video": lambda media: _choose_picture(media, video, profile_level_id)}
@@ -66,19 +67,30 @@ def answer_viewer(
         )
         for media, codec in zip(offer.media, _choose_once(offer, lambda one: one.receives, choices), strict=True)
     )
+    answer = Answer(answers, offer.makes_us_dtls_client)
+    if not any(media.receives for media in offer.media):
+        raise SdpError("cannot_receive", "The offer receives nothing: a viewer offers recvonly sections (WHEP).")
     if not any(one.is_used for one in answers):
-        if not any(media.receives for media in offer.media):
-            raise SdpError(
-                "cannot_receive", "The offer receives nothing: a viewer offers recvonly sections (WHEP)."
-            )
         raise SdpError("no_common_codec", _missing_codec(video, has_sound=audio_stream is not None))
-    return Answer(answers, offer.makes_us_dtls_client)
+    if video is not None and _wants_pictures(offer) and answer.of_kind("video") is None:
+        # Sound alone would be taken for pictures that are late.
+        raise SdpError("no_common_codec", _missing_codec(video, has_sound=False))
+    return answer
+
+
+def _wants_pictures(offer: Offer) -> bool:
+    return any(media.kind == "video" and media.receives and _is_usable(media) for media in offer.media)
 
 
 def _choose_picture(media: MediaOffer, name: str | None, profile_level_id: str | None) -> OfferedCodec | None:
     if name is None:
         return next(iter(media.codecs), None)
-    return choose_video(media, name, profile_level_id)
+    codec = choose_video(media, name, profile_level_id)
+    if codec is None and name == "h264":
+        # RFC 6184, 8.1, has a mode that is not said mean 0. GStreamer's whepsrc and whepclientsrc do not say it,
+        # and take all that mode 1 has.
+        return choose_h264([one for one in media.codecs if _h264_mode(one) == ""], profile_level_id)
+    return codec
 
 
 def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
@@ -133,17 +145,17 @@ def choose_video(media: MediaOffer, name: str, profile_level_id: str | None) -> 
     decoders take more than they say.
     """
     if name == "h264":
-        return choose_h264(media.codecs, profile_level_id)
+        return choose_h264([codec for codec in media.codecs if _h264_mode(codec) == "1"], profile_level_id)
     return next((codec for codec in media.codecs if codec.name == name and codec.clock_hz == 90_000), None)
 
 
-def choose_h264(codecs: Iterable[OfferedCodec], profile_level_id: str | None) -> OfferedCodec | None:
-    """Return the payload type of H.264 that fits best, with ``packetization-mode`` 1, or None."""
-    usable = [
-        codec
-        for codec in codecs
-        if codec.name == "h264" and codec.parameters.get("packetization-mode", "0") == "1"
-    ]
+def _h264_mode(codec: OfferedCodec) -> str | None:
+    """Return the ``packetization-mode`` of H.264, empty where none is said; None of another codec."""
+    return codec.parameters.get("packetization-mode", "") if codec.name == "h264" else None
+
+
+def choose_h264(usable: Sequence[OfferedCodec], profile_level_id: str | None) -> OfferedCodec | None:
+    """Return which of some payload types of H.264 fits best, or None if there are none."""
     if not usable or profile_level_id is None:
         return usable[0] if usable else None
     wanted = _rank(profile_level_id)

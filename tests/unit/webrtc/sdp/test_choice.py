@@ -78,7 +78,34 @@ def test_av1_is_sent_where_it_is_offered_and_hevc_not() -> None:
     av1 = watch(video="av1").of_kind("video")
     assert av1 is not None
     assert av1.format == "level-idx=5;profile=0;tier=0"
-    assert watch(video="h265").of_kind("video") is None
+    with pytest.raises(SdpError, match=r"The channel has HEVC video, which the offer does not take\."):
+        watch(video="h265")
+
+
+def test_who_wants_no_picture_gets_the_sound_of_any_channel() -> None:
+    listener = watch(CHROMIUM_WHEP.replace("m=video 9 ", "m=video 0 "), video="h265")
+    assert [one.is_used for one in listener.media] == [False, True]
+
+
+UNSAID = CHROMIUM_WHEP.replace("packetization-mode=1;", "").replace("packetization-mode=0;", "")
+
+
+def test_where_no_mode_of_h264_is_said_who_watches_is_sent_it_and_who_produces_is_not_taken() -> None:
+    # As GStreamer's whepsrc and whepclientsrc offer it.
+    video = watch(UNSAID, profile="42c01e").of_kind("video")
+    assert video is not None
+    assert video.format == "level-asymmetry-allowed=1;profile-level-id=42e01f"
+    camera = OBS_WHIP.replace("packetization-mode=1;", "")
+    assert answer_producer(decode_offer(camera)).of_kind("video") is None
+
+
+def test_a_mode_that_is_said_is_preferred_and_0_is_not_taken() -> None:
+    one_said = UNSAID.replace("profile-level-id=4d001f", "packetization-mode=1;profile-level-id=4d001f")
+    video = watch(one_said, profile="42c01e").of_kind("video")
+    assert video is not None
+    assert "4d001f" in video.format
+    with pytest.raises(SdpError, match=r"H\.264 video"):
+        watch(CHROMIUM_WHEP.replace("packetization-mode=1", "packetization-mode=0"))
 
 
 def test_a_producer_gives_all_its_layers() -> None:

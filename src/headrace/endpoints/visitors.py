@@ -41,6 +41,7 @@ class Visitors:
         "_ids",
         "_inside",
         "_max_watching",
+        "_reasons",
         "_watching",
         "limits_reached",
         "on_ended",
@@ -52,6 +53,7 @@ class Visitors:
         self._max_watching = max_watching
         self._ids = count(VISITOR_ID_BIT)
         self._inside: dict[int, Admitted] = {}
+        self._reasons: dict[int, str] = {}
         self._watching: Counter[str] = Counter()
         self.limits_reached: Counter[str] = Counter()
         self.on_ended: OnEnded = lambda _visitor_id, _reason: None
@@ -89,6 +91,7 @@ class Visitors:
 
     def leave(self, visitor_id: int, now_us: int) -> None:
         """Forget one that has gone; one that is not known is passed over."""
+        self._reasons.pop(visitor_id, None)
         admitted = self._inside.pop(visitor_id, None)
         if admitted is None:
             return
@@ -102,4 +105,10 @@ class Visitors:
     def end(self, visitor_id: int, reason: str) -> None:
         """Tell that one has to go."""
         if visitor_id in self._inside:
+            self._reasons[visitor_id] = reason
             self.on_ended(visitor_id, reason)
+
+    def remind(self, visitor_id: int) -> None:
+        """Tell again that one has to go, if it has been told: there may have been nothing to end then."""
+        if visitor_id in self._reasons:
+            self.on_ended(visitor_id, self._reasons[visitor_id])

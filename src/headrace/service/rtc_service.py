@@ -196,7 +196,10 @@ class RtcService:
         viewer = RtcViewer(session_id, peer, *places, now_us(), awaits_pictures=awaits)
         watching = RtcWatching(viewer, room, local, lambda: self._unix_offset_us)
         session = KnownSession(channel.channel_id, offer.ice, secrets.token_hex(8), first_mid(answer), visitor_id)
-        return await self._begin(watching, session, answer, local)
+        answered = await self._begin(watching, session, answer, local)
+        # Who lost its right while this was going on had no session that could be ended.
+        self._srt_loop.call_soon(lambda: self._srt.visitors.remind(visitor_id))
+        return answered
 
     async def _begin(
         self, session: RtcSession, known: KnownSession, answer: Answer, local: IceCredentials

@@ -67,3 +67,17 @@ def test_who_has_to_go_is_told_once_it_is_known() -> None:
     visitors.leave(visitor_id, 0)
     visitors.end(visitor_id, "token_expired")
     assert told == [(visitor_id, "token_expired")]
+
+
+def test_who_has_to_go_and_has_not_can_be_told_again() -> None:
+    visitors = Visitors(Admissions(None), Crowd(), 10)
+    told: list[tuple[int, str]] = []
+    visitors.on_ended = lambda visitor_id, reason: told.append((visitor_id, reason))
+    one, other = enter(visitors, admitted()), enter(visitors, admitted())
+    visitors.end(one, "token_expired")
+    for visitor_id in (one, other):
+        visitors.remind(visitor_id)
+    assert told == [(one, "token_expired")] * 2
+    visitors.leave(one, 0)
+    visitors.remind(one)
+    assert len(told) == 2

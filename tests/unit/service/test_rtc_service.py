@@ -108,6 +108,25 @@ def test_a_private_channel_wants_a_token_and_who_watches_goes_when_that_has_expi
     run(test)
 
 
+def test_who_loses_its_right_while_its_session_is_being_made_has_none() -> None:
+    async def test() -> None:
+        async with broker_for_browsers(directory=closed_directory()) as broker:
+            service = await service_of(broker)
+            offer = await (watcher := Watcher()).offer()
+            an_hour = token(seconds=3600, start_us=unix_time_us())
+            async with service._rooms._lock:
+                asked = asyncio.create_task(service.watch("private", offer, an_hour, HOST))
+                await until(lambda: broker.endpoint.visitors.watching("private") == 1)
+                broker.endpoint._admissions._unix_time_us = lambda: unix_time_us() + 3_600_000_000
+                await until(lambda: broker.endpoint.ended_rights == {"token_expired": 1})
+            await asked
+            await until(lambda: broker.endpoint.visitors.watching("private") == 0)
+            await until(lambda: not service._endpoint.sessions)
+            await watcher.close()
+
+    run(test)
+
+
 def test_who_watches_goes_when_its_channel_is_closed() -> None:
     async def test() -> None:
         directory = Directory.of(1, [ChannelRule("A")], is_open=False)

@@ -1,6 +1,6 @@
 """Our answer to an offer: one codec for each kind, everything else refused, all over one port.
 
-Source: RFC 8829, 5.3 (answers); RFC 8839, 4 (ICE-lite); RFC 8842, 5.3 (setup); RFC 8843, 7.3 (BUNDLE);
+Source: RFC 8829, 5.3 (answers); RFC 8839, 4 (ICE-lite); RFC 8842, 5.3 (setup); RFC 9143, 7.3 (BUNDLE);
 RFC 9725, 4.
 """
 
@@ -64,11 +64,13 @@ class Answer:
     Attributes:
         media: One for each section of the offer, in its order.
         is_dtls_client: We begin the DTLS handshake.
+        bundle: The ``mid`` of those that were offered to share one transport.
         is_extmap_mixed: As offered.
     """
 
     media: tuple[MediaAnswer, ...]
     is_dtls_client: bool
+    bundle: tuple[str, ...] = ()
     is_extmap_mixed: bool = False
 
     def of_kind(self, kind: str) -> MediaAnswer | None:
@@ -106,13 +108,14 @@ def encode_answer(
         ice: Our name and password.
         session_number: Of this session, up to 63 bits.
     """
-    mids = " ".join(one.offer.mid for one in answer.media if one.codec is not None)
+    # RFC 9143, 7.3: of the groups that were offered, and no others.
+    bundled = [one.offer.mid for one in answer.media if one.codec is not None and one.offer.mid in answer.bundle]
     lines = [
         "v=0",
         f"o=- {session_number} 1 IN IP4 127.0.0.1",
         "s=-",
         "t=0 0",
-        f"a=group:BUNDLE {mids}".rstrip(),
+        *([f"a=group:BUNDLE {' '.join(bundled)}"] if bundled else []),
         "a=ice-lite",
         *(["a=extmap-allow-mixed"] if answer.is_extmap_mixed else []),
         "a=msid-semantic: WMS *",

@@ -67,7 +67,7 @@ def answer_viewer(
         )
         for media, codec in zip(offer.media, _choose_once(offer, lambda one: one.receives, choices), strict=True)
     )
-    answer = Answer(answers, offer.makes_us_dtls_client)
+    answer = Answer(answers, offer.makes_us_dtls_client, bundle=offer.bundle)
     if not any(media.receives for media in offer.media):
         raise SdpError("cannot_receive", "The offer receives nothing: a viewer offers recvonly sections (WHEP).")
     if not any(one.is_used for one in answers):
@@ -120,7 +120,7 @@ def answer_producer(offer: Offer, *, max_video_kbps: int = 0) -> Answer:
             "no_common_codec",
             "The offer has neither H.264 (packetization-mode=1), HEVC nor AV1 video, nor Opus sound.",
         )
-    return Answer(answers, offer.makes_us_dtls_client, is_extmap_mixed=offer.is_extmap_mixed)
+    return Answer(answers, offer.makes_us_dtls_client, bundle=offer.bundle, is_extmap_mixed=offer.is_extmap_mixed)
 
 
 def _choose_once(
@@ -232,7 +232,8 @@ def _is_usable(media: MediaOffer) -> bool:
 
 def _check_transport(offer: Offer) -> None:
     used = [media for media in offer.media if media.kind in {"video", "audio"} and _is_usable(media)]
-    if not all(media.can_mux_rtcp for media in used):
+    # RFC 9143, 7.1.3: what is about the transport does not stand in a section that is bundle-only.
+    if not all(media.can_mux_rtcp or media.is_bundle_only for media in used):
         raise SdpError("no_rtcp_mux", "a=rtcp-mux is missing: RTP and RTCP share one port here (RFC 9725, 4.4.2).")
     if len(used) > 1 and not {media.mid for media in used} <= set(offer.bundle):
         raise SdpError(

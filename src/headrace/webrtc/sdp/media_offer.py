@@ -59,6 +59,7 @@ class MediaOffer:
         ssrcs: Of the streams that are sent, if they are named.
         msid: Stream and track, if named.
         can_mux_rtcp: RTCP goes over the port of RTP.
+        is_bundle_only: It is meant on another section's transport alone, which says what holds for that.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class MediaOffer:
     ssrcs: tuple[int, ...]
     msid: str
     can_mux_rtcp: bool
+    is_bundle_only: bool
 
     @property
     def sends(self) -> bool:
@@ -117,6 +119,7 @@ def decode_media(section: Section, session: Section, number: int) -> MediaOffer:
         ssrcs=_ssrcs(section),
         msid=section.first("msid") or "",
         can_mux_rtcp=section.has("rtcp-mux"),
+        is_bundle_only=section.has("bundle-only"),
     )
 
 

@@ -58,6 +58,14 @@ def test_a_section_in_which_nothing_is_sent_is_bundled() -> None:
     assert audio.media == "audio 8889 UDP/TLS/RTP/SAVPF 111"
 
 
+def test_what_was_not_offered_in_a_bundle_is_not_answered_in_one() -> None:
+    alone = CHROMIUM_WHEP[: CHROMIUM_WHEP.index("m=audio")].replace("a=group:BUNDLE 0 1\n", "")
+    text = encode(answer_viewer(decode_offer(alone), video="h264", video_stream=VIDEO))
+    session, video = decode_sections(text)
+    assert session.all("group") == []
+    assert video.media.startswith("video 8889 ")
+
+
 def test_layers_are_taken_as_they_were_offered() -> None:
     text = encode(answer_producer(decode_offer(CHROMIUM_WHIP), max_video_kbps=4_000))
     _, video, _ = decode_sections(text)

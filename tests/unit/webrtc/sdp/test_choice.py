@@ -129,6 +129,13 @@ def test_ffmpeg_is_called_and_obs_calls() -> None:
     assert [one.codec.name for one in answer.media if one.codec] == ["opus", "h264"]
 
 
+def test_a_section_that_is_bundle_only_need_not_say_that_it_shares_a_port() -> None:
+    video, audio = CHROMIUM_WHEP.split("m=audio 9 ")
+    bundled = "a=bundle-only\n" + audio.split("\n", 1)[1].replace("a=rtcp-mux\n", "")
+    answer = watch(f"{video}m=audio 0 {audio.split(chr(10), 1)[0]}\n{bundled}")
+    assert [one.is_used for one in answer.media] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -17,7 +17,7 @@ from headrace.webrtc.ice import IceAgent, IceCredentials, RandomBytes
 from headrace.webrtc.identity import Identity, decode_fingerprint
 from headrace.webrtc.rtp import is_rtcp
 from headrace.webrtc.srtp import Opener, Sealer, make_sealer
-from headrace.webrtc.stun import is_stun
+from headrace.webrtc.stun import is_stun, read_username
 
 CONSENT_US: Final = 30_000_000
 """RFC 7675, 5.1: who has not been heard for so long does not want our media."""
@@ -173,7 +173,8 @@ class Peer:
             raise PacketError("unknown_protocol")
 
     def _handle_stun(self, data: bytes, address: bytes, now_us: int) -> None:
-        if not self._checks.afford(1, now_us):
+        # Without our name in it, it may come from anybody who forges an address, and costs less.
+        if read_username(data) and not self._checks.afford(1, now_us):
             raise PacketError("too_many_checks")
         self._ice.handle_datagram(data, address, now_us)
         self._heard_us = now_us

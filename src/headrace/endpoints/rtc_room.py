@@ -19,6 +19,9 @@ PIECE_INTERVAL_US: Final = 5_000
 """48 packets each 5 ms are 92 Mbit/s: two seconds of 2.5 Mbit/s take 55 ms. A browser's socket holds a piece."""
 RESTART_INTERVAL_US: Final = 500_000
 """A browser that cannot decode asks for a keyframe several times a second, and gets the newest one so often."""
+MAX_RESTARTS: Final = 3
+RESTARTS_US: Final = 10_000_000
+"""No more in the time of the longest backlog: who asks without end would be sent that twenty times over."""
 
 
 class RtcRoom:
@@ -103,8 +106,10 @@ class RtcRoom:
         rid = None if place is None else self.layers.name_of(place.stream)
         if feed is not None and rid is not None:
             feed.wish_keyframe(rid)
-        elif now_us - viewer.restarted_us >= RESTART_INTERVAL_US:
+        elif _may_restart(viewer, now_us):
             self._begin_pictures(viewer, now_us)
+            if viewer.restarted_us == now_us:
+                viewer.restarts_us.append(now_us)
 
     def take_layer(self, feed: InboundLayers, rid: str, unit: AccessUnit, now_us: int) -> None:
         """Take a picture of a lower layer."""
@@ -208,3 +213,10 @@ class RtcRoom:
         """Send packets again that a viewer misses; return how many."""
         indices = [index for index in map(place.channel_index_of, seqnos) if index is not None]
         return self._fanout.resend(Recipient(viewer, place), indices, now_us)
+
+
+def _may_restart(viewer: RtcViewer, now_us: int) -> bool:
+    recent = viewer.restarts_us
+    while recent and now_us - recent[0] >= RESTARTS_US:
+        recent.popleft()
+    return len(recent) < MAX_RESTARTS and now_us - viewer.restarted_us >= RESTART_INTERVAL_US

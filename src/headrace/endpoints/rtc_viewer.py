@@ -5,6 +5,7 @@ It has no packets of its own, and no queue: those of its channel are kept once.
 Source: ``docs/decisions/0023-browsers.md``.
 """
 
+from collections import deque
 from typing import Final, NamedTuple
 
 from headrace.endpoints.rtc_channel import RtcStream
@@ -206,6 +207,7 @@ class RtcViewer:
         session_id, peer, video, audio, opened_us, awaits_pictures: As given.
         connected_us: When media began to flow, None before that.
         restarted_us: When it last began again with a keyframe.
+        restarts_us: When it was let begin again because it asked, the newest last.
         naks_packets: How many packets it has asked for again.
         keyframe_requests: How often it has asked for a keyframe.
         rtt_us: Round trip, as its reports tell; None before that.
@@ -226,6 +228,7 @@ class RtcViewer:
         "opened_us",
         "peer",
         "restarted_us",
+        "restarts_us",
         "rtt_us",
         "session_id",
         "steps",
@@ -251,6 +254,7 @@ class RtcViewer:
         self.awaits_pictures = awaits_pictures
         self.connected_us: int | None = None
         self.restarted_us = opened_us
+        self.restarts_us: deque[int] = deque()
         self.naks_packets = 0
         self.keyframe_requests = 0
         self.rtt_us: int | None = None

@@ -5,7 +5,13 @@ from itertools import pairwise
 from tests.support.encoded_streams import encoded_stream, payloads_of
 from tests.support.rtc_stage import CHANNEL, FRAME_US, Browser, Stage, picture
 
-from headrace.endpoints.rtc_room import PIECE_INTERVAL_US, PIECE_PACKETS, RESTART_INTERVAL_US
+from headrace.endpoints.rtc_room import (
+    MAX_RESTARTS,
+    PIECE_INTERVAL_US,
+    PIECE_PACKETS,
+    RESTART_INTERVAL_US,
+    RESTARTS_US,
+)
 from headrace.endpoints.rtc_watching import REPORT_INTERVAL_US
 from headrace.endpoints.rtp_ring import LIVE_US
 from headrace.webrtc.rtcp import SenderReport, decode_compound
@@ -135,6 +141,21 @@ def test_who_cannot_decode_begins_again_with_the_newest_keyframe_but_not_all_the
     assert_gapless(browser)
     stamps = [one.timestamp for one in browser.pictures()]
     assert all(timestamp_distance(one, other) >= 0 for one, other in pairwise(stamps))
+
+
+def test_who_asks_for_keyframes_without_end_begins_again_so_often_in_the_time_of_a_backlog() -> None:
+    stage = Stage()
+    browser = stage.joined(has_audio=False)
+    begun = set()
+    end_us = stage.now_us + 2 * RESTARTS_US
+    while stage.now_us < end_us:
+        stage.stream(1, keyframe_each=10)
+        stage.run(RESTART_INTERVAL_US)
+        stage.room.restart(browser.viewer, stage.now_us)
+        begun.add(browser.viewer.restarted_us)
+    # The first is that with which it joined.
+    assert len(begun) == 1 + 2 * MAX_RESTARTS
+    assert_gapless(browser)
 
 
 def test_who_has_left_gets_nothing_more() -> None:

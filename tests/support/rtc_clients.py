@@ -68,8 +68,11 @@ class PacedStream:
 
 
 @cache
-def _encoded(pictures: int, audio: str, video_options: tuple[tuple[str, str], ...] | None) -> bytes:
-    return encoded_stream(pictures, audio=audio, video_options=dict(video_options) if video_options else None)
+def _encoded(
+    pictures: int, video: str | None, audio: str, video_options: tuple[tuple[str, str], ...] | None
+) -> bytes:
+    options = dict(video_options) if video_options else None
+    return encoded_stream(pictures, video=video, audio=audio, video_options=options)
 
 
 @asynccontextmanager
@@ -78,12 +81,13 @@ async def producing(
     channel_id: str,
     *,
     seconds: float = 20.0,
+    video: str | None = "libx264",
     audio: str = "libopus",
     video_options: dict[str, str] | None = None,
 ) -> AsyncIterator[Publisher]:
-    """Produce a channel, and wait until it is on the air with a second's pictures."""
+    """Produce a channel, and wait until it is on the air with a second's pictures, or some sound."""
     options = None if video_options is None else tuple(video_options.items())
-    ts = await asyncio.to_thread(_encoded, round(seconds * FRAMES_PER_SECOND), audio, options)
+    ts = await asyncio.to_thread(_encoded, round(seconds * FRAMES_PER_SECOND), video, audio, options)
     publisher = Publisher(BrokerAddress(HOST, broker.port), channel_id, PacedStream(ts, seconds))
     running = asyncio.create_task(publisher.run())
     try:

@@ -71,6 +71,18 @@ def test_the_aac_of_a_channel_is_heard_too() -> None:
     run(test)
 
 
+def test_a_channel_of_sound_alone_is_heard_and_who_waits_for_its_pictures_agrees_anew() -> None:
+    async def test() -> None:
+        async with broker_for_browsers() as broker, watching(broker, "A") as early:
+            await until(lambda: early.state == "connected")
+            async with producing(broker, "A", video=None), watching(broker, "A") as watcher:
+                await until(lambda: watcher.frames["audio"] > 50, seconds=30)
+                await until(lambda: early.state == "closed")
+            assert watcher.frames["video"] == 0
+
+    run(test)
+
+
 def test_who_comes_before_the_producer_sees_it_when_it_comes() -> None:
     async def test() -> None:
         async with broker_for_browsers() as broker, watching(broker, "A") as watcher, producing(broker, "A"):

@@ -218,7 +218,11 @@ class Broker:
         if self._config.http is None or self._tcp is None:
             return
         self._desk.start()
-        state = StateDesk(None if self._config.state is None else self._config.state.place)
+        state = (
+            StateDesk(None)
+            if self._config.state is None or self._follower is None
+            else StateDesk(self._config.state.place, self._follower.catch_up)
+        )
         if self._config.rtc is not None and self._rtc_socket is not None:
             self._rtc = RtcGateway(
                 self._config.rtc,

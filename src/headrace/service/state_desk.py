@@ -4,7 +4,7 @@ Nothing is opened before it is needed: what speaks to databases holds 15 MB.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from headrace.store.errors import ConflictError
@@ -21,10 +21,12 @@ class StateDesk:
 
     Args:
         place: Where the state is; None for a broker without one.
+        catch_up: Returns when the broker goes by what the state has become.
     """
 
-    def __init__(self, place: str | None) -> None:
+    def __init__(self, place: str | None, catch_up: Callable[[], Awaitable[None]] | None = None) -> None:
         self._place = place
+        self._catch_up = catch_up
         self._store: StateStore | None = None
         self._using = asyncio.Lock()
 
@@ -43,6 +45,17 @@ class StateDesk:
             raise ConflictError("this broker runs without a state: start it with --state DIR")
         async with self._using:
             return await asyncio.to_thread(self._run, self._place, work)
+
+    async def change(self, work: "Callable[[StateStore], T]") -> T:
+        """Have ``work`` done likewise, and return when the broker goes by it: a new key is good at once.
+
+        Raises:
+            StateError: As with `use`.
+        """
+        result = await self.use(work)
+        if self._catch_up is not None:
+            await self._catch_up()
+        return result
 
     def _run(self, place: str, work: "Callable[[StateStore], T]") -> T:
         if self._store is None:

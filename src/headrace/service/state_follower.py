@@ -56,6 +56,8 @@ class StateFollower:
         self._choice = choice
         self._use = use
         self._store: StateReader | StateStore | None = None
+        self._revision: int | None = None
+        self._looking = asyncio.Lock()
         self._is_lost = False
         self._task: asyncio.Task[None] | None = None
         self._first: asyncio.Future[None] | None = None
@@ -83,23 +85,28 @@ class StateFollower:
             # Told by `ready`, or by nobody if the broker was ended meanwhile.
             first.exception()
             return
+        self._revision = directory.revision
         first.set_result(None)
         _log.info("state read", channels=len(directory.channels), revision=directory.revision)
-        await self._follow(directory.revision)
-
-    async def _follow(self, revision: int) -> None:
         while True:
             await asyncio.sleep(ASK_SECONDS)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Hand over what has changed, if something has, and return then: at once before there was a directory."""
+        async with self._looking:
+            if self._revision is None:
+                return
             try:
-                directory = await asyncio.to_thread(self._read_newer, revision)
+                directory = await asyncio.to_thread(self._read_newer, self._revision)
             except Exception as error:  # noqa: BLE001 - whatever it is, the last directory holds
                 self._note_loss(error)
-                continue
+                return
             self._note_return()
             if directory is not None:
                 await self._use(directory)
-                revision = directory.revision
-                _log.info("state has changed", channels=len(directory.channels), revision=revision)
+                self._revision = directory.revision
+                _log.info("state has changed", channels=len(directory.channels), revision=directory.revision)
 
     def _note_loss(self, error: Exception) -> None:
         if not self._is_lost:

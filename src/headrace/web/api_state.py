@@ -66,7 +66,7 @@ def _add_channels(router: APIRouter, state: StateAccess) -> None:
     )
     async def add_channel(wanted: NewChannel) -> dict[str, Any]:
         """Make a channel."""
-        await state.use(lambda store: store.channels.add(ChannelRule(wanted.channel_id, wanted.visibility)))
+        await state.change(lambda store: store.channels.add(ChannelRule(wanted.channel_id, wanted.visibility)))
         return _channel(await state.use(lambda store: store.channels.find(wanted.channel_id)))
 
     @router.patch(
@@ -77,14 +77,14 @@ def _add_channels(router: APIRouter, state: StateAccess) -> None:
     )
     async def change_channel(channel_id: ChannelId, wanted: ChannelChange) -> dict[str, Any]:
         """Set who may watch a channel."""
-        return _channel(await state.use(lambda store: store.channels.show_to(channel_id, wanted.visibility)))
+        return _channel(await state.change(lambda store: store.channels.show_to(channel_id, wanted.visibility)))
 
     @router.delete(
         "/channel-records/{channel_id}", status_code=204, tags=["channels"], responses=responses(404, 409, 503)
     )
     async def remove_channel(channel_id: ChannelId) -> Response:
         """Remove a channel with its keys and its chat; who is there is sent away."""
-        await state.use(lambda store: store.channels.remove(channel_id))
+        await state.change(lambda store: store.channels.remove(channel_id))
         return Response(status_code=204)
 
 
@@ -100,7 +100,7 @@ def _add_keys(router: APIRouter, state: StateAccess) -> None:
     async def make_key(wanted: NewKey) -> Response:
         """Make a stream key for a channel, and show it this once."""
         key = make_stream_key(random_bytes(KEY_RANDOM_BYTES))
-        number = await state.use(lambda store: store.keys.add(wanted.channel_id, key, wanted.label))
+        number = await state.change(lambda store: store.keys.add(wanted.channel_id, key, wanted.label))
         return _secret({"key_id": number, "channel_id": wanted.channel_id, "label": wanted.label, "key": key})
 
     @router.delete(
@@ -108,7 +108,7 @@ def _add_keys(router: APIRouter, state: StateAccess) -> None:
     )
     async def revoke_key(channel_id: ChannelId, key_id: KeyId) -> Response:
         """Revoke a key; who produces with it is sent away within seconds."""
-        await state.use(lambda store: store.keys.revoke(channel_id, key_id))
+        await state.change(lambda store: store.keys.revoke(channel_id, key_id))
         return Response(status_code=204)
 
 
@@ -120,7 +120,7 @@ def _add_tokens(router: APIRouter, state: StateAccess) -> None:
         """Make a token to watch a channel with, or to produce it, and show it this once."""
         await state.use(lambda store: store.channels.find(wanted.channel_id))
         made = TokenKey(OWN_ISSUER, OWN_AUDIENCE, random_bytes(4).hex(), "HS256", random_bytes(32))
-        key = await state.use(lambda store: store.token_keys.own_or(made))
+        key = await state.change(lambda store: store.token_keys.own_or(made))
         expires_unix_s, token_id = unix_time_us() // 1_000_000 + wanted.seconds, random_bytes(6).hex()
         token = sign_token(
             key,

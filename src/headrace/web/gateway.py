@@ -208,6 +208,13 @@ class StateAccess(Protocol):
             StateError: There is no state, or it cannot be used.
         """
 
+    async def change(self, work: "Callable[[StateStore], T]") -> T:
+        """Have ``work`` done likewise, and return when the broker goes by it.
+
+        Raises:
+            StateError: As with `use`.
+        """
+
 
 class Thumbnails(Protocol):
     """Small pictures of what channels show."""

@@ -42,6 +42,28 @@ def test_work_is_done_in_a_thread_one_at_a_time(tmp_path: Path) -> None:
     assert threading.current_thread().name not in asyncio.run(run())
 
 
+def test_who_changes_something_is_told_when_the_broker_goes_by_it_and_who_reads_waits_for_nobody(
+    tmp_path: Path,
+) -> None:
+    seen: list[str] = []
+
+    async def catch_up() -> None:
+        await desk.use(lambda store: seen.extend(one.rule.channel_id for one in store.channels.list_all()))
+
+    async def run() -> None:
+        await desk.use(lambda store: store.channels.list_all())
+        assert seen == []
+        await desk.change(lambda store: store.channels.add(ChannelRule("A")))
+        assert seen == ["A"]
+        with pytest.raises(ConflictError):
+            await desk.change(lambda store: store.channels.add(ChannelRule("A")))
+        assert seen == ["A"]
+        desk.close()
+
+    desk = StateDesk(str(tmp_path / "state"), catch_up)
+    asyncio.run(run())
+
+
 def test_without_a_state_that_is_said() -> None:
     desk = StateDesk(None)
     assert not desk.is_there

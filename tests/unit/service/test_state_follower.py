@@ -71,6 +71,23 @@ def test_what_is_written_while_it_runs_is_handed_over(tmp_path: Path, store: Sta
     asyncio.run(run())
 
 
+def test_who_does_not_want_to_wait_for_the_next_look_has_it_look_at_once(
+    tmp_path: Path, store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_follower, "ASK_SECONDS", 3600)
+
+    async def run() -> None:
+        async with Followed(StateChoice(str(tmp_path))) as followed:
+            await followed.follower.catch_up()
+            await followed.follower.ready()
+            store.channels.add(ChannelRule("a"))
+            store.keys.add("a", "the key")
+            await asyncio.gather(*(followed.follower.catch_up() for _ in range(3)))
+            assert [one.find_key("the key") is not None for one in followed.directories] == [False, True]
+
+    asyncio.run(run())
+
+
 def test_a_state_that_was_written_before_is_followed_without_sqlalchemy(tmp_path: Path, store: StateStore) -> None:
     script = (
         "import asyncio, sys\n"

@@ -184,6 +184,8 @@ class OneAdminToken:
         """Return what is kept of it, whatever is asked."""
         return [hash_admin_token(self.token)]
 
+    change = use
+
 
 def test_who_has_an_admin_token_that_was_replaced_is_as_anybody(
     desk: DeskStandIn, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ from headrace.fanout.resends import (
 from headrace.fanout.ring import Ring
 from headrace.fanout.subscriber_table import NEVER_US
 from headrace.srt.packet import decode_loss_report
+from headrace.srt.rtt import INITIAL_RTT_VARIANCE_US
 
 Ranges = list[tuple[int, int]]
 
@@ -117,7 +118,8 @@ class PlainLossReports:
         held, gone = _look(subscriber, ranges, here)
         subscriber.gone += gone[:MAX_DROP_REQUESTS_PER_REPORT]
         rtt_us = max(subscriber.rtt_us, MIN_RESEND_INTERVAL_US)
-        way_us = subscriber.rtt_us + 4 * subscriber.rtt_variance_us + OWN_DELAY_US
+        is_measured = subscriber.rtt_variance_us != INITIAL_RTT_VARIANCE_US
+        way_us = subscriber.rtt_us + 4 * is_measured * subscriber.rtt_variance_us + OWN_DELAY_US
         return {
             index: place
             for index, place in held.items()

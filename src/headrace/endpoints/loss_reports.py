@@ -31,6 +31,7 @@ from headrace.fanout.resends import (
 from headrace.fanout.subscriber_table import Rows, SubscriberTable
 from headrace.hub.channel import Channel
 from headrace.srt.packet import HEADER_BYTES
+from headrace.srt.rtt import INITIAL_RTT_VARIANCE_US
 
 
 class LossReports:
@@ -99,10 +100,12 @@ class LossReports:
 
         What the channel gets late it sends on at once, and all have asked for it by then. A report of it that is
         younger than a round trip was written before it arrived; taken for a loss, it would go out to all again.
+        Of who has not measured one yet it is not known how it varies: 200 ms for that would be half a latency.
         """
         reporters = rows[answers.report]
         entries = self._table.rows
         rtt_us, variance_us = (entries[name][reporters].astype(np.int64) for name in ("rtt_us", "rtt_variance_us"))
+        variance_us[variance_us == INITIAL_RTT_VARIANCE_US] = 0
         lost = np.flatnonzero(answers.late_us <= now_us - (rtt_us + 4 * variance_us + OWN_DELAY_US))
         self._ignored["resends_beyond_budget"] += max(0, len(lost) - MAX_WANTED_PACKETS)
         return lost[:MAX_WANTED_PACKETS]

@@ -21,6 +21,7 @@ from headrace.fanout.subscriber_table import FIRST_RESENDS_PACKETS, SubscriberTa
 from headrace.hub.channel import Channel
 from headrace.netio.outbox import DatagramQueue
 from headrace.srt.packet import ControlType
+from headrace.srt.rtt import INITIAL_RTT_US, INITIAL_RTT_VARIANCE_US
 
 NOW_US = 1_000_000
 FIRST_SEQNO = 100
@@ -110,6 +111,15 @@ def test_a_round_trip_of_almost_nothing_leaves_time_to_send_a_late_packet_to_all
     scene.recover(390, NOW_US)
     assert scene.report(390, 390, NOW_US + OWN_DELAY_US - 1) == []
     assert scene.report(390, 390, NOW_US + OWN_DELAY_US) == [390]
+
+
+def test_a_late_packet_does_not_wait_for_a_variation_that_nobody_has_measured() -> None:
+    scene = Scene()
+    scene.table.rows["rtt_us"][scene.row] = INITIAL_RTT_US
+    scene.table.rows["rtt_variance_us"][scene.row] = INITIAL_RTT_VARIANCE_US
+    scene.recover(390, NOW_US)
+    assert scene.report(390, 390, NOW_US + INITIAL_RTT_US + OWN_DELAY_US - 1) == []
+    assert scene.report(390, 390, NOW_US + INITIAL_RTT_US + OWN_DELAY_US) == [390]
 
 
 def test_all_packets_of_a_batch_and_channel_leave_with_one_call() -> None:

@@ -150,7 +150,7 @@ class Both:
         resender = Resender(self.table, Outlet(self.table, self.outbox), DatagramQueue(self.outbox))
         self.bulk = LossReports(self.table, channels, resender, self.ignored)
         self.plain = PlainLossReports()
-        self.bulk.budget._shared_packets = self.plain._shared_packets = shared_packets
+        self.bulk.budget._pool.shared_packets = self.plain._shared_packets = shared_packets
         made = [plan.build(self.table, f"c{number}") for number, plan in enumerate(plans)]
         self.subscribers: list[PlainSubscriber] = []
         for number, member in enumerate(members):

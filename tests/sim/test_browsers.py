@@ -113,11 +113,9 @@ def stream() -> bytes:
     return encoded_stream(PICTURES, audio=None)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_browser_that_loses_packets_shows_every_picture(seed: int, stream: bytes) -> None:
-    scene = Scene(seed)
-    producer = scene.world.join("publish:A")
-    player = scene.join()
+def assert_every_picture_comes_through_loss(
+    scene: Scene, producer: CallerPort, player: Player, stream: bytes, seed: int
+) -> None:
     chance = Random(seed)
     # Whoever loses the very first packet does not know of it, and wishes for a keyframe: see below.
     scene.stage.drops = lambda datagram: datagram[0] >= 128 and bool(player.pictures) and chance.random() < 0.15
@@ -129,6 +127,14 @@ def test_a_browser_that_loses_packets_shows_every_picture(seed: int, stream: byt
     # Those since the keyframe with which it began; the last of all is there when the next one begins.
     assert shown == expected[-len(shown) :]
     assert len(shown) >= len(expected) - 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_browser_that_loses_packets_shows_every_picture(seed: int, stream: bytes) -> None:
+    scene = Scene(seed)
+    producer = scene.world.join("publish:A")
+    player = scene.join()
+    assert_every_picture_comes_through_loss(scene, producer, player, stream, seed)
     assert player.browser.viewer.naks_packets > 0
 
 
@@ -139,15 +145,7 @@ def test_one_that_asks_for_everything_all_the_time_takes_nothing_from_who_loses_
     scene = Scene(seed)
     producer = scene.world.join("publish:A")
     player, greedy = scene.join(), scene.join(GreedyPlayer)
-    chance = Random(seed)
-    scene.stage.drops = lambda datagram: datagram[0] >= 128 and bool(player.pictures) and chance.random() < 0.15
-    scene.send(producer, stream)
-    scene.stage.drops = lambda _: False
-    scene.run(SECOND)
-    expected = pictures_of(stream)
-    shown = [unit.data for unit in player.pictures]
-    assert shown == expected[-len(shown) :]
-    assert len(shown) >= len(expected) - 1
+    assert_every_picture_comes_through_loss(scene, producer, player, stream, seed)
     honest, taker = (one.browser.viewer for one in (player, greedy))
     assert honest.naks_packets > 0
     assert "resends_beyond_budget" not in honest.peer.ignored_packets

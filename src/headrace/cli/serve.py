@@ -257,7 +257,7 @@ def serve(
             envvar="TRUSTED_PROXIES",
             help="Reverse proxies: addresses or networks whose X-Forwarded-For is believed.",
         ),
-    ] = ",".join(LOOPBACK_PROXIES),
+    ] = LOOPBACK_PROXIES,
     webrtc_port: Annotated[
         int,
         typer.Option(

@@ -14,8 +14,7 @@ from headrace.fanout.resend_budget import (
     FAIR_RESENDS_PER_PACKET,
     FLOOR_PACKETS_PER_SECOND,
     RESENDS_PER_PACKET,
-    SHARED_FLOOR_PACKETS_PER_SECOND,
-    SHARED_RESENDS_PER_PACKET,
+    ResendPool,
 )
 
 MIN_AGAIN_US: Final = 10_000
@@ -24,10 +23,8 @@ MAX_AGAIN_US: Final = 500_000
 """Half of what is kept: a packet could not be had a second time with more."""
 MAX_SAVED_PACKETS: Final = 1_024
 """A browser keeps a list of 1,000 missing packets."""
-MAX_SHARED_PACKETS: Final = 16_384
 MAX_ROUND_PACKETS: Final = 512
-ROUND_US: Final = 5_000
-"""512 take 2.5 ms, so that live packets, and those who produce, have at least half of the thread."""
+"""They take half of a round's 5 ms, and leave the thread's other half to live packets and those who produce."""
 FAIR_ROUND_PACKETS: Final = 256
 """This half of a round is for those who ask for no more than is their own."""
 MAX_STREAM_PACKETS: Final = 256
@@ -74,17 +71,15 @@ class ResendCredit:
 class RtcResends:
     """Decides for all browsers which packets are sent again."""
 
-    __slots__ = ("_counted_packets", "_round", "_round_us", "_settled_us", "_shared_packets", "_used_packets")
+    __slots__ = ("_pool", "_round")
 
     def __init__(self) -> None:
-        self._shared_packets = float(MAX_SHARED_PACKETS)
-        self._counted_packets = 0
-        self._settled_us = 0
-        self._round = self._round_us = self._used_packets = 0
+        self._pool = ResendPool(MAX_ROUND_PACKETS, FAIR_ROUND_PACKETS)
+        self._round = 0
 
     def note_sent(self, packets: int) -> None:
         """Count packets that were sent for the first time, to whomever."""
-        self._counted_packets += packets
+        self._pool.note_sent(packets)
 
     def admit(
         self, credit: ResendCredit, sent_packets: int, wanted: Iterable[int], rtt_us: int | None, now_us: int
@@ -109,28 +104,14 @@ class RtcResends:
         return granted, len(fresh) - len(granted)
 
     def _grant(self, credit: ResendCredit, sent_packets: int, wanted: int, now_us: int) -> int:
-        """Return how many of ``wanted`` packets are sent again; take what is not the stream's own from all."""
-        self._settle(now_us)
+        """Return how many of ``wanted`` packets are sent again."""
+        self._round += self._pool.settle(now_us)
         credit.settle(sent_packets, now_us)
         number, of_stream = credit.round_packets
         of_stream = of_stream if number == self._round else 0
-        used = self._used_packets
-        shared = min(int(self._shared_packets), max(0, MAX_ROUND_PACKETS - FAIR_ROUND_PACKETS - used))
-        of_round = min(MAX_ROUND_PACKETS - used, MAX_STREAM_PACKETS - of_stream)
-        granted = min(wanted, int(credit.own_packets), int(credit.fair_packets) + shared, of_round)
-        self._shared_packets -= max(0.0, granted - credit.fair_packets)
+        most = MAX_STREAM_PACKETS - of_stream
+        granted = self._pool.take(wanted, credit.own_packets, credit.fair_packets, most)
         credit.own_packets -= granted
         credit.fair_packets = max(0.0, credit.fair_packets - granted)
         credit.round_packets = self._round, of_stream + granted
-        self._used_packets += granted
         return granted
-
-    def _settle(self, now_us: int) -> None:
-        """Give what was earned since the last time to those who share; begin a round if one is due."""
-        earned = SHARED_RESENDS_PER_PACKET * self._counted_packets
-        earned += SHARED_FLOOR_PACKETS_PER_SECOND * (now_us - self._settled_us) / 1_000_000
-        self._shared_packets = min(float(MAX_SHARED_PACKETS), self._shared_packets + earned)
-        self._counted_packets, self._settled_us = 0, now_us
-        if now_us - self._round_us >= ROUND_US:
-            self._round_us, self._used_packets = now_us, 0
-            self._round += 1

@@ -44,6 +44,65 @@ _LEFT_OVER_PACKETS: Final = 2
 """Two credits are rounded down."""
 
 
+class ResendPool:
+    """What all share who ask for more than is their own, and how much of a round is used.
+
+    Args:
+        round_packets: All that are sent again in a round.
+        fair_round_packets: Of these, for those who ask for no more than is their own.
+
+    Attributes:
+        shared_packets: What is there to be shared.
+    """
+
+    __slots__ = (
+        "_counted_packets",
+        "_fair_round_packets",
+        "_round_packets",
+        "_round_us",
+        "_settled_us",
+        "_used_packets",
+        "shared_packets",
+    )
+
+    def __init__(self, round_packets: int, fair_round_packets: int) -> None:
+        self._round_packets = round_packets
+        self._fair_round_packets = fair_round_packets
+        self.shared_packets = float(MAX_SHARED_PACKETS)
+        self._counted_packets = self._settled_us = self._round_us = self._used_packets = 0
+
+    def note_sent(self, packets: int) -> None:
+        """Count packets that were sent for the first time, to whomever."""
+        self._counted_packets += packets
+
+    def settle(self, now_us: int) -> bool:
+        """Give what was earned since the last time to those who share; return whether a round begins."""
+        earned = SHARED_RESENDS_PER_PACKET * self._counted_packets
+        earned += SHARED_FLOOR_PACKETS_PER_SECOND * (now_us - self._settled_us) / 1_000_000
+        self.shared_packets = min(float(MAX_SHARED_PACKETS), self.shared_packets + earned)
+        self._counted_packets, self._settled_us = 0, now_us
+        is_due = now_us - self._round_us >= ROUND_US
+        if is_due:
+            self._round_us, self._used_packets = now_us, 0
+        return is_due
+
+    def take(self, wanted: int, own: float, fair: float, most: int) -> int:
+        """Return how many of ``wanted`` packets are sent again; take what is not the asker's own from all.
+
+        Args:
+            wanted: How many are asked for.
+            own: What the asker has earned.
+            fair: Of that, what it has without sharing.
+            most: What it may still have of this round.
+        """
+        used = self._used_packets
+        shared = min(int(self.shared_packets), max(0, self._round_packets - self._fair_round_packets - used))
+        granted = min(wanted, int(own), int(fair) + shared, self._round_packets - used, most)
+        self.shared_packets -= max(0.0, granted - fair)
+        self._used_packets += granted
+        return granted
+
+
 class ResendBudget:
     """What may still be sent again. Credits of a subscriber are columns of its row.
 
@@ -53,28 +112,16 @@ class ResendBudget:
         table: Where the subscribers are rows.
     """
 
-    __slots__ = (
-        "_counted_packets",
-        "_round_packets",
-        "_round_us",
-        "_settled_us",
-        "_shared_packets",
-        "_table",
-        "_used_packets",
-    )
+    __slots__ = ("_pool", "_round_packets", "_table")
 
     def __init__(self, table: SubscriberTable) -> None:
         self._table = table
-        self._shared_packets = float(MAX_SHARED_PACKETS)
-        self._counted_packets = 0
-        self._settled_us = 0
-        self._round_us = 0
-        self._used_packets = 0
+        self._pool = ResendPool(MAX_ROUND_PACKETS, FAIR_ROUND_PACKETS)
         self._round_packets: Counter[int] = Counter()
 
     def note_sent(self, packets: int) -> None:
         """Count packets that were sent for the first time, to whomever."""
-        self._counted_packets += packets
+        self._pool.note_sent(packets)
 
     def admit(self, rows: Rows, capacity_packets: I64Array, now_us: int) -> BoolArray:
         """Return which packets may be sent again now; each counts as sent then.
@@ -102,7 +149,8 @@ class ResendBudget:
             capacity_packets: Of its channel's ring; shape ``(n,)``.
             now_us: The time.
         """
-        self._settle(now_us)
+        if self._pool.settle(now_us):
+            self._round_packets.clear()
         own, fair = self._settle_rows(rows, capacity_packets, now_us)
         asked = zip(rows.tolist(), wanted_packets.tolist(), own.tolist(), fair.tolist(), strict=True)
         granted = np.array([self._spend(*of_row, now_us) for of_row in asked], np.int64)
@@ -111,15 +159,12 @@ class ResendBudget:
         return granted
 
     def _spend(self, row: int, wanted: int, own: float, fair: float, now_us: int) -> int:
-        """Return how many of ``wanted`` packets one subscriber is sent; take what is not its own from all."""
-        used = self._used_packets
-        shared = min(int(self._shared_packets), max(0, MAX_ROUND_PACKETS - FAIR_ROUND_PACKETS - used))
-        of_round = min(MAX_ROUND_PACKETS - used, MAX_RESENDS_PER_REPORT_PACKETS - self._round_packets[row])
-        granted = min(wanted, int(own), int(fair) + shared, of_round)
-        if granted < wanted and min(own, fair + self._shared_packets) - granted < _LEFT_OVER_PACKETS:
+        """Return how many of ``wanted`` packets one subscriber is sent."""
+        shared = self._pool.shared_packets
+        most = MAX_RESENDS_PER_REPORT_PACKETS - self._round_packets[row]
+        granted = self._pool.take(wanted, own, fair, most)
+        if granted < wanted and min(own, fair + shared) - granted < _LEFT_OVER_PACKETS:
             self._note_refused(row, now_us)
-        self._shared_packets -= max(0.0, granted - fair)
-        self._used_packets += granted
         self._round_packets[row] += granted
         return granted
 
@@ -128,17 +173,6 @@ class ResendBudget:
         if now_us - int(entry["refused_us"]) > PATIENCE_US:
             entry["starving_us"] = now_us
         entry["refused_us"] = now_us
-
-    def _settle(self, now_us: int) -> None:
-        """Give what was earned since the last time to those who share; begin a round if one is due."""
-        earned = SHARED_RESENDS_PER_PACKET * self._counted_packets
-        earned += SHARED_FLOOR_PACKETS_PER_SECOND * (now_us - self._settled_us) / 1_000_000
-        self._shared_packets = min(float(MAX_SHARED_PACKETS), self._shared_packets + earned)
-        self._counted_packets, self._settled_us = 0, now_us
-        if now_us - self._round_us >= ROUND_US:
-            self._round_us = now_us
-            self._used_packets = 0
-            self._round_packets.clear()
 
     def _settle_rows(self, rows: Rows, capacity_packets: I64Array, now_us: int) -> tuple[F64Array, F64Array]:
         """Note what each subscriber has earned since the last time; return both its credits."""

@@ -7,7 +7,7 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 
 DEFAULT_HTTP_PORT: Final = 8080
-LOOPBACK_PROXIES: Final = ("127.0.0.1", "::1")
+LOOPBACK_PROXIES: Final = "127.0.0.1,::1"
 
 
 def networks_of(text: str) -> tuple[Network, ...]:
@@ -33,4 +33,4 @@ class HttpConfig:
     host: str | None = None
     port: int = DEFAULT_HTTP_PORT
     admin_token: str | None = field(default=None, repr=False)
-    trusted_proxies: tuple[Network, ...] = networks_of(",".join(LOOPBACK_PROXIES))
+    trusted_proxies: tuple[Network, ...] = networks_of(LOOPBACK_PROXIES)

@@ -5,14 +5,12 @@ from headrace.endpoints.rtc_resends import (
     MAX_AGAIN_US,
     MAX_ROUND_PACKETS,
     MAX_SAVED_PACKETS,
-    MAX_SHARED_PACKETS,
     MAX_STREAM_PACKETS,
     MIN_AGAIN_US,
-    ROUND_US,
     ResendCredit,
     RtcResends,
 )
-from headrace.fanout.resend_budget import FLOOR_PACKETS_PER_SECOND
+from headrace.fanout.resend_budget import FLOOR_PACKETS_PER_SECOND, MAX_SHARED_PACKETS, ROUND_US
 
 START_US = 5_000_000
 

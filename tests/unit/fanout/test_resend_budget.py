@@ -75,7 +75,7 @@ def test_a_new_subscriber_may_ask_for_a_loss_reports_worth_and_no_more() -> None
 def test_each_packet_sent_earns_one_resend_and_not_one_more() -> None:
     scene = Scene(subscribers=2)
     scene.exhaust(0)
-    scene.budget._shared_packets = MAX_SHARED_PACKETS
+    scene.budget._pool.shared_packets = MAX_SHARED_PACKETS
     scene.send(200, 0)
     got = scene.ask(0, 256)
     assert 200 * RESENDS_PER_PACKET <= got <= 200 * RESENDS_PER_PACKET + 1
@@ -92,7 +92,7 @@ def test_no_more_is_saved_up_than_the_ring_holds() -> None:
 def test_the_end_of_a_paused_channel_can_be_had_by_one_that_has_used_up_everything() -> None:
     scene = Scene()
     scene.exhaust(0)
-    scene.budget._shared_packets = 0
+    scene.budget._pool.shared_packets = 0
     scene.now_us += SECOND
     assert FLOOR_PACKETS_PER_SECOND <= scene.ask(0, 100) <= FLOOR_PACKETS_PER_SECOND + 1
 
@@ -100,7 +100,7 @@ def test_the_end_of_a_paused_channel_can_be_had_by_one_that_has_used_up_everythi
 def test_a_greedy_subscriber_gets_what_nobody_else_needs_and_an_honest_one_still_gets_its_own() -> None:
     scene = Scene(subscribers=2)
     greedy, honest = scene.rows
-    scene.budget._shared_packets = 0
+    scene.budget._pool.shared_packets = 0
     for _ in range(200):
         scene.send(50)
         scene.ask(greedy, 200)
@@ -131,7 +131,7 @@ def test_what_is_shared_is_saved_up_to_a_limit() -> None:
     scene = Scene(subscribers=2)
     scene.send(100 * MAX_SHARED_PACKETS, 1)
     scene.ask(0, 1)
-    assert scene.budget._shared_packets == MAX_SHARED_PACKETS
+    assert scene.budget._pool.shared_packets == MAX_SHARED_PACKETS
 
 
 def rich(subscribers: int) -> Scene:

@@ -36,8 +36,8 @@ ACK_PHASES: Final = 10
 """Real receivers tick each at its own time: a tenth of them acknowledge in each millisecond."""
 MAX_BATCHES_A_TURN: Final = 64
 """Then acknowledgements get their turn, although more has come."""
-HISTORY_TICKS: Final = 128
-"""Of ACK ticks, for latencies up to 1.27 s."""
+HISTORY_TICKS: Final = 512
+"""Of ACK ticks, for latencies up to 5.11 s."""
 
 _NEVER_US: Final = 1 << 62
 _COMMON: Final = frozenset({ControlType.ACKACK, ControlType.KEEPALIVE, ControlType.CONGESTION_WARNING})

@@ -90,8 +90,13 @@ async def producing(
     ts = await asyncio.to_thread(_encoded, round(seconds * FRAMES_PER_SECOND), video, audio, options)
     publisher = Publisher(BrokerAddress(HOST, broker.port), channel_id, PacedStream(ts, seconds))
     running = asyncio.create_task(publisher.run())
+
+    def is_on_the_air() -> bool:
+        channel = broker.endpoint.hub.channels.get(channel_id)
+        return channel is not None and channel.producer is not None and channel.ring.next_index >= 30
+
     try:
-        while publisher.figures.sent_packets < 30:
+        while publisher.figures.sent_packets < 30 or not is_on_the_air():
             await asyncio.sleep(0.05)
         yield publisher
     finally:

@@ -60,7 +60,7 @@ def test_a_channel_id_is_checked_at_once() -> None:
 
 def test_a_stream_is_sent_whole_and_then_the_connection_is_closed() -> None:
     async def main() -> None:
-        async with await srt_listen(HOST, latency_ms=20) as server:
+        async with await srt_listen(HOST, latency_ms=2_000) as server:
             stream = PacedStream(20)
             publisher = publisher_to(server.port, stream)
             async with running(publisher) as task:

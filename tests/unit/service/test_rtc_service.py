@@ -12,6 +12,7 @@ from tests.support.rtc_clients import HOST, Watcher, broker_for_browsers, produc
 from headrace.access.channel_rule import ChannelRule
 from headrace.access.directory import Directory
 from headrace.netio.clock import unix_time_us
+from headrace.service import rtc_service
 from headrace.service.broker import Broker
 from headrace.service.rtc_config import RtcConfig
 from headrace.service.rtc_service import RtcService
@@ -30,6 +31,12 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
             await test()
 
     asyncio.run(limited())
+
+
+@pytest.fixture
+def looks_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a busy machine find out how a channel is encoded before it answers."""
+    monkeypatch.setattr(rtc_service, "LOOK_SECONDS", 30.0)
 
 
 async def refusal(broker: Broker, channel_id: str, offer: str, credential: str | None = None) -> GatewayRefusal:
@@ -161,6 +168,7 @@ def test_an_encrypted_channel_is_not_shown_to_who_cannot_have_its_passphrase() -
     run(test)
 
 
+@pytest.mark.usefixtures("looks_long")
 def test_pictures_that_browsers_cannot_play_are_refused_with_the_setting_to_change() -> None:
     async def test() -> None:
         async with broker_for_browsers() as broker, producing(broker, "A", video_options=B_FRAMES):
@@ -174,6 +182,7 @@ def test_pictures_that_browsers_cannot_play_are_refused_with_the_setting_to_chan
     run(test)
 
 
+@pytest.mark.usefixtures("looks_long")
 def test_with_the_setting_they_are_re_encoded_once_and_no_more_channels_than_it_says() -> None:
     async def test() -> None:
         config = RtcConfig(HOST, 0, max_recoded_channels=1)

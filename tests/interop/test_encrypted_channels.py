@@ -14,6 +14,7 @@ from tests.support.long_runs import only_long
 from tests.support.processes import Program, wait_until
 from tests.support.programs import find_program
 from tests.support.srt_programs import (
+    KEYS_CHANGE,
     PACKET_BYTES,
     FfmpegPublisher,
     FfmpegSubscriber,
@@ -81,9 +82,8 @@ def test_every_byte_comes_with_every_key_length_while_keys_change_on_both_hops(
         RawFfmpegSubscriber(broker, tmp_path, query=query) as ffmpeg,
     ):
         broker.wait_for_subscribers(3)
-        often = query + "&kmrefreshrate=250&kmpreannounce=100"
         packets = islice(numbered_payloads(), PACKETS)
-        with publishing(broker, tmp_path, query=often, payloads=packets) as publisher:
+        with publishing(broker, tmp_path, query=query + KEYS_CHANGE, payloads=packets) as publisher:
             wait_until(lambda: len(publisher.sent) == PACKETS * PACKET_BYTES, "packets")
             sent = bytes(publisher.sent)
             wait_until(lambda: ffmpeg.output_bytes >= len(sent), "the last packets")

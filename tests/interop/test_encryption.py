@@ -13,7 +13,7 @@ from tests.support.loops import until
 from tests.support.ports import free_udp_port
 from tests.support.processes import WAIT_SECONDS, Program
 from tests.support.programs import find_program
-from tests.support.srt_programs import PACKET_BYTES, decoded_frames
+from tests.support.srt_programs import KEYS_CHANGE, PACKET_BYTES, decoded_frames
 
 from headrace.client.srt_connect import srt_connect
 from headrace.client.srt_listen import SrtServer, srt_listen
@@ -31,7 +31,6 @@ PACKETS = 400
 INTERVAL_SECONDS = 0.005
 REFRESH = KeyRefresh(period_packets=120, announce_packets=50)
 """Three new keys in 400 packets, one every 0.6 s."""
-THEIR_REFRESH = "&kmrefreshrate=120&kmpreannounce=50"
 
 PAYLOADS = [number.to_bytes(4, "big") * (PACKET_BYTES // 4) for number in range(PACKETS)]
 
@@ -147,7 +146,7 @@ def test_what_we_send_as_a_listener_arrives_byte_for_byte(key_length_bytes: int,
 def test_what_a_caller_sends_with_changing_keys_comes_byte_for_byte(key_length_bytes: int, tmp_path: Path) -> None:
     async def main() -> None:
         async with await listen() as server:
-            theirs = url(server.port, mode="caller", key_length_bytes=key_length_bytes, more=THEIR_REFRESH)
+            theirs = url(server.port, mode="caller", key_length_bytes=key_length_bytes, more=KEYS_CHANGE)
             with Program(live_transmit(CONSOLE, theirs), tmp_path, "caller", has_stdin=True) as caller:
                 opened = await server.accept()
                 assert opened.key_length_bytes == key_length_bytes
@@ -161,7 +160,7 @@ def test_what_a_caller_sends_with_changing_keys_comes_byte_for_byte(key_length_b
 
 def test_what_a_listener_sends_with_changing_keys_comes_byte_for_byte(tmp_path: Path) -> None:
     port = free_udp_port(HOST)
-    theirs = url(port, mode="listener", more=THEIR_REFRESH)
+    theirs = url(port, mode="listener", more=KEYS_CHANGE)
 
     async def main(listener: Program) -> None:
         opened = await connect(port, 32)
@@ -230,7 +229,7 @@ def test_ffmpeg_sends_to_us_byte_for_byte_while_its_keys_change(key_length_bytes
                 f"[f=mpegts]{sent}|[f=mpegts]srt\\://{HOST}\\:{server.port}"
                 f"?passphrase={PASSPHRASE}&pbkeylen={key_length_bytes}&pkt_size=1316"
                 # A busy machine keeps programs waiting for longer than ffmpeg's usual latency.
-                f"&kmrefreshrate=64&kmpreannounce=16&latency=2000000"
+                f"{KEYS_CHANGE}&latency=2000000"
             )
             source = ["-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-c:v", "mpeg2video"]
             source += ["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-t", "5"]

@@ -38,12 +38,12 @@ def test_what_headrace_produces_arrives_whole_at_srt_live_transmit(tmp_path: Pat
             "--broker",
             f"{HOST}:{port}",
             "--input",
-            "lavfi:testsrc2=d=3:s=320x180",
+            "lavfi:testsrc2=d=5:s=320x180",
         ]
         with Program(produce, tmp_path, "producer") as producer:
             assert producer.wait() == 0, producer.log
         listener.stop()
-        # What is on its way when the producer says goodbye, libsrt throws away: on a busy machine up to a second.
+        # What is on its way when the producer says goodbye, libsrt throws away: on a busy machine some seconds.
         (whole := tmp_path / "whole.ts").write_bytes(without_last_units(listener.output.read_bytes()))
         assert decodes_without_a_word(whole, tmp_path) == ""
         # lavfi's testsrc2 has 25 frames a second.

@@ -173,7 +173,7 @@ def test_connections_live_through_two_seconds_without_any_packet(hop: str, tmp_p
                 wait_until(lambda: subscriber.output.read_bytes()[-4:] == sent[-4:], "the last packet")
                 assert " gone" not in broker.log
                 received = numbers_in(subscriber.received())
-        assert proxy.to_target.dropped + proxy.to_client.dropped > PACKETS_PER_SECOND
+        assert proxy.to_target.dropped + proxy.to_client.dropped > PACKETS_PER_SECOND // 2
     assert broker.log.count("connected") == 2
     assert received[:190] == list(range(190))
     assert received == sorted(set(received))

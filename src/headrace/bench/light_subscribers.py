@@ -70,7 +70,7 @@ class LightSubscribers:
         self._first_seqno = np.zeros(count, np.int64)
         self._sides = Sides(np.zeros(count, np.int64), np.zeros(count, np.int64))
         self._latency_ticks = np.zeros(count, np.int64)
-        self._history = np.zeros((count, HISTORY_TICKS), np.int64)
+        self._history = np.zeros((HISTORY_TICKS, count), np.int64)
         self._sent_us = np.zeros(count, np.int64)
         self._nak_us = np.full(count, _NEVER_US)
         self._since_ack_packets = np.zeros(count, np.int64)
@@ -202,8 +202,8 @@ class LightSubscribers:
 
     def _give_up(self, rows: I64Array, tick: int) -> None:
         """Give up what was passed over a latency ago."""
-        self._history[rows, tick % HISTORY_TICKS] = self.arrivals.next_index[rows]
-        passed = self._history[rows, (tick - self._latency_ticks[rows]) % HISTORY_TICKS]
+        self._history[tick % HISTORY_TICKS, rows] = self.arrivals.next_index[rows]
+        passed = self._history[(tick - self._latency_ticks[rows]) % HISTORY_TICKS, rows]
         self.arrivals.give_up_below(rows, passed)
 
     def _acknowledge(self, rows: I64Array, time_us: int) -> None:

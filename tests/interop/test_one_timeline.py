@@ -48,7 +48,7 @@ MAX_SHIFT_MS = 40.0
 MAX_SETTLING_SOUNDS = 12
 """A quarter of a second after each seam: ffmpeg moves what comes first, which may be sound, to where the stream of
 that kind ended, and only with the first picture knows the new clock."""
-MAX_PAUSE_SECONDS = 1.5
+MAX_PAUSE_SECONDS = 2.5
 """500 ms, the granularity of what srt-live-transmit writes, and a busy machine."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS
+from headrace.base.channel_id import MAX_CHANNEL_ID_CHARACTERS, TOKEN_PREFIX
 from headrace.base.errors import PacketError
 from headrace.base.stream_key import KEY_PREFIX
 
@@ -21,9 +21,6 @@ _MODES_OF_PREFIXES: Final[Mapping[str, Literal["request", "publish"]]] = {
 }
 _RESOURCE_TYPES: Final = frozenset({"stream", "file", "auth"})
 """Values of ``t``, "type", in appendix B; any other is a token of ours."""
-_TOKEN_PREFIX: Final = "eyJ"  # noqa: S105 - no password
-"""Base64 of ``{"``, with which the header of every JWT begins."""
-
 _HIDDEN: Final = "***"
 _AFTER_ID: Final = re.compile(r"[^A-Za-z0-9._~-]")
 _NAMED_KEYS: Final = frozenset({"r", "m", "u", "s", "k", "t", "standby", "takeover"})
@@ -116,10 +113,11 @@ def _parse_access_control(text: str) -> AccessRequest:
     user, session = keys.pop("u", None), keys.pop("s", None)
     token = None if keys.get("t") in _RESOURCE_TYPES else keys.pop("t", None)
     credential = keys.pop("k", None) or token
-    # Encoders have a field for a password, which becomes s, or only one for a user.
-    if not credential:
+    # Encoders have a field for a password, which becomes s, or only one for a user, beside a session of their own.
+    is_user_secret = user is not None and is_secret(user)
+    if not credential and (not is_user_secret or is_secret(session or "")):
         credential, session = session or None, None
-    if user is not None and is_secret(user):
+    if is_user_secret:
         credential, user = credential or user, None
     match mode:
         case "request" | "publish" | "bidirectional":
@@ -140,7 +138,7 @@ def _begins_as_key(text: str) -> bool:
 
 def is_secret(text: str) -> bool:
     """Return whether ``text`` begins as stream keys or tokens do, so that it is nothing to show to anybody."""
-    return _begins_as_key(text) or text.startswith(_TOKEN_PREFIX)
+    return _begins_as_key(text) or text.startswith(TOKEN_PREFIX)
 
 
 def redact_stream_id(text: str) -> str:
@@ -171,7 +169,7 @@ def _redact_resource(text: str) -> str:
     key_at = text.lower().find(KEY_PREFIX)
     harmless = text if key_at < 0 else text[:key_at]
     shown = _AFTER_ID.split(harmless, maxsplit=1)[0]
-    if harmless.startswith(_TOKEN_PREFIX) or len(shown) > MAX_CHANNEL_ID_CHARACTERS:
+    if harmless.startswith(TOKEN_PREFIX) or len(shown) > MAX_CHANNEL_ID_CHARACTERS:
         return _HIDDEN
     if shown == text:
         return shown

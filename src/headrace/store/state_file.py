@@ -61,6 +61,8 @@ def _prepare_folder(folder: Path) -> None:
 
 
 def _prepare_existing(file: Path) -> None:
+    if not stat.S_ISREG(file.stat().st_mode):  # a pipe in its place would be waited for without end
+        raise StateError(f"cannot read {file}: it is no regular file: {HINT}")
     with file.open("rb") as opened:
         facts = os.fstat(opened.fileno())
         if facts.st_mode & 0o077 and facts.st_uid == os.geteuid():

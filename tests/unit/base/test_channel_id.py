@@ -56,6 +56,12 @@ def test_a_stream_key_in_the_place_of_an_id_is_told_and_not_shown() -> None:
     assert "abcdef" not in str(told.value)
 
 
+def test_a_token_in_the_place_of_an_id_is_told_and_not_shown() -> None:
+    with pytest.raises(ChannelIdError, match="a token stands where a channel id should") as told:
+        check_channel_id("eyJabcdef")
+    assert "abcdef" not in str(told.value)
+
+
 def test_a_stream_key_within_a_wrong_id_is_not_shown() -> None:
     with pytest.raises(ChannelIdError, match="is not a channel id") as told:
         check_channel_id("1AAA99:hrk_abcdefghijklmnopqrstuvwxyz234567")

@@ -139,6 +139,9 @@ def test_a_written_request_has_512_bytes_at_most() -> None:
         (f"u={KEY},k=other", "other", None, None),
         ("u=ann", None, None, "ann"),
         ("u=ann,k=,s=", None, None, "ann"),
+        (f"u={KEY},s=session17", KEY, "session17", None),
+        (f"u={TOKEN},s=", TOKEN, "", None),
+        (f"u={KEY},s={TOKEN}", TOKEN, None, None),
     ],
 )
 def test_a_key_or_token_is_found_where_encoders_can_put_it(

@@ -69,8 +69,14 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
 def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "headrace.db").mkdir()
     with pytest.raises(
-        StateError, match=r"cannot read .*/headrace.db: Is a directory: mend that, or name another"
+        StateError, match=r"cannot read .*/headrace.db: it is no regular file: mend that, or name another"
     ):
+        prepare_file(tmp_path / "headrace.db")
+
+
+def test_a_pipe_in_the_files_place_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "headrace.db")
+    with pytest.raises(StateError, match="it is no regular file"):
         prepare_file(tmp_path / "headrace.db")
 
 

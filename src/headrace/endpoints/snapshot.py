@@ -4,6 +4,7 @@ Source: ``docs/reference/statistics.md``, "a running broker", has every key with
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -92,7 +93,7 @@ def snapshot_pieces(
 
 def channel_facts(channel: Channel, watch: ChannelWatch, table: SubscriberTable, now_us: int) -> Facts:
     """Return one channel with its producer, and its subscribers in sum."""
-    producer = channel.producer
+    producer, group = channel.producer, _group_facts(channel, table)
     since_us = channel.lineup.heard_us or None
     if producer is not None:
         since_us = producer.connection.parameters.established_us
@@ -110,7 +111,8 @@ def channel_facts(channel: Channel, watch: ChannelWatch, table: SubscriberTable,
         if producer is None
         else producer_facts(producer, channel.ring, watch.received.bps, now_us),
         "standbys": [producer_facts(one.producer, one.ring, None, now_us) for one in channel.lineup.standbys],
-        "subscribers": _group_facts(channel, table),
+        "sent": _sent_facts(channel, group),
+        "subscribers": group,
     }
 
 
@@ -138,6 +140,11 @@ def _group_facts(channel: Channel, table: SubscriberTable) -> Facts:
         **sums,
         "rtt_max_ms": _ms(table.rows["rtt_us"][rows].max(initial=0)),
     }
+
+
+def _sent_facts(channel: Channel, group: Facts) -> Facts:
+    """Return what was sent since the channel began: to those of ``group``, and to those who have left it."""
+    return {name: group[name] + so_far for name, so_far in asdict(channel.subscribers.gone).items()}
 
 
 def producer_facts(producer: Producer, ring: Ring, received_bps: int | None, now_us: int) -> Facts:

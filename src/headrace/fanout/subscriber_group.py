@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from headrace.fanout.sent_totals import SentTotals
 from headrace.fanout.subscriber_table import Rows, SubscriberColumns, SubscriberTable
 
 
@@ -10,9 +11,12 @@ class SubscriberGroup:
 
     Args:
         table: Where the rows are.
+
+    Attributes:
+        gone: What those were sent who have left.
     """
 
-    __slots__ = ("_behind", "_behind_rows", "_columns", "_newest_start_index", "_rows", "_table")
+    __slots__ = ("_behind", "_behind_rows", "_columns", "_newest_start_index", "_rows", "_table", "gone")
 
     def __init__(self, table: SubscriberTable) -> None:
         self._table = table
@@ -21,6 +25,7 @@ class SubscriberGroup:
         self._columns: SubscriberColumns | None = None
         self._newest_start_index = 0
         self._behind_rows: Rows | None = None
+        self.gone = SentTotals()
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._behind)
@@ -45,13 +50,19 @@ class SubscriberGroup:
         self._columns = self._behind_rows = None
 
     def remove(self, row: int) -> None:
-        """Take one subscriber out."""
+        """Take one subscriber out, whose row of the table is still its own."""
         if row in self._behind:
             self._behind.remove(row)
             self._behind_rows = None
         else:
             self._rows.remove(row)
             self._columns = None
+        entry = self._table.rows[row]
+        self.gone.add(
+            sent_packets=int(entry["sent_packets"]),
+            sent_payload_bytes=int(entry["sent_payload_bytes"]),
+            resent_packets=int(entry["resent_packets"]),
+        )
 
     def refresh(self) -> None:
         """Note that what the table says of a subscriber has changed."""

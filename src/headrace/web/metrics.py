@@ -128,9 +128,9 @@ _OF_CHANNEL: Final = (
     ("channel_rtt_max_seconds", "Longest of a subscriber.", lambda one: one["subscribers"]["rtt_max_ms"] / 1e3),
 )  # fmt: skip
 _OF_CHANNEL_COUNTED: Final = (
-    ("channel_sent_packets", "Packets sent to subscribers.", lambda one: one["subscribers"]["sent_packets"]),
-    ("channel_sent_bytes", "Their payload.", lambda one: one["subscribers"]["sent_payload_bytes"]),
-    ("channel_resent_packets", "Packets sent again.", lambda one: one["subscribers"]["resent_packets"]),
+    ("channel_sent_packets", "Packets sent to who watches.", lambda one: one["sent"]["sent_packets"]),
+    ("channel_sent_bytes", "Their payload.", lambda one: one["sent"]["sent_payload_bytes"]),
+    ("channel_resent_packets", "Packets sent again.", lambda one: one["sent"]["resent_packets"]),
     ("channel_continuity_errors", "Wrong continuity counters.", lambda one: one["continuity_errors"]),
     ("channel_recoded_pictures", "Pictures re-encoded for browsers.", lambda one: _recoding(one, "pictures")),
     (

@@ -58,6 +58,22 @@ def test_a_live_channel_is_described_with_its_producer_and_subscribers() -> None
     assert [event["event"] for event in found["events"]] == ["producer connected", "producer on the air"]
 
 
+def test_what_a_channel_has_sent_does_not_fall_when_somebody_leaves() -> None:
+    world = World()
+    producer = world.join("publish:A")
+    world.join("A")
+    leaving = world.join("A")
+    payload_bytes = sum(map(len, world.send(producer, 20)))
+    world.endpoint.table.rows["resent_packets"][world.endpoint.table.used()] = 3
+    both = {"sent_packets": 40, "sent_payload_bytes": 2 * payload_bytes, "resent_packets": 6}
+    assert lists(world)["channels"][0]["sent"] == both
+    leaving.connection.close(world.now_us)
+    world.run(SECOND)
+    (channel,) = lists(world)["channels"]
+    assert channel["sent"] == both
+    assert (channel["subscribers"]["count"], channel["subscribers"]["sent_packets"]) == (1, 20)
+
+
 def test_a_channel_that_waits_says_since_when_it_was_silent_if_it_ever_was_not() -> None:
     world = World()
     world.join("A")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.support.fanout_tables import address, subscribe
 
+from headrace.fanout.sent_totals import SentTotals
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
 
@@ -76,6 +77,24 @@ def test_who_is_behind_can_leave() -> None:
     group.remove(row)
     assert group.behind_rows.tolist() == []
     assert len(group) == 0
+
+
+def test_what_those_were_sent_who_have_left_is_kept() -> None:
+    table = SubscriberTable()
+    rows = [subscribe(table, number) for number in range(3)]
+    group = SubscriberGroup(table)
+    group.add(rows[0])
+    group.add(rows[1])
+    group.add_behind(rows[2])
+    for row, count in zip(rows, (1_000, 20, 3), strict=True):
+        table.rows["sent_packets"][row] = count
+        table.rows["sent_payload_bytes"][row] = 1_316 * count
+        table.rows["resent_packets"][row] = 2 * count
+    assert group.gone == SentTotals()
+    group.remove(rows[1])
+    assert group.gone == SentTotals(20, 1_316 * 20, 40)
+    group.remove(rows[2])
+    assert group.gone == SentTotals(23, 1_316 * 23, 46)
 
 
 def test_what_has_changed_in_the_table_is_seen_after_a_refresh() -> None:

@@ -59,6 +59,17 @@ def test_no_channel_is_named_to_who_may_not_see_them_all(status: dict[str, Any])
     assert series["headrace_channel_sent_packets_total", "A"] == 0
 
 
+def test_what_a_channel_has_sent_counts_those_who_have_left(status: dict[str, Any]) -> None:
+    (one,) = status["channels"]
+    sums = {"sent_packets": 40, "sent_payload_bytes": 52_640, "resent_packets": 6}
+    connected = {**one["subscribers"], **dict.fromkeys(sums, 1)}
+    channel = {**one, "sent": sums, "subscribers": connected}
+    series = read(render_metrics({**status, "channels": [channel]}, WebFigures(), with_channels=True))
+    assert series["headrace_channel_sent_packets_total", "A"] == 40
+    assert series["headrace_channel_sent_bytes_total", "A"] == 52_640
+    assert series["headrace_channel_resent_packets_total", "A"] == 6
+
+
 def test_a_producers_figures_are_its_channels(status: dict[str, Any]) -> None:
     names = ("received_packets", "received_payload_bytes", "lost_packets", "recovered_packets", "dropped_packets")
     producer = {**{name: at for at, name in enumerate(names, 1)}, "rtt_ms": 20.0}

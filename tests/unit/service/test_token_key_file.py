@@ -1,8 +1,9 @@
-"""The JWKS file is read again when it changes, and a broken version takes no keys away."""
+"""The JWKS file is read again when it changes, and a broken version takes no keys away; one without keys does."""
 
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.jwks_files import write_jwks
 
 from headrace.service.token_key_file import TokenKeyFile, TokenKeyFileError
@@ -36,12 +37,26 @@ def test_keys_are_those_of_the_issuer_and_audience_that_are_set(tmp_path: Path) 
     assert (file.keys[0].issuer, file.keys[0].audience) == ("studio", "tv")
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"keys": []}', '{"keys": [{"kty": "RSA"}]}'])
+@pytest.mark.parametrize("text", ["", "{}", '{"keys": [{"kty": "oct", "kid": "k1", "k": "AA"}]}'])
 def test_a_broken_version_leaves_the_keys_of_before_until_it_is_mended(tmp_path: Path, text: str) -> None:
     file = read(tmp_path / "keys.json", "k1")
     write_jwks(tmp_path / "keys.json", text=text)
     assert not file.read_if_changed()
     assert ids(file) == ["k1"]
+    write_jwks(tmp_path / "keys.json", "k2")
+    assert file.read_if_changed()
+    assert ids(file) == ["k2"]
+
+
+@pytest.mark.parametrize("text", ['{"keys": []}', '{"keys": [{"kty": "RSA"}]}'])
+def test_a_version_without_usable_keys_takes_the_last_one_away_and_says_so(tmp_path: Path, text: str) -> None:
+    file = read(tmp_path / "keys.json", "k1")
+    write_jwks(tmp_path / "keys.json", text=text)
+    with capture_logs() as logs:
+        assert file.read_if_changed()
+    assert ids(file) == []
+    assert [(log["log_level"], log["event"]) for log in logs] == [("warning", "there are no token keys any more")]
+    assert not file.read_if_changed()
     write_jwks(tmp_path / "keys.json", "k2")
     assert file.read_if_changed()
     assert ids(file) == ["k2"]

@@ -164,14 +164,14 @@ class GatewayStandIn:
             raise self.refusal
         return SessionAnswer(self.SESSION, "v=0 answer", self.etag)
 
-    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+    async def patch(self, session_id: str, fragment: str, etags: frozenset[str] | None) -> PatchAnswer:
         """Take candidates; anything goes with whatever ETag restarts ICE."""
-        self.asked.append(("patch", session_id, fragment, etag))
+        self.asked.append(("patch", session_id, fragment, etags))
         self._find(session_id)
-        if etag is None:
+        if etags is None:
             self.etag = "two"
             return PatchAnswer("a=ice-ufrag:new", self.etag)
-        if etag != self.etag:
+        if self.etag not in etags:
             raise StaleEtagError
         return PatchAnswer(None, self.etag)
 

@@ -73,9 +73,9 @@ class RtcGateway:
         """Let somebody produce."""
         return await (await self.service()).produce(channel_id, offer_sdp, credential, host)
 
-    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+    async def patch(self, session_id: str, fragment: str, etags: frozenset[str] | None) -> PatchAnswer:
         """Take candidates of a session, or restart its ICE."""
-        return await (await self.service()).patch(session_id, fragment, etag)
+        return await (await self.service()).patch(session_id, fragment, etags)
 
     async def layers(self, session_id: str) -> SessionLayers:
         """Return what who watches may choose from."""

@@ -323,14 +323,14 @@ class RtcService:
                 await self._end(session_id, "replaced")
                 await session.producer.close()
 
-    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+    async def patch(self, session_id: str, fragment: str, etags: frozenset[str] | None) -> PatchAnswer:
         """Take candidates, or restart ICE; see `headrace.web.gateway.MediaGateway.patch`."""
         session = self._sessions.get(session_id)
         try:
             wanted = decode_fragment(fragment)
         except SdpError as error:
             raise GatewayRefusal(BAD_REQUEST, str(error)) from None
-        if etag is not None and etag != session.etag:
+        if etags is not None and session.etag not in etags:
             raise StaleEtagError("the session has been changed since")
         if wanted.ice == session.remote:
             return PatchAnswer(None, session.etag)

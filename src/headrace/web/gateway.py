@@ -121,17 +121,17 @@ class MediaGateway(Protocol):
             GatewayRefusal: It may not, or cannot.
         """
 
-    async def patch(self, session_id: str, fragment: str, etag: str | None) -> PatchAnswer:
+    async def patch(self, session_id: str, fragment: str, etags: frozenset[str] | None) -> PatchAnswer:
         """Take more candidates of a peer, or restart its ICE.
 
         Args:
             session_id: From the wire.
             fragment: An SDP fragment (RFC 8840), from the wire.
-            etag: What the peer believes to be the newest; None for any.
+            etags: One of them the peer believes to be the newest; None for any.
 
         Raises:
             GatewayRefusal: There is no such session (2404), or the fragment makes no sense (2400).
-            StaleEtagError: It is not the newest.
+            StaleEtagError: None of them is the newest.
         """
 
     async def layers(self, session_id: str) -> SessionLayers:

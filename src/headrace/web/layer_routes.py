@@ -17,7 +17,7 @@ from starlette.routing import Route
 from headrace.web.event_routes import ALIVE_SECONDS, LOOK_SECONDS, MAX_LISTENERS, encode_event, event_stream
 from headrace.web.gateway import GatewayRefusal, MediaGateway, SessionLayers
 from headrace.web.problems import problem
-from headrace.web.session_requests import ALL_METHODS, guarded, media_type, not_allowed, wrong_type
+from headrace.web.session_requests import Guarded, media_type, not_allowed, wrong_type
 
 LAYER_REL: Final = "urn:ietf:params:whep:ext:core:layer"
 EVENTS_REL: Final = "urn:ietf:params:whep:ext:core:server-sent-events"
@@ -50,7 +50,7 @@ class LayerRoutes:
     def routes(self) -> list[Route]:
         """Return them."""
         answered = {f"{_PATH}/layer": self._layer, f"{_PATH}/events": self._events}
-        return [Route(path, guarded(handler), methods=ALL_METHODS) for path, handler in answered.items()]
+        return [Route(path, Guarded(handler)) for path, handler in answered.items()]
 
     async def _layer(self, request: Request) -> Response:
         session_id = request.path_params["session"]

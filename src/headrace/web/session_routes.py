@@ -14,7 +14,7 @@ from headrace.web.gateway import MediaGateway, SessionAnswer
 from headrace.web.layer_routes import layer_links
 from headrace.web.peer_host import peer_host
 from headrace.web.problems import problem
-from headrace.web.session_requests import ALL_METHODS, guarded, media_type, not_allowed, wrong_type
+from headrace.web.session_requests import Guarded, matched_etags, media_type, not_allowed, wrong_type
 
 OFFER_TYPE: Final = "application/sdp"
 FRAGMENT_TYPE: Final = "application/trickle-ice-sdpfrag"
@@ -39,7 +39,7 @@ class SessionRoutes:
             "/whep/{channel}/{session}": self._session,
             "/whip/{channel}/{session}": self._session,
         }
-        return [Route(path, guarded(handler), methods=ALL_METHODS) for path, handler in answered.items()]
+        return [Route(path, Guarded(handler)) for path, handler in answered.items()]
 
     async def _whep(self, request: Request) -> Response:
         return await self._endpoint(request, "whep")
@@ -89,15 +89,13 @@ class SessionRoutes:
     async def _patch(self, request: Request) -> Response:
         if media_type(request) != FRAGMENT_TYPE:
             return wrong_type(FRAGMENT_TYPE, {"Accept-Patch": FRAGMENT_TYPE})
-        wanted = request.headers.get("if-match")
-        if wanted is None:
+        if "if-match" not in request.headers:
             return problem(
                 428, "say which state of the session is meant: If-Match with its newest ETag, or with *"
             )
-        # RFC 9725, 4.3.1: "*" restarts ICE whatever was before.
-        etag = None if wanted.strip() == "*" else wanted.strip().strip('"')
         fragment = (await request.body()).decode()
-        answer = await self._gateway.patch(request.path_params["session"], fragment, etag)
+        # RFC 9725, 4.3.1: "*" restarts ICE whatever was before.
+        answer = await self._gateway.patch(request.path_params["session"], fragment, matched_etags(request))
         headers = {"ETag": f'"{answer.etag}"'}
         if answer.fragment is None:
             return Response(status_code=204, headers=headers)

@@ -258,15 +258,17 @@ def test_a_session_takes_candidates_and_restarts_its_ice_for_who_knows_its_newes
                 next(line for line in offer.splitlines() if line.startswith(f"a=ice-{name}:"))
                 for name in ("ufrag", "pwd")
             )
-            unchanged = await service.patch(answer.session_id, f"{ufrag}\r\n{pwd}\r\n", answer.etag)
+            unchanged = await service.patch(
+                answer.session_id, f"{ufrag}\r\n{pwd}\r\n", frozenset({"another", answer.etag})
+            )
             assert (unchanged.fragment, unchanged.etag) == (None, answer.etag)
             other = "a=ice-ufrag:Other\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n"
-            restarted = await service.patch(answer.session_id, other, answer.etag)
+            restarted = await service.patch(answer.session_id, other, frozenset({answer.etag}))
             assert restarted.etag != answer.etag
             assert restarted.fragment is not None
             assert "a=ice-ufrag:" in restarted.fragment
             with pytest.raises(StaleEtagError):
-                await service.patch(answer.session_id, other, answer.etag)
+                await service.patch(answer.session_id, other, frozenset({answer.etag}))
             with pytest.raises(GatewayRefusal):
                 await service.patch(answer.session_id, "nonsense", None)
             with pytest.raises(GatewayRefusal):

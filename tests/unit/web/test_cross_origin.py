@@ -36,6 +36,16 @@ def test_any_page_may_watch_produce_and_read_what_is_public(path: str) -> None:
     assert "ETag" in exposed
 
 
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "PROPFIND"])
+def test_of_a_session_the_answer_to_a_wrong_method_may_be_read_but_a_preflight_does_not_allow_it(
+    method: str,
+) -> None:
+    for path in ("/whep/a", "/whip", "/whep/a/b"):
+        assert ask(APP, method, path, headers=PREFLIGHT).headers["access-control-allow-origin"] == "*"
+        allowed = ask(APP, "OPTIONS", path, headers=PREFLIGHT).headers["access-control-allow-methods"]
+        assert method not in allowed.split(", ")
+
+
 def test_what_is_open_to_be_read_is_not_open_to_be_changed() -> None:
     answer = ask(APP, "POST", "/api/v1/channels", headers=PREFLIGHT)
     assert "access-control-allow-origin" not in answer.headers

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from tests.support.web_client import ask
 
 from headrace.web.gateway import GatewayRefusal, StaleEtagError
-from headrace.web.session_requests import ALL_METHODS, guarded, media_type, not_allowed, wrong_type
+from headrace.web.session_requests import Guarded, matched_etags, media_type, not_allowed, wrong_type
 
 
 def app_that(error: Exception | None = None, answer: Response | None = None) -> Starlette:
@@ -17,7 +17,7 @@ def app_that(error: Exception | None = None, answer: Response | None = None) -> 
             raise error
         return answer or Response(media_type(request))
 
-    return Starlette(routes=[Route("/", guarded(handle), methods=ALL_METHODS)])
+    return Starlette(routes=[Route("/", Guarded(handle))])
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,38 @@ def test_a_type_has_no_parameters_and_no_capitals() -> None:
         "application/json"
     )
     assert ask(app_that(), "GET", "/").text == ""
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "GET", "HEAD", "PATCH"])
+def test_every_method_comes_to_what_knows_which_are_right(method: str) -> None:
+    answer = ask(app_that(answer=not_allowed("POST", "send it")), method, "/")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("text", "etags"),
+    [
+        ("*", None),
+        (" * ", None),
+        ('"one"', {"one"}),
+        ('"one", "two","three"', {"one", "two", "three"}),
+        ('W/"one", "two"', {"two"}),
+        ('"a, b"', {"a, b"}),
+        ("one", {"one"}),
+        ('""', {""}),
+        ("", set()),
+        (", ,", set()),
+        ('"one", *', {"one", "*"}),
+    ],
+)
+def test_a_list_of_etags_has_each_strong_one(text: str, etags: set[str] | None) -> None:
+    request = Request({"type": "http", "headers": [(b"if-match", text.encode())]})
+    assert matched_etags(request) == etags
+
+
+def test_a_list_of_etags_may_be_in_several_headers() -> None:
+    request = Request({"type": "http", "headers": [(b"if-match", b'"one"'), (b"if-match", b'"two"')]})
+    assert matched_etags(request) == frozenset({"one", "two"})
 
 
 def test_who_is_wrong_is_told_what_is_right() -> None:

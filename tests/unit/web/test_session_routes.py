@@ -56,7 +56,7 @@ def test_what_is_no_offer_is_told_what_one_is(app: Starlette, gateway: GatewaySt
     answer = ask(app, "POST", path, headers={"Content-Type": "application/json"}, content="{}")
     assert (answer.status_code, answer.headers["accept-post"]) == (415, "application/sdp")
     assert ask(app, "POST", path, headers=SDP, content=b"\xff\xfe").status_code == 400
-    for method in ("GET", "PUT", "PATCH", "DELETE"):
+    for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
         answer = ask(app, method, path)
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
         assert answer.headers["content-type"] == "application/problem+json"
@@ -79,9 +79,15 @@ def test_a_refusal_has_its_status(app: Starlette, gateway: GatewayStandIn) -> No
 def test_candidates_are_taken_with_the_newest_etag_alone(app: Starlette, gateway: GatewayStandIn) -> None:
     answer = ask(app, "PATCH", SESSION, headers={**FRAGMENT, "If-Match": '"one"'}, content="a=candidate")
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (204, b"", '"one"')
-    assert gateway.asked == [("patch", "s3ss10n", "a=candidate", "one")]
+    assert gateway.asked == [("patch", "s3ss10n", "a=candidate", {"one"})]
     assert ask(app, "PATCH", SESSION, headers={**FRAGMENT, "If-Match": '"old"'}, content="x").status_code == 412
+    assert ask(app, "PATCH", SESSION, headers={**FRAGMENT, "If-Match": 'W/"one"'}, content="x").status_code == 412
     assert ask(app, "PATCH", SESSION, headers=FRAGMENT, content="x").status_code == 428
+
+
+def test_candidates_are_taken_where_one_of_several_etags_is_the_newest(app: Starlette) -> None:
+    answer = ask(app, "PATCH", SESSION, headers={**FRAGMENT, "If-Match": '"old", "one"'}, content="x")
+    assert (answer.status_code, answer.headers["etag"]) == (204, '"one"')
 
 
 def test_ice_is_restarted_whatever_was_before(app: Starlette) -> None:
@@ -93,8 +99,9 @@ def test_ice_is_restarted_whatever_was_before(app: Starlette) -> None:
 def test_what_is_no_fragment_is_told_what_one_is(app: Starlette) -> None:
     answer = ask(app, "PATCH", SESSION, headers={"If-Match": "*", "Content-Type": "application/sdp"}, content="x")
     assert (answer.status_code, answer.headers["accept-patch"]) == (415, FRAGMENT["Content-Type"])
-    for method in ("GET", "POST", "PUT"):
-        assert ask(app, method, SESSION).status_code == 405
+    for method in ("GET", "POST", "PUT", "TRACE", "PROPFIND"):
+        answer = ask(app, method, SESSION)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "PATCH, DELETE, OPTIONS")
 
 
 def test_a_session_is_ended_once_and_one_that_is_not_there_is_not(app: Starlette, gateway: GatewayStandIn) -> None:

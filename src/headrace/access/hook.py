@@ -54,11 +54,13 @@ class HookVerdict:
 
     Attributes:
         denial: Why not; None for yes.
-        seconds: How long it may stay; None for as long as it likes.
+        seconds: How long it may stay, from when this was said; None for as long as it likes.
+        ends_us: When they are over; None for never, and in an answer that nobody has taken yet.
     """
 
     denial: Denial | None = None
     seconds: int | None = None
+    ends_us: int | None = None
 
 
 def question_of(grant: Grant, host: str, user: str | None, credential: str | None) -> HookQuestion:

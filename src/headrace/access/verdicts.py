@@ -4,6 +4,7 @@ A caller whose question is out gets no answer. It repeats itself after 250 ms, a
 """
 
 from collections import Counter, OrderedDict
+from dataclasses import replace
 from typing import Final
 
 from headrace.access.gate import OVERLOAD
@@ -32,7 +33,8 @@ class Verdicts:
     """Keeps what a hook has said.
 
     Args:
-        kept_us: How long a verdict holds for others that ask the same, at least `MIN_KEPT_US`.
+        kept_us: How long a verdict holds for others that ask the same, at least `MIN_KEPT_US`; a yes for some
+            seconds no longer than these.
     """
 
     __slots__ = ("_kept", "_kept_us", "_new", "_pending", "_pending_of_hosts")
@@ -45,7 +47,10 @@ class Verdicts:
         self._new: list[HookQuestion] = []
 
     def ask(self, question: HookQuestion, now_us: int) -> HookVerdict | None:
-        """Return what was said to ``question``, or None while it is out or has to wait."""
+        """Return what was said to ``question``, or None while it is out or has to wait.
+
+        A yes for some seconds has the time when they are over: whoever comes later gets what is left of them.
+        """
         until_us, verdict = self._kept.get(question, (now_us, None))
         if verdict is not None and now_us < until_us:
             return verdict
@@ -85,8 +90,14 @@ class Verdicts:
         """Keep what was said."""
         self._drop(question)
         said = verdict.denial is None or verdict.denial.code in DENIAL_CODES - {OVERLOAD}
+        until_us = now_us + (self._kept_us if said else FAILURE_KEPT_US)
+        if verdict.seconds is not None:
+            # Not even for `MIN_KEPT_US` longer: its caller would come in when it has to go already.
+            ends_us = now_us + 1_000_000 * verdict.seconds
+            verdict = replace(verdict, ends_us=ends_us)
+            until_us = min(until_us, ends_us)
         self._kept.pop(question, None)
-        self._kept[question] = now_us + (self._kept_us if said else FAILURE_KEPT_US), verdict
+        self._kept[question] = until_us, verdict
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
 

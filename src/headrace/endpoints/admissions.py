@@ -136,8 +136,9 @@ class Admissions:
         verdict = desk.ask(question, now_us)
         if verdict is None or verdict.denial is not None:
             return None if verdict is None else verdict.denial
-        if verdict.seconds is not None:
-            ends_unix_s = self._unix_s() + verdict.seconds
+        if verdict.ends_us is not None:
+            # Rounded up: nobody goes before what the service has said.
+            ends_unix_s = -(-(self._unix_time_us() + verdict.ends_us - now_us) // 1_000_000)
             ends_unix_s = min(ends_unix_s, grant.expires_unix_s or ends_unix_s)
             grant = replace(grant, expires_unix_s=ends_unix_s)
         return Admitted(wanted, grant, question)

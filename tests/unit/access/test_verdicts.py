@@ -1,5 +1,7 @@
 """What a hook has said is kept for as long as it holds, within bounds."""
 
+from dataclasses import replace
+
 import pytest
 
 from headrace.access.ask import Verb
@@ -46,6 +48,27 @@ def test_an_answer_holds_long_enough_for_the_caller_that_it_is_for() -> None:
     verdicts.handle_verdict(question(), YES, 0)
     assert verdicts.ask(question(), MIN_KEPT_US - 1) == YES
     assert verdicts.ask(question(), MIN_KEPT_US) is None
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 9])
+def test_a_yes_for_some_seconds_holds_no_longer_than_these(seconds: int) -> None:
+    verdicts = Verdicts(KEPT_US)
+    verdicts.handle_verdict(question(), HookVerdict(seconds=seconds), 100)
+    ends_us = 100 + seconds * 1_000_000
+    for now_us in 100, ends_us - 1:
+        assert verdicts.ask(question(), now_us) == HookVerdict(seconds=seconds, ends_us=ends_us)
+    assert verdicts.ask(question(), ends_us) is None
+    assert verdicts.poll_questions() == [question()]
+
+
+def test_a_yes_for_longer_than_answers_hold_is_asked_for_again_and_counts_anew() -> None:
+    verdicts = Verdicts(KEPT_US)
+    yes = HookVerdict(seconds=600)
+    verdicts.handle_verdict(question(), yes, 0)
+    assert verdicts.ask(question(), KEPT_US - 1) == replace(yes, ends_us=600_000_000)
+    assert verdicts.ask(question(), KEPT_US) is None
+    verdicts.handle_verdict(question(), yes, KEPT_US + 5)
+    assert verdicts.ask(question(), KEPT_US + 6) == replace(yes, ends_us=KEPT_US + 600_000_005)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,24 @@
 """Callers wait while a hook is asked about them, and it is told when they go."""
 
+import pytest
 from tests.simnet.srt_ports import CallerPort
 from tests.support.access import KEYS, closed_directory
-from tests.support.broker_world import MS, SECOND, World
+from tests.support.broker_world import MS, SECOND, START_UNIX_US, World
 
-from headrace.access.ask import Verb
+from headrace.access.ask import Ask, Verb
 from headrace.access.directory import OPEN_DIRECTORY, Directory
 from headrace.access.gate import Denial
 from headrace.access.hook import HookQuestion, HookVerdict
 from headrace.access.verdicts import MAX_PENDING, MAX_PENDING_PER_HOST
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.endpoints.admissions import Admissions, Admitted
 from headrace.endpoints.hook_desk import HookDesk
 from headrace.srt.caller import ConnectTimeoutError
 from headrace.srt.rejection import ConnectionRejectedError
+from headrace.srt.stream_id import AccessRequest
 
 KEPT_US = 10 * SECOND
+HERE = encode_sockaddr("10.7.0.1", 7000)
 QUESTION = HookQuestion(Verb.REQUEST, "cam1", "10.0.0.1")
 
 
@@ -135,6 +139,40 @@ def test_who_may_stay_for_some_seconds_is_let_go_after_them() -> None:
     world.run(6 * SECOND)
     assert caller.connection.close_reason == "peer_shutdown"
     assert world.endpoint.ended_rights == {"time_over": 1}
+
+
+def test_who_comes_back_within_its_seconds_gets_what_is_left_of_them_and_is_asked_about_then() -> None:
+    world, service = hooked_world()
+    first = world.call("cam1", HERE)
+    world.run(100 * MS)
+    answer(world, service, HookVerdict(seconds=5))
+    world.run(3 * SECOND)
+    first.connection.close(world.now_us)
+    again = world.call("cam1", HERE)
+    world.run(SECOND)
+    assert again.connection.close_reason is None
+    world.run(2 * SECOND)
+    assert again.connection.close_reason == "peer_shutdown"
+    assert len(service.questions) == 1
+    late = world.call("cam1", HERE)
+    world.run(500 * MS)
+    assert late.caller.connection is None
+    assert len(service.questions) == 2
+    answer(world, service, HookVerdict(Denial(2401, "over")))
+    assert code(late) == 2401
+
+
+@pytest.mark.parametrize("now_us", [700_000, 1_200_000, 2_699_999])
+def test_seconds_end_where_the_answer_put_them_and_never_sooner(now_us: int) -> None:
+    service = Service()
+    admissions = Admissions(OPEN_DIRECTORY, lambda: START_UNIX_US + now_us)
+    admissions.desk = HookDesk(service, KEPT_US)
+    ask, wanted = Ask(Verb.REQUEST, "cam1", None), AccessRequest("cam1", "request")
+    assert admissions.decide(ask, wanted, HERE, 0) is None
+    admissions.desk.handle_verdict(service.questions[0], HookVerdict(seconds=2), 700_000)
+    admitted = admissions.decide(ask, wanted, HERE, now_us)
+    assert isinstance(admitted, Admitted)
+    assert admitted.grant.expires_unix_s == START_UNIX_US // SECOND + 3
 
 
 def test_callers_beyond_what_can_be_asked_are_told_to_come_again() -> None:

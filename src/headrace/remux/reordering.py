@@ -9,6 +9,11 @@ from headrace.codecs.h264 import SpsFacts
 
 MAX_CLOCK_STEP_90KHZ: Final = 90_000
 """A presentation time that goes back by more is another clock, and no B-frame: no encoder reorders a second."""
+REORDERING_NOTICE: Final = (
+    "Browsers cannot play this video, as it has B-frames: set B-frames to 0 in the encoder "
+    "(x264: bframes=0, or tune=zerolatency)."
+)
+"""For who produces, and for who would watch."""
 CALM_90KHZ: Final = 900_000
 """Ten seconds without: an encoder that has B-frames uses some in nearly every second."""
 

@@ -20,7 +20,7 @@ from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.stream_type import AV1_FORMAT, OPUS_FORMAT, VIDEO_STREAM_TYPES, StreamType
 from headrace.remux.access_unit import AccessUnit, Codec
 from headrace.remux.parameter_sets import ParameterSets
-from headrace.remux.reordering import ReorderingWatch
+from headrace.remux.reordering import REORDERING_NOTICE, ReorderingWatch
 from headrace.remux.start_watch import StartWatch
 
 _CODECS: Final = {
@@ -101,10 +101,7 @@ class TsToUnits:
                 "H.264, HEVC or AV1."
             )
         if self.has_reordering:
-            return (
-                "Browsers cannot play this video, as it has B-frames: set B-frames to 0 in the encoder "
-                "(x264: bframes=0, or tune=zerolatency)."
-            )
+            return REORDERING_NOTICE
         if self.starts_gradually:
             return (
                 "Browsers cannot start with this video, as it has no IDR pictures: have the encoder send one each "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from headrace.access.channel_rule import Visibility
+from headrace.remux.reordering import REORDERING_NOTICE
 from headrace.web.gateway import BrokerDesk
 
 Describe: TypeAlias = Callable[[str], Mapping[str, Any]]
@@ -98,6 +99,11 @@ def channel_view(channel: dict[str, Any], *, is_private: bool, can_recode: bool 
         can_recode: Whether the broker re-encodes what browsers do not play.
     """
     is_live = channel["state"] == "live"
+    in_browsers = _in_browsers(channel, can_recode=can_recode)
+    notice = channel.get("notice")
+    if notice is None and in_browsers == "not":
+        # No browser has asked for it yet: what was seen when its picture was made has no words of its own.
+        notice = REORDERING_NOTICE
     return {
         "id": channel["id"],
         "title": channel.get("title"),
@@ -108,9 +114,9 @@ def channel_view(channel: dict[str, Any], *, is_private: bool, can_recode: bool 
         "is_private": is_private,
         "video": channel.get("video"),
         "has_reordering": channel.get("has_reordering", False),
-        "notice": channel.get("notice"),
+        "notice": notice,
         "layers": channel.get("layers", []),
-        "in_browsers": _in_browsers(channel, can_recode=can_recode),
+        "in_browsers": in_browsers,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.support.web_client import DeskStandIn
 
 from headrace.access.channel_rule import Visibility
+from headrace.remux.reordering import REORDERING_NOTICE
 from headrace.web.public_channels import FRESH_US, PublicChannels, empty_view
 
 
@@ -58,24 +59,24 @@ def test_a_channel_shows_what_a_page_shows_and_nobodys_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "max_recoded_channels", "how"),
+    ("facts", "max_recoded_channels", "how", "notice"),
     [
-        ({}, 0, "as_is"),
-        ({"has_reordering": True}, 0, "not"),
-        ({"has_reordering": True}, 2, "recoded"),
-        ({"has_reordering": True, "recoding": {"pictures": 3}}, 2, "recoded"),
-        ({"has_reordering": True, "notice": "B-frames"}, 2, "not"),
+        ({}, 0, "as_is", None),
+        ({"has_reordering": True}, 0, "not", REORDERING_NOTICE),
+        ({"has_reordering": True}, 2, "recoded", None),
+        ({"has_reordering": True, "recoding": {"pictures": 3}}, 2, "recoded", None),
+        ({"has_reordering": True, "notice": "all slots are taken"}, 2, "not", "all slots are taken"),
     ],
 )
-def test_it_is_told_how_browsers_get_the_pictures(
-    facts: dict[str, Any], max_recoded_channels: int, how: str
+def test_it_is_told_how_browsers_get_the_pictures_and_where_they_do_not_why(
+    facts: dict[str, Any], max_recoded_channels: int, how: str, notice: str | None
 ) -> None:
     desk = DeskStandIn()
     desk.add("a", **facts)
     desk.broker_facts["max_recoded_channels"] = max_recoded_channels
     view = asyncio.run(PublicChannels(desk, lambda: 0).find("a"))
     assert view is not None
-    assert view["in_browsers"] == how
+    assert (view["in_browsers"], view["notice"]) == (how, notice)
 
 
 def test_time_live_is_not_that_of_waiting() -> None:

@@ -112,10 +112,11 @@ class DeskStandIn:
         self.kicked.append(socket_id)
         return socket_id % 2 == 0
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Give them."""
+    async def events(self, after: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Give them, or those of a higher number."""
         for event in self.happening:
-            yield event
+            if after is None or event["number"] > after:
+                yield event
 
     def chat_identity(self, channel_id: str, credential: str | None) -> ChatIdentity:
         """Return who is known."""

@@ -91,16 +91,19 @@ class WebDesk:
         """Send a producer or subscriber away; return whether there was one."""
         return await self._loop.call(partial(self._endpoint.kick, socket_id, now_us()))
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Give what happens from now on."""
-        newest = await self._loop.call(lambda: self._endpoint.events.newest)
-        seen = newest[-1].number if newest else 0
+    async def events(self, after: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Give what happens; see `headrace.web.gateway.BrokerDesk.events`."""
+        kept = await self._loop.call(lambda: self._endpoint.events.newest)
+        seen = newest = kept[-1].number if kept else 0
+        if after is not None:
+            seen = after if after <= newest else 0
         while True:
-            await asyncio.sleep(EVENT_SECONDS)
-            for event in await self._loop.call(lambda: self._endpoint.events.newest):
+            for event in kept:
                 if event.number > seen:
                     seen = event.number
                     yield event_facts(event)
+            await asyncio.sleep(EVENT_SECONDS)
+            kept = await self._loop.call(lambda: self._endpoint.events.newest)
 
     async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
         """Return if somebody may watch a channel.

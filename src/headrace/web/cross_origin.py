@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _SESSIONS: Final = re.compile(r"/whep/.+|/whip(/.+)?")
 _READ: Final = re.compile(r"/api/v1/channels(/[^/]+)?|/api/v1/events|/thumbnails/.+")
 EXPOSED_HEADERS: Final = "Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate"
-ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match, Last-Event-ID"
 PREFLIGHT_SECONDS: Final = 7200
 
 

@@ -5,6 +5,7 @@ Source: HTML, 9.2 (server-sent events).
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ ALIVE_SECONDS: Final = 15.0
 """A proxy that hears nothing for a minute hangs up."""
 MAX_LISTENERS: Final = 1_000
 RETRY_MS: Final = 5_000
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 class EventRoutes:
@@ -55,15 +57,20 @@ class EventRoutes:
             return problem(
                 503, "too many listen: ask for the list each some seconds", headers={"Retry-After": "60"}
             )
-        return event_stream(self._stream(credential))
+        return event_stream(self._stream(credential, last_event_number(request)))
 
-    async def _stream(self, credential: str | None) -> AsyncGenerator[str, None]:
-        """Give what happens: all of it to who has the admin token, until that is another one."""
+    async def _stream(self, credential: str | None, last_number: int | None = None) -> AsyncGenerator[str, None]:
+        """Give what happens: all of it to who has the admin token, until that is another one.
+
+        Args:
+            credential: The admin token, or None.
+            last_number: Of the last event that was heard before; None to hear from now on.
+        """
         self.listeners += 1
         waiting: asyncio.Queue[str | None] = asyncio.Queue(1_000)
         tasks = [asyncio.create_task(self._watch_list(waiting))]
         if credential is not None:
-            tasks.append(asyncio.create_task(self._watch_events(waiting, credential)))
+            tasks.append(asyncio.create_task(self._watch_events(waiting, credential, last_number)))
         try:
             yield f"retry: {RETRY_MS}\n\n"
             while True:
@@ -91,12 +98,23 @@ class EventRoutes:
             before = now
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _watch_events(self, waiting: asyncio.Queue[str | None], credential: str) -> None:
-        async for event in self._desk.events():
+    async def _watch_events(
+        self, waiting: asyncio.Queue[str | None], credential: str, last_number: int | None
+    ) -> None:
+        async for event in self._desk.events(last_number):
             if not await self._gate.is_token(credential):
                 await waiting.put(None)
                 return
             await waiting.put(encode_event("event", event, event.get("number")))
+
+
+def last_event_number(request: Request) -> int | None:
+    """Return the number in ``Last-Event-ID``, which anything may stand in; None where there is none.
+
+    Source: HTML, 9.2.4: who reconnects sends the last ``id`` that it heard.
+    """
+    text = request.headers.get("last-event-id", "").strip()
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def event_stream(events: AsyncGenerator[str, None]) -> StreamingResponse:

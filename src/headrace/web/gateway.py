@@ -180,8 +180,14 @@ class BrokerDesk(Protocol):
     async def kick(self, socket_id: int) -> bool:
         """Send a producer or subscriber of SRT away; return whether there was one."""
 
-    def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Give what happens from now on, as the status has it."""
+    def events(self, after: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Give what happens, as the status has it.
+
+        Args:
+            after: Number of the last event that is known already: what is kept of those since comes first, or all
+                of it where that number has not been given out, as the broker was started again; None for what
+                happens from now on.
+        """
 
     async def may_watch(self, channel_id: str, credential: str | None, host: str) -> None:
         """Return if somebody may watch a channel.

@@ -11,7 +11,7 @@ _REF = "#/components/schemas/{model}"
 
 
 def add_open_paths(document: dict[str, Any]) -> dict[str, Any]:
-    """Return ``document`` with the paths of `channel_routes` and `event_routes`."""
+    """Return ``document`` with the paths of `channel_routes`; a stream that never ends is not described."""
     schemas = document["components"]["schemas"]
     for model in (ChannelView, ChannelList):
         described = model.model_json_schema(ref_template=_REF)

@@ -108,6 +108,36 @@ def test_a_subscriber_is_sent_away_and_that_is_an_event() -> None:
     asyncio.run(run())
 
 
+async def numbers(desk: WebDesk, after: int | None, count: int) -> list[int]:
+    """Return those of the first so many events."""
+    events = aiter(desk.events(after))
+    async with asyncio.timeout(10):
+        return [(await anext(events))["number"] for _ in range(count)]
+
+
+def test_who_comes_back_is_given_what_is_kept_since_and_all_of_it_by_a_broker_that_was_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_desk, "EVENT_SECONDS", 0)
+
+    async def run() -> None:
+        async with desk_of_broker() as (broker, desk):
+            log = broker.endpoint.events
+            for _ in range(3):
+                await broker.loop.call(lambda: log.note("producer gone"))
+            assert await numbers(desk, 1, 2) == [2, 3]
+            assert await numbers(desk, 0, 3) == [1, 2, 3]
+            assert await numbers(desk, 99, 3) == [1, 2, 3]
+            for after in (3, None):
+                waiting = asyncio.create_task(numbers(desk, after, 1))
+                await asyncio.sleep(0)
+                await broker.loop.call(lambda: None)
+                await broker.loop.call(lambda: log.note("producer gone"))
+                assert await waiting == [4 if after else 5]
+
+    asyncio.run(run())
+
+
 def test_it_says_whether_anybody_may_produce() -> None:
     async def run() -> None:
         async with desk_of_broker() as (_, desk):

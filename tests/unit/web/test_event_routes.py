@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from tests.support.web_client import ADMIN_TOKEN, DeskStandIn, StateStandIn, ask
 
 from headrace.store.location import parse_location
@@ -16,7 +18,7 @@ from headrace.store.state_store import StateStore
 from headrace.web import event_routes
 from headrace.web.admin_gate import FRESH_US as ADMIN_FRESH_US
 from headrace.web.admin_gate import AdminGate
-from headrace.web.event_routes import EventRoutes, encode_event
+from headrace.web.event_routes import EventRoutes, encode_event, last_event_number
 from headrace.web.public_channels import PublicChannels
 
 
@@ -79,11 +81,48 @@ def test_the_admin_hears_what_happens() -> None:
     asyncio.run(run())
 
 
+def test_who_comes_back_hears_what_it_missed() -> None:
+    async def run() -> None:
+        desk = DeskStandIn()
+        desk.happening = [{"number": number, "event": "producer gone"} for number in (7, 8, 9)]
+        made = routes(desk)
+        asked = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Last-Event-ID": "7"}
+        headers = [(name.lower().encode(), value.encode()) for name, value in asked.items()]
+        scope = {"type": "http", "headers": headers, "query_string": b""}
+        answer = await made._listen(Request(scope))
+        assert isinstance(answer, StreamingResponse)
+        stream = answer.body_iterator
+        assert isinstance(stream, AsyncGenerator)
+        heard = await take(stream, 4)
+        assert [one.partition("\n")[0] for one in heard if one.startswith("id: ")] == ["id: 8", "id: 9"]
+        await stream.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12", 12),
+        (" 12 ", 12),
+        ("0", 0),
+        ("", None),
+        ("-1", None),
+        ("x", None),
+        ("\u0663", None),
+        ("9" * 5000, None),
+    ],
+)
+def test_what_was_heard_last_is_a_number_or_nothing(text: str, number: int | None) -> None:
+    request = Request({"type": "http", "headers": [(b"last-event-id", text.encode())]})
+    assert last_event_number(request) == number
+
+
 def test_who_has_an_admin_token_that_was_replaced_hears_no_more(tmp_path: Path) -> None:
     with StateStore(parse_location(str(tmp_path))) as store:
 
         class Desk(DeskStandIn):
-            async def events(self) -> AsyncIterator[dict[str, Any]]:
+            async def events(self, after: int | None = None) -> AsyncIterator[dict[str, Any]]:
                 yield {"number": 7}
                 store.admin_tokens.replace("the second one")
                 yield {"number": 8}

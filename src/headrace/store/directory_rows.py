@@ -9,6 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.access.directory import Directory, KeyEntry, TokenKey
+from headrace.store.errors import StateError
+from headrace.store.schema import SCHEMA_VERSION
+from headrace.store.wording import other_version
 
 Execute: TypeAlias = Callable[[str], Iterable[Sequence[Any]]]
 """Runs a query and returns its rows."""
@@ -28,17 +31,38 @@ def read_versions(execute: Execute) -> tuple[int, int]:
     return int(schema_version), int(revision)
 
 
-def read_directory(execute: Execute, *, is_open: bool) -> Directory:
+def read_known_revision(execute: Execute, where: str) -> int:
+    """Return how often the state was written, if it is of the version that is read here.
+
+    A state that was of it at the start may be of another one later: a backup was put in its place, or another
+    Headrace has brought it up to date.
+
+    Args:
+        execute: Runs the query.
+        where: The state is, for the error.
+
+    Raises:
+        StateError: It is of another version.
+    """
+    schema_version, revision = read_versions(execute)
+    if schema_version != SCHEMA_VERSION:
+        raise StateError(other_version(where, schema_version, SCHEMA_VERSION))
+    return revision
+
+
+def read_directory(execute: Execute, where: str, *, is_open: bool) -> Directory:
     """Return who may do what.
 
     Args:
         execute: Runs the queries, so that all of them see one moment.
+        where: The state is, for errors.
         is_open: Whether anybody may publish.
 
     Raises:
+        StateError: It is of another version.
         ValueError: There is a row that this program has not written.
     """
-    _, revision = read_versions(execute)
+    revision = read_known_revision(execute, where)
     rules = [
         ChannelRule(channel_id, Visibility(visibility), passphrase, bool(is_enforced))
         for channel_id, visibility, passphrase, is_enforced in execute(_CHANNELS)

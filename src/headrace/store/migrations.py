@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, select, text, update
 from headrace.store.errors import StateError
 from headrace.store.schema import MIGRATIONS, SCHEMA_VERSION
 from headrace.store.tables import STATE
+from headrace.store.wording import other_version
 
 _STATE_TABLE: Final = (
     "CREATE TABLE headrace_state (only_row INTEGER NOT NULL PRIMARY KEY,"
@@ -35,10 +36,7 @@ def read_version(connection: Connection, where: str) -> int:
         return 0
     version = connection.execute(select(STATE.c.schema_version)).scalar_one()
     if version > SCHEMA_VERSION:
-        raise StateError(
-            f"{where} was written by a newer Headrace (schema {version}, this one knows {SCHEMA_VERSION}): "
-            "update Headrace, or name another place with --state; nothing was changed"
-        )
+        raise StateError(other_version(where, version, SCHEMA_VERSION))
     return int(version)
 
 

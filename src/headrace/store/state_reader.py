@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from headrace.access.directory import Directory
-from headrace.store.directory_rows import Execute, read_directory, read_versions
+from headrace.store.directory_rows import Execute, read_directory, read_known_revision, read_versions
 from headrace.store.errors import StateError
 from headrace.store.location import StateLocation
 from headrace.store.schema import SCHEMA_VERSION
@@ -59,10 +59,10 @@ class StateReader:
         """Return how often it was written.
 
         Raises:
-            StateError: It cannot be read.
+            StateError: It cannot be read, or is of another version by now.
         """
         with self._reading() as execute:
-            return read_versions(execute)[1]
+            return read_known_revision(execute, str(self._file))
 
     def directory(self, *, is_open: bool = False) -> Directory:
         """Return who may do what.
@@ -71,10 +71,10 @@ class StateReader:
             is_open: Whether anybody may publish.
 
         Raises:
-            StateError: It cannot be read.
+            StateError: It cannot be read, or is of another version by now.
         """
         with self._reading() as execute:
-            return read_directory(execute, is_open=is_open)
+            return read_directory(execute, str(self._file), is_open=is_open)
 
     @contextmanager
     def _reading(self) -> Iterator[Execute]:

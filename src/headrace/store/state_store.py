@@ -15,7 +15,7 @@ from headrace.store.admin_token_records import AdminTokenRecords
 from headrace.store.channel_records import ChannelRecords, add_channel
 from headrace.store.chat_records import ChatRecords
 from headrace.store.database import Database, read_revision
-from headrace.store.directory_rows import read_directory
+from headrace.store.directory_rows import read_directory, read_known_revision
 from headrace.store.key_records import KeyRecords, add_key
 from headrace.store.location import StateLocation
 from headrace.store.token_key_records import TokenKeyRecords
@@ -39,6 +39,7 @@ class StateStore:
     """
 
     def __init__(self, location: StateLocation) -> None:
+        self._where = str(location)
         self._database = Database(location)
         self.channels = ChannelRecords(self._database)
         self.keys = KeyRecords(self._database)
@@ -50,10 +51,10 @@ class StateStore:
         """Return how often it was written: 0 if it is new.
 
         Raises:
-            StateError: It cannot be read.
+            StateError: It cannot be read, or is of another version by now.
         """
         with self._database.reading() as connection:
-            return read_revision(connection)
+            return read_known_revision(connection.exec_driver_sql, self._where)
 
     def directory(self, *, is_open: bool = False) -> Directory:
         """Return who may do what.
@@ -62,10 +63,10 @@ class StateStore:
             is_open: Whether anybody may publish.
 
         Raises:
-            StateError: It cannot be read.
+            StateError: It cannot be read, or is of another version by now.
         """
         with self._database.reading() as connection:
-            return read_directory(connection.exec_driver_sql, is_open=is_open)
+            return read_directory(connection.exec_driver_sql, self._where, is_open=is_open)
 
     def begin(self, rule: ChannelRule, key: str, label: str) -> bool:
         """Add a first channel and its key if nothing was ever written; return whether that was so.

@@ -21,3 +21,14 @@ def explain(where: str, error: BaseException) -> str:
         case ["SQLITE", "FULL", *_]:
             return f"cannot write {where}: {reason}: make room on its disk"
     return f"cannot use {where}: {reason}"
+
+
+def other_version(where: str, version: int, known: int) -> str:
+    """Say that a state has the schema ``version``, where this program reads ``known``."""
+    schemas = f"(schema {version}, this one knows {known})"
+    if version > known:
+        return (
+            f"{where} was written by a newer Headrace {schemas}: "
+            "update Headrace, or name another place with --state; nothing was changed"
+        )
+    return f"{where} was written by an older Headrace {schemas}: 'headrace channels list' brings it up to date"

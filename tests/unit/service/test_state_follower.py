@@ -1,10 +1,12 @@
 """The follower of a state, with a real one in a temporary folder."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,32 @@ def test_a_state_that_is_lost_is_told_once_and_the_last_directory_holds(
         "state has changed",
     ]
     assert "headrace.db" in lines[1]["reason"]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_of_a_state_that_a_newer_headrace_has_changed_the_last_directory_holds(
+    tmp_path: Path, store: StateStore, *, is_kept: bool
+) -> None:
+    def set_version(change: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "headrace.db", isolation_level=None)) as connection:
+            connection.execute(f"UPDATE headrace_state SET revision = revision + 1, schema_version = {change}")
+
+    async def run() -> None:
+        async with Followed(StateChoice(str(tmp_path))) as followed:
+            await followed.follower.ready()
+            set_version("schema_version + 1")
+            await followed.follower.catch_up()
+            assert len(followed.directories) == 1
+            set_version("schema_version - 1")
+            await followed.follower.catch_up()
+            assert len(followed.directories) == 2
+
+    if is_kept:
+        store.channels.add(ChannelRule("kept"))
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(run())
+    assert [line["log_level"] for line in lines] == ["info", "error", "info", "info"]
+    assert "was written by a newer Headrace" in lines[1]["reason"]
 
 
 def test_a_backup_that_is_put_back_counts_although_it_is_older(tmp_path: Path, store: StateStore) -> None:

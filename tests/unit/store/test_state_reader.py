@@ -88,6 +88,16 @@ def test_a_state_of_another_version_is_left_to_the_store(here: StateLocation, ve
     assert StateReader.of(here) is None
 
 
+@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
+def test_a_state_that_is_of_another_version_later_says_so(here: StateLocation, version: int) -> None:
+    file = written(here)
+    found = reader(here)
+    run_sql(file, f"UPDATE headrace_state SET schema_version = {version}, revision = revision + 1")
+    for read in found.revision, found.directory:
+        with pytest.raises(StateError, match=rf"^{file} was written .* \(schema {version}, this one"):
+            read()
+
+
 def test_a_damaged_or_foreign_file_is_left_to_the_store_as_it_is(here: StateLocation) -> None:
     file = written(here)
     sound = file.read_bytes()

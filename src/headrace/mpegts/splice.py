@@ -30,6 +30,8 @@ from headrace.mpegts.pes import shift_pes_times
 from headrace.mpegts.psi import ElementaryStream, decode_pmt, encode_pat, encode_pmt, sections_to_unit
 from headrace.mpegts.tables import Tables, continue_tables
 
+_BEFORE_FIRST_COUNTER: Final = 15
+"""What a PID that was not there before is marked with; its first packet has 0."""
 _NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
 _DISCONTINUITY: Final = bytes([MAX_PAYLOAD_BYTES - 1, 0x80]) + b"\xff" * (MAX_PAYLOAD_BYTES - 2)
 
@@ -129,9 +131,12 @@ class Splice:
             return b""
         packets = b""
         for pid in sorted(self._tables.pids - {NULL_PID}):
-            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, HAS_ADAPTATION | self._counters.get(pid, 15)])
+            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, HAS_ADAPTATION | self._last_counter(pid)])
             packets += header + _DISCONTINUITY
         return packets
+
+    def _last_counter(self, pid: int) -> int:
+        return self._counters.get(pid, _BEFORE_FIRST_COUNTER)
 
     def mend(self, payload: bytes, *, is_whole: bool) -> bytes:
         """Return ``payload`` as it continues what was sent.
@@ -176,9 +181,7 @@ class Splice:
         has_payload = bool(header[3] & HAS_PAYLOAD)
         if has_payload and is_whole and not header[1] & UNIT_START:
             return None
-        last = self._counters.get(new_pid)
-        step = 0 if last is None else last + has_payload - (header[3] & 0x0F)
-        route = _Route(new_pid, step & 0x0F)
+        route = _Route(new_pid, (self._last_counter(new_pid) + has_payload - header[3]) & 0x0F)
         if has_payload:
             self._routes[pid] = route
         return route

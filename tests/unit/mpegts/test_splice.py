@@ -112,6 +112,17 @@ def test_the_mark_announces_the_jump_on_every_stream() -> None:
         assert packet.continuity_counter == last.get(packet.pid, 15)
 
 
+def test_a_pid_that_was_not_there_before_counts_on_from_its_mark() -> None:
+    before = tables(streams=(ElementaryStream(StreamType.H264, 0x100),)) + packets_of(frames(1), 0x100)[0]
+    after = foreign_frames(3)
+    joint = splice(before, after)
+    mark, out = joint.mark(), mended(joint, after)
+    assert packets_of(mark, 0x42)[0][3] & 15 == 15
+    assert packets_of(after, 0x42)[0][3] & 15 == 13
+    assert packets_of(out, 0x42)[0][3] & 15 == 0
+    assert errors(before + mark + out) == 0
+
+
 def test_the_rest_of_a_unit_that_began_before_is_blanked_where_nothing_is_missing() -> None:
     before, after = frames(3), frames(3, first=50)
     rest = split_into_packets(0x101, 4, bytes(400))[0]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from headrace.base.token_bucket import TokenBucket
 from headrace.store.chat_line import MAX_LINES, ChatRecord
-from headrace.web.chat_rules import ChatRates, clean_text
+from headrace.web.chat_rules import MAX_TEXT_CHARACTERS, ChatRates, clean_text
 
 MAX_MEMBERS: Final = 2_000
 MAX_MEMBERS_PER_HOST: Final = 50
@@ -111,6 +111,8 @@ class ChatRoom:
     def say(self, member: Member, text: str, *, now_us: int, unix_us: int) -> ChatRefusal | None:
         """Let ``member`` say ``text``, which may be anything, to everybody; or say why not."""
         said = clean_text(text)
+        if said is None:
+            return ChatRefusal(f"a line has at most {MAX_TEXT_CHARACTERS} characters, and this was longer", 0)
         refusal = self._refusal(member, said, now_us)
         if refusal is not None:
             return refusal

@@ -14,6 +14,8 @@ from headrace.base.token_bucket import TokenBucket
 
 MAX_NAME_CHARACTERS: Final = 32
 MAX_TEXT_CHARACTERS: Final = 500
+MAX_TIMES_AS_LONG: Final = 4
+"""More than so many times what is shown is not looked at, whatever would be left of it."""
 MAX_MARKS_IN_A_ROW: Final = 3
 """Combining marks on one letter: more of them run over other people's lines."""
 
@@ -23,23 +25,30 @@ _JOINERS: Final = "\u200c\u200d"
 """Format characters that Persian, Indian scripts and emoji need."""
 
 
-def clean_text(text: str) -> str:
-    """Return what is shown of ``text``, which may be anything: one line, cut to `MAX_TEXT_CHARACTERS`."""
-    return _clean(text, MAX_TEXT_CHARACTERS)
+def clean_text(text: str) -> str | None:
+    """Return what is shown of ``text``, which may be anything: one line; None if it is too long.
+
+    That is more than `MAX_TEXT_CHARACTERS`, or so much before it is cleaned that it is not looked at.
+    """
+    if len(text) > MAX_TIMES_AS_LONG * MAX_TEXT_CHARACTERS:
+        return None
+    said = _clean(text)
+    return said if len(said) <= MAX_TEXT_CHARACTERS else None
 
 
 def clean_name(name: str) -> str:
     """Return what is shown of ``name``, which may be anything; empty where nothing is left.
 
+    It is cut to `MAX_NAME_CHARACTERS`: whoever has it is told under which name it speaks.
     Joiners are taken out too: two names that look the same are the same.
     """
-    cleaned = _clean(name.translate(dict.fromkeys(map(ord, _JOINERS))).replace("/", ""), MAX_NAME_CHARACTERS)
+    joined = name.translate(dict.fromkeys(map(ord, _JOINERS))).replace("/", "")
+    cleaned = _clean(joined[: MAX_TIMES_AS_LONG * MAX_NAME_CHARACTERS])[:MAX_NAME_CHARACTERS]
     return unicodedata.normalize("NFKC", cleaned)[:MAX_NAME_CHARACTERS].replace("/", "").strip()
 
 
-def _clean(text: str, limit: int) -> str:
-    # More than four times as much as is shown is not looked at.
-    one_line = _WORD_BREAKS.sub(" ", unicodedata.normalize("NFC", text[: 4 * limit])).strip()
+def _clean(text: str) -> str:
+    one_line = _WORD_BREAKS.sub(" ", unicodedata.normalize("NFC", text)).strip()
     kept: list[str] = []
     marks = 0
     for character in one_line:
@@ -48,7 +57,7 @@ def _clean(text: str, limit: int) -> str:
         is_forbidden = category in _FORBIDDEN and character not in _JOINERS
         if not is_forbidden and marks <= MAX_MARKS_IN_A_ROW:
             kept.append(character)
-    return "".join(kept)[:limit].strip()
+    return "".join(kept).strip()
 
 
 class ChatRates:

@@ -144,7 +144,7 @@ class _Visit:
 
     async def _refuse_finally(self, refusal: ChatRefusal) -> bool:
         """Say no and hang up; `retry_seconds` says whether coming back makes sense."""
-        await self._send({**_refused(refusal), "is_final": refusal.retry_seconds is None})
+        await self._send(_refused(refusal, is_final=refusal.retry_seconds is None))
         await self._socket.close(FOREIGN_ORIGIN if refusal.retry_seconds is None else LOST)
         return False
 
@@ -221,8 +221,6 @@ def _refusal(error: GatewayRefusal) -> ChatRefusal:
     return ChatRefusal(error.why, RETRY_SECONDS if error.code == OVERLOAD else None)
 
 
-def _refused(refusal: ChatRefusal) -> dict[str, Any]:
-    message: dict[str, Any] = {"type": "refused", "why": refusal.why}
-    if refusal.retry_seconds is not None:
-        message["retry_seconds"] = refusal.retry_seconds
-    return message
+def _refused(refusal: ChatRefusal, *, is_final: bool = False) -> dict[str, Any]:
+    facts = {"why": refusal.why, "retry_seconds": refusal.retry_seconds, "is_final": is_final}
+    return {"type": "refused", **facts}

@@ -45,6 +45,14 @@ def test_who_has_no_name_or_says_nothing_is_told() -> None:
     assert not room.lines
 
 
+def test_a_line_that_is_too_long_is_told_and_not_cut() -> None:
+    room, anna = ChatRoom("A"), person()
+    room.enter(anna)
+    assert say(room, anna, "x" * 501) == ChatRefusal("a line has at most 500 characters, and this was longer", 0)
+    assert not room.lines
+    assert say(room, anna, "x" * 500) is None
+
+
 def test_who_is_too_fast_waits_and_operators_do_not() -> None:
     room, anna, operator = ChatRoom("A"), person(), person("Op", 2, "operator")
     room.enter(anna)

@@ -29,9 +29,15 @@ def test_marks_that_run_over_other_lines_are_cut() -> None:
     assert clean_text("x" + "\u0336" * 40) == "x" + "\u0336" * 3
 
 
-def test_text_at_the_limit_is_whole_and_a_character_more_is_not() -> None:
+def test_text_at_the_limit_is_whole_and_a_character_more_is_too_long() -> None:
     assert clean_text("ä" * MAX_TEXT_CHARACTERS) == "ä" * MAX_TEXT_CHARACTERS
-    assert clean_text("ä" * (MAX_TEXT_CHARACTERS + 1)) == "ä" * MAX_TEXT_CHARACTERS
+    assert clean_text("ä" * (MAX_TEXT_CHARACTERS + 1)) is None
+
+
+def test_what_counts_is_what_is_shown_up_to_four_times_as_much() -> None:
+    room = " " * (3 * MAX_TEXT_CHARACTERS)
+    assert clean_text("ä" * MAX_TEXT_CHARACTERS + room) == "ä" * MAX_TEXT_CHARACTERS
+    assert clean_text("ä" * MAX_TEXT_CHARACTERS + room + " ") is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_names_that_look_the_same_are_the_same(name: str, shown: str) -> None:
 
 @given(st.text(max_size=3000))
 def test_whatever_comes_is_short_and_in_one_line(text: str) -> None:
-    for shown, limit in ((clean_text(text), MAX_TEXT_CHARACTERS), (clean_name(text), MAX_NAME_CHARACTERS)):
+    for shown, limit in ((clean_text(text) or "", MAX_TEXT_CHARACTERS), (clean_name(text), MAX_NAME_CHARACTERS)):
         assert len(shown) <= limit
         assert shown == shown.strip()
         assert not any(character in shown for character in "\n\r\x00\x1b\u202e")

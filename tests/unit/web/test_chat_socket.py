@@ -48,6 +48,10 @@ def join(socket: Socket, name: str = "Anna", **more: str) -> dict[str, Any]:
     return hear(socket)
 
 
+def refused(why: str, retry_seconds: int | None, *, is_final: bool = False) -> dict[str, Any]:
+    return {"type": "refused", "why": why, "retry_seconds": retry_seconds, "is_final": is_final}
+
+
 def test_two_people_hear_each_other_and_who_comes_later_reads_what_was_said(client: SocketClient) -> None:
     with client.connect("/chat/A") as anna, client.connect("/chat/A") as ben:
         assert join(anna) == {"type": "welcome", "name": "Anna", "has_token_name": False}
@@ -61,7 +65,7 @@ def test_two_people_hear_each_other_and_who_comes_later_reads_what_was_said(clie
             assert [one["text"] for one in hear(zoe)["lines"]] == ["hello"]
             assert hear(zoe)["name"] == ""
             zoe.send_json({"type": "say", "text": "me too"})
-            assert hear(zoe) == {"type": "refused", "why": "choose a name first", "retry_seconds": 0}
+            assert hear(zoe) == refused("choose a name first", 0)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +93,7 @@ def test_a_private_channel_shows_nothing_without_a_token(client: SocketClient) -
     for more in ({}, {"token": "wrong"}):
         with client.connect("/chat/secret") as stranger:
             stranger.send_json({"type": "join", "name": "x", **more})
-            refused = hear(stranger)
-            assert (refused["type"], refused["is_final"]) == ("refused", True)
+            assert hear(stranger) == refused("the channel is private", None, is_final=True)
             with pytest.raises(ClosedError):
                 stranger.receive_text()
     with client.connect("/chat/secret") as anna:
@@ -217,8 +220,7 @@ def test_a_right_that_is_not_known_for_the_moment_is_no_end_for_ever(
     monkeypatch.setattr(desk, "may_watch", may_watch)
     with client.connect("/chat/A") as anna:
         anna.send_json({"type": "join"})
-        refused = hear(anna)
-        assert (refused["is_final"], refused["retry_seconds"]) == (False, 5)
+        assert hear(anna) == refused("it is not known", 5)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_what_is_no_message_is_told_and_ends_nothing(client: SocketClient, sent:
             anna.send_text(sent)
         else:
             anna.send_bytes(sent)
-        assert hear(anna) == {"type": "refused", "why": "a message is join or say"}
+        assert hear(anna) == refused("a message is join or say", None)
         anna.send_json({"type": "say", "text": {"not": "text"}})
         assert hear(anna)["type"] == "line"
 

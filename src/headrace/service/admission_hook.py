@@ -1,7 +1,8 @@
 """Asks another service, over HTTP, whether somebody may come in, and tells it who has gone.
 
 It only ever requests the one URL that the configuration names: nothing from the wire goes into it, redirects are
-not followed, and proxies from the environment are not used. Whatever goes wrong refuses the caller.
+not followed, proxies from the environment are not used, and no cookies are kept, so each question stands for
+itself. Whatever goes wrong refuses the caller.
 """
 
 import asyncio
@@ -209,11 +210,14 @@ class AdmissionHook:
 
 
 def _make_client(timeout_seconds: float) -> "httpx.AsyncClient":
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - httpx loads it too
+
     import httpx  # noqa: PLC0415 - loaded by start()
 
     return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=timeout_seconds,
         limits=httpx.Limits(max_connections=MAX_REQUESTS, max_keepalive_connections=MAX_REQUESTS),
         headers={

@@ -96,6 +96,19 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(main())
 
 
+def test_a_cookie_that_an_answer_sets_is_not_sent_with_the_next_question() -> None:
+    async def main() -> None:
+        async with HookServer(headers={"set-cookie": "of=somebody"}) as server:
+            async with running(server.url) as (hook, inbox):
+                for _ in range(2):
+                    hook.ask(QUESTION)
+                    assert await inbox.next_verdict() == HookVerdict()
+            assert len(server.requests) == 2
+            assert "cookie" not in server.requests[1].lower()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     "server",
     [HookServer(delay_seconds=30), HookServer(drip_seconds=0.2, body=b'{"allow": true}' + b" " * 100)],

@@ -53,7 +53,7 @@ def broker_lines(broker: Facts) -> list[str]:
     lines = [
         f"headrace {broker['headrace_version']} on {broker['listen']}, up {duration(broker['uptime_seconds'])}"
         + ("" if memory is None else f", {memory / 1e6:.0f} MB"),
-        f"{_count(broker['producers'], 'producer')}, {_count(broker['subscribers'], 'subscriber')}, "
+        f"{_count(broker['producers'], 'producer')}, {_watching(broker)}, "
         f"in {mbps(broker['received_bps'])}, out {mbps(broker['sent_bps'])} Mbit/s",
     ]
     full = {"received": "receive_dropped_datagrams", "to be sent": "send_would_block_datagrams"}
@@ -73,6 +73,13 @@ def broker_lines(broker: Facts) -> list[str]:
         if broker.get(key):
             lines.append(f"{word}: " + ", ".join(f"{reason} {count}" for reason, count in broker[key].items()))
     return lines
+
+
+def _watching(broker: Facts) -> str:
+    """Return how many watch, as the table of channels counts them."""
+    browsers = broker.get("watching_sessions", 0)
+    told = f" ({browsers} in {'a browser' if browsers == 1 else 'browsers'})" if browsers else ""
+    return _count(broker["subscribers"] + browsers, "subscriber") + told
 
 
 def channel_table(channels: list[Facts], *, wide: bool) -> Table:
@@ -111,7 +118,7 @@ def channel_table(channels: list[Facts], *, wide: bool) -> Table:
             ),
             _text(channel["continuity_errors"]),
             _text(group["count"] + channel.get("sessions", {}).get("count", 0)),
-            _text(group["resent_packets"]),
+            _text(channel.get("sent", group)["resent_packets"]),
         ]
         if wide:
             figures += [

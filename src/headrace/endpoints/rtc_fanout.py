@@ -15,6 +15,7 @@ from headrace.base.datagram_batch import I64Array, U8Array
 from headrace.base.sockaddr import SOCKADDR_BYTES
 from headrace.endpoints.rtc_resends import RtcResends
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
+from headrace.fanout.sent_totals import SentTotals
 from headrace.netio.outbox import Outbox
 from headrace.remux.rtp_packetizer import HEADER_BYTES, MAX_PACKET_BYTES
 from headrace.webrtc.srtp import ROOM_BYTES, ClearPacket, clear_packet
@@ -53,13 +54,14 @@ class RtcFanout:
         self._rows = [whole[at : at + STRIDE_BYTES] for at in range(0, ROWS * STRIDE_BYTES, STRIDE_BYTES)]
         self._slots: I64Array = np.arange(ROWS)
 
-    def send(self, recipients: Sequence[Recipient], begin: int, end: int) -> None:
+    def send(self, recipients: Sequence[Recipient], begin: int, end: int, totals: SentTotals) -> None:
         """Send the channel's packets from ``begin`` to before ``end`` to all who get them next.
 
         Args:
             recipients: Each of whom has the same stream and is at ``begin``; its place is moved on.
             begin: Index of the first packet.
             end: One past the index of the last.
+            totals: Where they are counted.
         """
         alike: dict[tuple[tuple[int, int], int], list[Recipient]] = {}
         own: list[Recipient] = []
@@ -73,9 +75,9 @@ class RtcFanout:
             else:
                 alike.setdefault((place.outfit, sealer.overhead_bytes), []).append(recipient)
         for group in (*alike.values(), *([one] for one in own)):
-            self._send_alike(group, begin, end)
+            self._send_alike(group, begin, end, totals)
 
-    def _send_alike(self, group: list[Recipient], begin: int, end: int) -> None:
+    def _send_alike(self, group: list[Recipient], begin: int, end: int, totals: SentTotals) -> None:
         place = group[0].place
         ring = place.stream.ring
         for at in range(begin, end, MAX_PACKETS_AT_ONCE):
@@ -87,6 +89,7 @@ class RtcFanout:
                 self._send_piece(group[first : first + peers_at_once], packets, at)
             payload_bytes = sum(map(len, dressed)) - HEADER_BYTES * len(packets)
             self._resends.note_sent(len(packets) * len(group))
+            totals.add(sent_packets=len(packets) * len(group), sent_payload_bytes=payload_bytes * len(group))
             for _, one in group:
                 one.next_index = stop
                 one.sent_packets += len(packets)

@@ -12,6 +12,7 @@ from headrace.endpoints.rtc_fanout import Recipient, RtcFanout
 from headrace.endpoints.rtc_inbound_layers import InboundLayers
 from headrace.endpoints.rtc_layers import RtcLayers
 from headrace.endpoints.rtc_viewer import Place, RtcViewer
+from headrace.fanout.sent_totals import SentTotals
 from headrace.remux.access_unit import AccessUnit
 
 PIECE_PACKETS: Final = 48
@@ -36,9 +37,11 @@ class RtcRoom:
         channel: As given.
         layers: Its lower layers, if it has any.
         viewers: Those whose connection is there.
+        totals: What all were sent, those who have left too. Whoever looks from another thread finds them here and
+            not at the viewers, who come and go meanwhile.
     """
 
-    __slots__ = ("_fanout", "_is_apart", "_piece_us", "_sent", "channel", "layers", "viewers")
+    __slots__ = ("_fanout", "_is_apart", "_piece_us", "_sent", "channel", "layers", "totals", "viewers")
 
     def __init__(
         self, channel: RtcChannel, fanout: RtcFanout, feeds: Callable[[], Iterable[InboundLayers]] = tuple
@@ -47,6 +50,7 @@ class RtcRoom:
         self.layers = RtcLayers(channel, feeds)
         self._fanout = fanout
         self.viewers: list[RtcViewer] = []
+        self.totals = SentTotals()
         self._sent: dict[RtcStream, int] = {stream: stream.ring.next_index for stream in channel.streams}
         self._piece_us: int | None = None
         self._is_apart = False
@@ -139,7 +143,7 @@ class RtcRoom:
         recipients = [one for one in self._recipients(stream) if one.place.next_index == sent]
         for _, place in recipients:
             place.next_index = begin
-        self._fanout.send(recipients, begin, end)
+        self._fanout.send(recipients, begin, end, self.totals)
         self._sent[stream] = end
 
     def _steer(self, begun: set[RtcStream], now_us: int) -> None:
@@ -203,7 +207,7 @@ class RtcRoom:
         stop = min(end, begin + PIECE_PACKETS)
         if place.prelude is not None and begin < place.prelude.end_index:
             stop = min(stop, place.prelude.end_index)
-        self._fanout.send([recipient], begin, stop)
+        self._fanout.send([recipient], begin, stop, self.totals)
 
     def poll_timer(self) -> int | None:
         """Return when `handle_timer` is due, or None."""
@@ -212,7 +216,9 @@ class RtcRoom:
     def resend(self, viewer: RtcViewer, place: Place, seqnos: Iterable[int], now_us: int) -> int:
         """Send packets again that a viewer misses; return how many."""
         indices = [index for index in map(place.channel_index_of, seqnos) if index is not None]
-        return self._fanout.resend(Recipient(viewer, place), indices, now_us)
+        count = self._fanout.resend(Recipient(viewer, place), indices, now_us)
+        self.totals.add(resent_packets=count)
+        return count
 
 
 def _may_restart(viewer: RtcViewer, now_us: int) -> bool:

@@ -58,6 +58,7 @@ class RtcSnapshot:
         return {
             "sessions": len(endpoint.sessions),
             "half_open_sessions": endpoint.half_open,
+            "watching_sessions": sum(len(room.viewers) for room in list(endpoint.rooms.values())),
             "recoded_channels": sum(room.channel.route.is_recoded for room in list(endpoint.rooms.values())),
             "max_recoded_channels": self._max_recoded_channels,
             "ignored_browser_packets": dict(endpoint.ignored_packets),

@@ -143,8 +143,9 @@ def _group_facts(channel: Channel, table: SubscriberTable) -> Facts:
 
 
 def _sent_facts(channel: Channel, group: Facts) -> Facts:
-    """Return what was sent since the channel began: to those of ``group``, and to those who have left it."""
-    return {name: group[name] + so_far for name, so_far in asdict(channel.subscribers.gone).items()}
+    """Return what was sent since the channel began: to those of ``group``, who have left it, and over taps."""
+    gone, elsewhere = asdict(channel.subscribers.gone), asdict(channel.sent_by_taps)
+    return {name: group[name] + gone[name] + elsewhere[name] for name in gone}
 
 
 def producer_facts(producer: Producer, ring: Ring, received_bps: int | None, now_us: int) -> Facts:

@@ -1,6 +1,7 @@
 """A channel: what its producers stream under one id, one after another, for as long as the id exists."""
 
 from headrace.fanout.ring import DEFAULT_BACKLOG, BacklogLimit
+from headrace.fanout.sent_totals import SentTotals
 from headrace.fanout.subscriber_group import SubscriberGroup
 from headrace.fanout.subscriber_table import SubscriberTable
 from headrace.hub.channel_stream import ChannelStream
@@ -28,6 +29,7 @@ class Channel:
         keyframe_starts: Subscribers that started with a keyframe.
         live_starts: Subscribers that had to start with the next packet: no producer, no keyframe within the limit.
         taps: How many others read it, for those who watch by other means than SRT.
+        sent_by_taps: What these were sent in all.
     """
 
     __slots__ = (
@@ -37,6 +39,7 @@ class Channel:
         "keyframe_starts",
         "live_starts",
         "ring",
+        "sent_by_taps",
         "stream",
         "subscribers",
         "succession",
@@ -54,6 +57,7 @@ class Channel:
         self.keyframe_starts = 0
         self.live_starts = 0
         self.taps = 0
+        self.sent_by_taps = SentTotals()
 
     @property
     def is_watched(self) -> bool:

@@ -179,7 +179,8 @@ class Broker:
             )
         if self._follower is not None:
             self._follower.start()
-        self._desk = StatusDesk(self._endpoint, self._socket, self._loop)
+        for_browsers = () if self._rtc_socket is None else (self._rtc_socket,)
+        self._desk = StatusDesk(self._endpoint, self._socket, self._loop, for_browsers)
         desk = WebDesk(self._desk, self._endpoint, self._loop, lambda: self._whole_directory)
         control_desk = ControlDesk(self._desk, PublicChannels(desk, now_us, self._describe))
         self._control = ControlService(control_desk, self.port, self._config.control)

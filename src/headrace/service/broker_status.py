@@ -4,7 +4,7 @@ Source: ``docs/reference/statistics.md``, "a running broker".
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Final
@@ -16,6 +16,7 @@ from headrace.endpoints.rate_meter import RateMeter
 from headrace.endpoints.snapshot import Facts, Piece, Sessions, snapshot_pieces
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us, unix_time_us
+from headrace.netio.counters import SocketCounters, sum_counters
 from headrace.netio.process import resident_bytes
 from headrace.netio.udp_socket import UdpSocket
 
@@ -30,14 +31,16 @@ class BrokerStatus:
     Args:
         endpoint: Its endpoint.
         socket: Its common socket.
+        more_sockets: The others, which other threads may use.
 
     Attributes:
         sessions: Knows of those of browsers; None where there are none.
     """
 
-    def __init__(self, endpoint: SrtEndpoint, socket: UdpSocket) -> None:
+    def __init__(self, endpoint: SrtEndpoint, socket: UdpSocket, more_sockets: Sequence[UdpSocket] = ()) -> None:
         self._endpoint = endpoint
         self._socket = socket
+        self._sockets = socket, *more_sockets
         self._watches = ChannelWatches()
         self._received, self._sent = RateMeter(), RateMeter()
         self._started_us = now_us()
@@ -46,10 +49,15 @@ class BrokerStatus:
     def observe(self) -> Iterator[None]:
         """Look at rates and channels: once a second, giving way where it yields."""
         time_us = now_us()
-        self._socket.count_drops()
-        self._received.note(self._socket.counters.bytes_received, time_us)
-        self._sent.note(self._socket.counters.bytes_sent, time_us)
+        for socket in self._sockets:
+            socket.count_drops()
+        counters = self._counters()
+        self._received.note(counters.bytes_received, time_us)
+        self._sent.note(counters.bytes_sent, time_us)
         yield from self._watches.observe(list(self._endpoint.hub.channels.values()), time_us)
+
+    def _counters(self) -> SocketCounters:
+        return sum_counters(socket.counters for socket in self._sockets)
 
     def answer(self, request: dict[str, object]) -> Iterator[str]:
         """Return the answer to ``{"want": "status", "subscribers_of": ID}`` as pieces of JSON."""
@@ -84,7 +92,7 @@ class BrokerStatus:
             "subscribers": endpoint.table.count,
             "received_bps": self._received.bps,
             "sent_bps": self._sent.bps,
-            "socket": asdict(self._socket.counters),
+            "socket": asdict(self._counters()),
             "ignored_packets": dict(+endpoint.ignored_packets),
             "refused_connections": {str(code): count for code, count in endpoint.refused_connections.items()},
             "limits_reached": {name: count for name, count in endpoint.limits_reached.items() if count},

@@ -67,6 +67,8 @@ class RtcRooms:
             if tap is None:
                 self.leave(channel_id)
                 return None
+            # Nobody is in it yet. The channel lives longer than its room, and keeps what is counted.
+            room.totals = tap.tap.channel.sent_by_taps
             self._taps[channel_id] = tap
             return room
 

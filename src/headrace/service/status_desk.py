@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -28,10 +28,13 @@ class StatusDesk:
         endpoint: The broker's.
         socket: Its common socket.
         loop: Drives the endpoint; all that is asked of it is asked there, a piece at a time.
+        more_sockets: The broker's others, whose counters are looked at from there.
     """
 
-    def __init__(self, endpoint: SrtEndpoint, socket: UdpSocket, loop: MediaLoop) -> None:
-        self._status = BrokerStatus(endpoint, socket)
+    def __init__(
+        self, endpoint: SrtEndpoint, socket: UdpSocket, loop: MediaLoop, more_sockets: Sequence[UdpSocket] = ()
+    ) -> None:
+        self._status = BrokerStatus(endpoint, socket, more_sockets)
         self._loop = loop
         self._looking: asyncio.Task[None] | None = None
 

@@ -83,6 +83,26 @@ def test_the_broker_is_in_two_lines() -> None:
     assert shown(broker={**BROKER, "resident_bytes": None}).splitlines()[0].endswith("up 1d 2h")
 
 
+@pytest.mark.parametrize(
+    ("subscribers", "browsers", "said"),
+    [
+        (0, 3, "1 producer, 3 subscribers (3 in browsers), in 12.35, out 987.65 Mbit/s"),
+        (2, 1, "1 producer, 3 subscribers (1 in a browser), in 12.35, out 987.65 Mbit/s"),
+        (1, 0, "1 producer, 1 subscriber, in 12.35, out 987.65 Mbit/s"),
+    ],
+)
+def test_who_watches_in_a_browser_is_among_the_subscribers(subscribers: int, browsers: int, said: str) -> None:
+    broker = {**BROKER, "subscribers": subscribers, "watching_sessions": browsers}
+    assert shown(broker=broker).splitlines()[1] == said
+
+
+def test_resent_is_what_the_channel_sent_again_in_all() -> None:
+    sent = {"sent_packets": 5, "sent_payload_bytes": 6_580, "resent_packets": 77_123}
+    text = shown(channels=[{**CHANNEL, "sent": sent}])
+    assert "77123" in text
+    assert str(GROUP["resent_packets"]) not in text
+
+
 def test_what_went_wrong_has_lines_of_its_own() -> None:
     broker = {**BROKER, "dropped_subscribers": {"timeout": 2}, "refused_connections": {"2409": 1, "2400": 3}}
     lines = shown(broker=broker).splitlines()

@@ -4,6 +4,7 @@ import pytest
 from tests.support.rtc_stage import CHANNEL, RTX, Browser, Stage, picture
 
 from headrace.endpoints.rtc_fanout import MAX_PACKETS_AT_ONCE, ROWS, Recipient, RtcFanout
+from headrace.fanout.sent_totals import SentTotals
 from headrace.webrtc.rtp import decode_rtp
 
 
@@ -82,6 +83,8 @@ def test_nothing_is_sent_to_who_is_not_connected() -> None:
     stage.show(picture(0, is_keyframe=True))
     place.start_at(0)
     fanout = RtcFanout(stage.outbox)
-    fanout.send([Recipient(browser.viewer, place)], 0, 1)
+    totals = SentTotals()
+    fanout.send([Recipient(browser.viewer, place)], 0, 1, totals)
     assert fanout.resend(Recipient(browser.viewer, place), [0], stage.now_us) == 0
     assert stage.outbox.take() == []
+    assert totals == SentTotals()

@@ -1,5 +1,6 @@
 """Browsers that watch one channel, from the newest keyframe on."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from tests.support.encoded_streams import encoded_stream, payloads_of
@@ -14,7 +15,7 @@ from headrace.endpoints.rtc_room import (
 )
 from headrace.endpoints.rtc_watching import REPORT_INTERVAL_US
 from headrace.endpoints.rtp_ring import LIVE_US
-from headrace.webrtc.rtcp import SenderReport, decode_compound
+from headrace.webrtc.rtcp import Nack, ReceiverReport, SenderReport, decode_compound, encode_compound
 from headrace.webrtc.rtp import decode_rtp, timestamp_distance
 
 
@@ -58,6 +59,26 @@ def test_a_long_backlog_comes_in_pieces_and_what_comes_meanwhile_after_it() -> N
     assert stage.room.poll_timer() is None
     stage.run(1_000_000)
     assert_gapless(browser)
+
+
+def test_what_all_were_sent_is_counted_and_stays_when_they_leave() -> None:
+    stage = Stage()
+    stage.stream(30)
+    browsers = [stage.joined(), stage.joined(), stage.joined(has_audio=False)]
+    stage.stream(30)
+    for browser in browsers[:2]:
+        lost = browser.pictures()[-1]
+        browser.send_rtcp(encode_compound([ReceiverReport(1), Nack(2, lost.ssrc, (lost.seqno,))]))
+    again = 2
+    received = [one for browser in browsers for one in browser.received]
+    assert stage.room.totals.sent_packets == len(received) - again
+    assert stage.room.totals.resent_packets == again
+    totals = replace(stage.room.totals)
+    places = [place for browser in browsers for place in browser.viewer.places]
+    assert totals.sent_payload_bytes == sum(place.sent_payload_bytes for place in places)
+    for browser in browsers:
+        stage.endpoint.end(browser.session_id, "kicked", stage.now_us)
+    assert (stage.room.viewers, stage.room.totals) == ([], totals)
 
 
 def test_who_comes_before_the_first_keyframe_waits_for_it_and_sound_begins_with_the_picture() -> None:

@@ -55,6 +55,7 @@ def test_the_endpoint_as_a_whole_is_counted() -> None:
     assert RtcSnapshot(stage.endpoint).broker_facts() == {
         "sessions": 2,
         "half_open_sessions": 1,
+        "watching_sessions": 1,
         "recoded_channels": 0,
         "max_recoded_channels": 0,
         "ignored_browser_packets": {"unknown_peer": 1},

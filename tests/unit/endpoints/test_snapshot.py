@@ -74,6 +74,21 @@ def test_what_a_channel_has_sent_does_not_fall_when_somebody_leaves() -> None:
     assert (channel["subscribers"]["count"], channel["subscribers"]["sent_packets"]) == (1, 20)
 
 
+def test_what_browsers_were_sent_is_in_what_the_channel_has_sent() -> None:
+    world = World()
+    producer = world.join("publish:A")
+    world.join("A")
+    payload_bytes = sum(map(len, world.send(producer, 20)))
+    world.channel("A").sent_by_taps.add(sent_packets=300, sent_payload_bytes=1_000, resent_packets=7)
+    (channel,) = lists(world)["channels"]
+    assert channel["sent"] == {
+        "sent_packets": 320,
+        "sent_payload_bytes": payload_bytes + 1_000,
+        "resent_packets": 7,
+    }
+    assert channel["subscribers"]["sent_packets"] == 20
+
+
 def test_a_channel_that_waits_says_since_when_it_was_silent_if_it_ever_was_not() -> None:
     world = World()
     world.join("A")

@@ -10,6 +10,7 @@ from tests.support.broker_world import World
 from tests.support.fanout_tables import subscribe
 
 from headrace.netio.udp_socket import UdpSocket
+from headrace.service import broker_status
 from headrace.service.broker_status import STATUS_VERSION, BrokerStatus
 
 WANT: dict[str, object] = {"want": "status"}
@@ -76,6 +77,21 @@ def test_channels_are_looked_at_and_rates_known_after_two_looks(world: World, st
             pass
     assert document(status, WANT)["channels"][0]["continuity_errors"] == 0
     assert document(status, WANT)["broker"]["received_bps"] == 0
+
+
+def test_rates_and_counters_are_those_of_all_its_sockets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock_us = iter(range(0, 10_000_000, 1_000_000))
+    with UdpSocket.bind("127.0.0.1", 0) as one, UdpSocket.bind("127.0.0.1", 0) as another:
+        status = BrokerStatus(world.endpoint, one, [another])
+        monkeypatch.setattr(broker_status, "now_us", lambda: next(clock_us))
+        for seconds in range(1, 3):
+            one.counters.bytes_sent, one.counters.bytes_received = 1_000 * seconds, 10 * seconds
+            another.counters.bytes_sent, another.counters.bytes_received = 50_000 * seconds, 300 * seconds
+            another.counters.datagrams_sent = 7 * seconds
+            list(status.observe())
+        broker = document(status, WANT)["broker"]
+    assert (broker["sent_bps"], broker["received_bps"]) == (8 * 51_000, 8 * 310)
+    assert (broker["socket"]["bytes_sent"], broker["socket"]["datagrams_sent"]) == (102_000, 14)
 
 
 def test_with_two_thousand_subscribers_no_piece_holds_packets_up(world: World, status: BrokerStatus) -> None:

@@ -38,6 +38,29 @@ def test_a_channel_is_opened_once_and_closed_a_while_after_the_last_one_has_left
     asyncio.run(test())
 
 
+def test_what_a_channel_was_sent_is_kept_when_its_room_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtc_rooms, "LINGER_SECONDS", 0.0)
+
+    async def test() -> None:
+        async with broker_for_browsers() as broker:
+            assert broker.rtc is not None
+            channel = broker.endpoint.hub.open_channel("A")
+            assert channel is not None
+            channel.taps += 1  # as a producer would, it keeps the channel
+            rooms = (await broker.rtc.service())._rooms
+            first = await rooms.enter("A")
+            assert first is not None
+            first.totals.add(sent_packets=5)
+            rooms.leave("A")
+            await until(lambda: channel.taps == 1)
+            second = await rooms.enter("A")
+            assert second is not None
+            assert second.totals is channel.sent_by_taps
+            assert second.totals.sent_packets == 5
+
+    asyncio.run(test())
+
+
 def test_where_there_are_too_many_channels_there_is_no_room() -> None:
     async def test() -> None:
         async with broker_for_browsers(limits=Limits(channels=1)) as broker:

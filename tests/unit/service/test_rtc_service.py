@@ -56,6 +56,11 @@ def test_a_client_plays_picture_and_sound_and_leaves_when_its_session_is_deleted
             assert status["channels"][0]["sessions"] == {"count": 1}
             assert status["channels"][0]["video"]["codec"] == "H.264"
             assert status["subscribers"][0]["sent_packets"] > 50
+            assert status["channels"][0]["sent"]["sent_packets"] > 50
+            assert status["broker"]["watching_sessions"] == 1
+            await until(lambda: broker.desk._status.broker_facts()["sent_bps"] > 100_000, seconds=30)
+            broker_facts = broker.desk._status.broker_facts()
+            assert broker_facts["socket"]["bytes_sent"] > status["channels"][0]["sent"]["sent_payload_bytes"]
             assert watcher.answer is not None
             await service.end(watcher.answer.session_id)
             await until(lambda: watcher.state == "closed")

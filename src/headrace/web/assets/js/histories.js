@@ -21,15 +21,15 @@ export class Histories {
     return this.#series.get(name) ?? [];
   }
 
-  #noteChannel({ id, producer, subscribers }) {
+  #noteChannel({ id, producer, sent }) {
     this.#push(`rate ${id}`, producer?.received_bps ?? null);
     this.#push(`rtt ${id}`, producer?.rtt_ms ?? null);
     const lost = producer ? this.#grown(`lost ${id}`, producer.lost_packets) : null;
     const received = producer ? this.#grown(`received ${id}`, producer.received_packets) : null;
     this.#push(`loss ${id}`, lost === null || lost + received <= 0 ? null : lost / (lost + received));
-    const resent = this.#grown(`resent ${id}`, subscribers.resent_packets);
-    const sent = this.#grown(`sent ${id}`, subscribers.sent_packets);
-    this.#push(`resends ${id}`, sent > 0 ? resent / sent : null);
+    const resent = this.#grown(`resent ${id}`, sent.resent_packets);
+    const once = this.#grown(`sent ${id}`, sent.sent_packets);
+    this.#push(`resends ${id}`, once > 0 ? resent / once : null);
   }
 
   /** By how much a counter has grown; null at first, and when another producer begins anew. */

@@ -85,7 +85,7 @@ export class ChannelTable {
 }
 
 function showRow({ root, button, spark, cells }, channel, isChosen, histories) {
-  const { producer, subscribers } = channel;
+  const { producer, sent } = channel;
   root.classList.toggle("is-chosen", isChosen);
   button.setAttribute("aria-pressed", String(isChosen));
   const since = channel.state_seconds === null ? "" : ` ${duration(channel.state_seconds)}`;
@@ -99,7 +99,7 @@ function showRow({ root, button, spark, cells }, channel, isChosen, histories) {
   for (const name of ["lost", "recovered", "dropped"]) setText(cells[name], producer ? producer[`${name}_packets`].toLocaleString("en") : "–");
   cells.dropped.classList.toggle("is-bad", (producer?.dropped_packets ?? 0) > 0);
   setText(cells.viewers, viewersOf(channel).toLocaleString("en"));
-  setText(cells.resent, subscribers.resent_packets.toLocaleString("en"));
+  setText(cells.resent, sent.resent_packets.toLocaleString("en"));
   const rates = histories.of(`rate ${channel.id}`).map((value) => (value === null ? null : value / 1e6));
   drawChart(spark, [{ className: "", values: rates, isArea: true }], { points: SPARK_POINTS, least: 0.5 });
 }

@@ -16,6 +16,7 @@ from headrace.endpoints.rtc_watching import RtcWatching
 Facts: TypeAlias = dict[str, Any]
 
 NO_ROOM: Final[Facts] = {
+    "sessions": {"count": 0},
     "video": None,
     "has_reordering": False,
     "notice": None,
@@ -70,6 +71,8 @@ def _room_facts(room: RtcRoom) -> Facts:
     size, recoding = channel.size, channel.route.facts()
     video = None if size is None else {"codec": channel.video.codec.value, "width": size[0], "height": size[1]}
     return {
+        # Those whose connection is there: an offer alone watches nothing.
+        "sessions": {"count": len(room.viewers)},
         "video": video,
         "has_reordering": channel.has_reordering,
         "notice": channel.notice,

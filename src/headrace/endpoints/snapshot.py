@@ -76,7 +76,7 @@ def snapshot_pieces(
         some = channels[at : at + CHANNELS_PER_PIECE]
         items = [channel_facts(one, watches.of(one), endpoint.table, now_us()) for one in some]
         for channel, facts in zip(some, items, strict=True):
-            facts["sessions"] = {"count": endpoint.visitors.watching(channel.channel_id)}
+            facts["sessions"] = {"count": 0}
             if sessions is not None:
                 facts.update(sessions.channel_facts(channel.channel_id))
         yield Piece("channels", items)

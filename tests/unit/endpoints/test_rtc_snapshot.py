@@ -39,12 +39,25 @@ def test_of_a_channel_that_is_watched_it_is_known_what_its_pictures_are() -> Non
     stage.endpoint.take(CHANNEL, payloads_of(encoded_stream(5)), stage.now_us)
     facts = snapshot.channel_facts(CHANNEL)
     assert facts == {
+        "sessions": {"count": 0},
         "video": {"codec": "H.264", "width": 320, "height": 180},
         "has_reordering": False,
         "notice": None,
         "recoding": None,
         "layers": [],
     }
+
+
+def test_who_has_made_an_offer_and_never_called_does_not_watch() -> None:
+    stage = Stage()
+    snapshot = RtcSnapshot(stage.endpoint)
+    browser = stage.joined()
+    for _ in range(20):
+        stage.browser()
+    assert snapshot.channel_facts(CHANNEL)["sessions"] == {"count": 1}
+    assert snapshot.broker_facts()["watching_sessions"] == 1
+    stage.endpoint.end(browser.session_id, "kicked", stage.now_us)
+    assert snapshot.channel_facts(CHANNEL)["sessions"] == {"count": 0}
 
 
 def test_the_endpoint_as_a_whole_is_counted() -> None:

@@ -35,7 +35,7 @@ class KeyFile:
             raise KeyFileError(f"cannot write {path}: {error.strerror}") from None
 
     def write(self, key: str) -> None:
-        """Put the key in, and the file into its place.
+        """Put the key in, and the file into its place; nothing is left of it where that fails.
 
         Raises:
             KeyFileError: It cannot be written.
@@ -44,6 +44,8 @@ class KeyFile:
             os.write(self._descriptor, f"{key}\n".encode())
             self._made.replace(self._path)
         except OSError as error:
+            with suppress(OSError):
+                self._made.unlink()
             raise KeyFileError(f"cannot write {self._path}: {error.strerror}") from None
         finally:
             os.close(self._descriptor)

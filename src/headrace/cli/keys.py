@@ -1,5 +1,7 @@
 """``headrace keys``: what producers publish with."""
 
+import json
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +17,7 @@ from headrace.cli.channels import ChannelArgument
 from headrace.cli.command_table import make_app
 from headrace.cli.help_page import SUMMARIES
 from headrace.cli.hostport import host_from_here
-from headrace.cli.key_files import KeyFile, read_key_file
+from headrace.cli.key_files import KeyFile, KeyFileError, read_key_file
 from headrace.cli.options import DEFAULT_BROKER, BrokerOption, parse_broker
 from headrace.cli.paste_lines import publishing_lines
 from headrace.cli.state import (
@@ -24,13 +26,17 @@ from headrace.cli.state import (
     open_state,
     print_json,
     print_lines,
+    print_or_fail,
     print_table,
     show_time,
 )
 from headrace.client.broker_address import BrokerAddress
 from headrace.netio.entropy import random_bytes
+from headrace.store.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headrace.store.key_records import KeyRecord, KeyRecords
     from headrace.store.state_store import StateStore
 
@@ -64,15 +70,17 @@ def new(
     with open_state(state) as store:
         passphrase = store.channels.find(check_channel_id(channel)).rule.passphrase
         number = _add_key(store, channel, key, label, None if out is None else KeyFile(out))
-    if out is not None:
-        print_lines(f"key {number} of channel {channel} is in {out}")
-    elif as_json:
-        print_json({"key_id": number, "channel": channel, "key": key})
-    else:
-        print_lines(f"key {number} of channel {channel}, shown this once:", "", f"  {key}", "")
-        print_lines(*publishing_lines(str(address), channel, key, passphrase))
-        if not broker:
-            print_lines("", f"{address} is this machine: --broker HOST:PORT prints lines for others.")
+        if out is not None:
+            print_lines(f"key {number} of channel {channel} is in {out}")
+            return
+        with _revoked_if_lost(store.keys, channel, number):
+            if as_json:
+                print_or_fail(json.dumps({"key_id": number, "channel": channel, "key": key}))
+                return
+            lines = publishing_lines(str(address), channel, key, passphrase)
+            if not broker:
+                lines = [*lines, "", f"{address} is this machine: --broker HOST:PORT prints lines for others."]
+            print_or_fail(f"key {number} of channel {channel}, shown this once:", "", f"  {key}", "", *lines)
 
 
 @keys.command("keep")
@@ -166,8 +174,24 @@ def _add_key(store: "StateStore", channel: str, key: str, label: str, file: KeyF
             file.give_up()
         raise
     if file is not None:
-        file.write(key)
+        with _revoked_if_lost(store.keys, channel, number):
+            file.write(key)
     return number
+
+
+@contextmanager
+def _revoked_if_lost(records: "KeyRecords", channel: str, number: int) -> "Iterator[None]":
+    """Revoke a key that the block hands out, if that fails: it would open its channel, and nobody has it."""
+    try:
+        yield
+    except (OSError, KeyFileError) as error:
+        why = f"cannot write to standard output: {error.strerror}" if isinstance(error, OSError) else str(error)
+        try:
+            records.revoke(channel, number)
+            end = "is revoked"
+        except StateError:
+            end = f"cannot be revoked now: type 'headrace keys revoke {channel} {number}'"
+        raise KeysError(f"{why}: key {number} of channel {channel} went to nobody, and {end}") from None
 
 
 def _only_key(records: "KeyRecords", channel: str) -> int:

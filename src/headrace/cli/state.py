@@ -1,6 +1,7 @@
 """What the commands share that read and write the state."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -52,6 +53,22 @@ def print_json(document: object) -> None:
 def print_lines(*lines: str) -> None:
     """Print lines as they are, whatever the width of the terminal: they are to be copied."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def print_or_fail(*lines: str) -> None:
+    """Print lines as they are, all at once, and return when they have gone.
+
+    Raises:
+        OSError: They have not, and will not.
+    """
+    try:
+        print_lines(*lines)
+        sys.stdout.flush()
+    except OSError:
+        # What is left in the buffer would be tried again at the end, with a traceback and a code of Python's own.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise
 
 
 def print_table(headings: "Sequence[str]", rows: "Iterable[Sequence[str]]", nothing: str) -> None:

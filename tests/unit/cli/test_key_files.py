@@ -1,3 +1,4 @@
+import resource
 import stat
 from pathlib import Path
 
@@ -26,6 +27,19 @@ def test_a_file_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None
 @pytest.mark.parametrize("replaces", [False, True])
 def test_without_a_key_nothing_is_left(tmp_path: Path, *, replaces: bool) -> None:
     KeyFile(tmp_path / "a.key", replaces=replaces).give_up()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_where_a_key_cannot_be_written_nothing_is_left(tmp_path: Path, *, replaces: bool) -> None:
+    file = KeyFile(tmp_path / "a.key", replaces=replaces)
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(KeyFileError, match=r"cannot write .*/a.key: File too large"):
+            file.write("the key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,8 @@
 import json
+import sys
 from collections.abc import Callable
+from errno import ENOSPC
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,51 @@ def test_a_key_can_go_into_a_file_and_not_onto_the_screen(run: Run, tmp_path: Pa
     with pytest.raises(KeyFileError, match="File exists"):
         run("new", "a", "--out", str(file))
     assert len(json.loads(run("list", "a", "--json"))) == 1
+
+
+@pytest.mark.parametrize("arguments", [["new", "a"], ["new", "a", "--json"]])
+@pytest.mark.parametrize("is_buffered", [False, True])
+def test_a_key_that_nobody_was_shown_is_revoked(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch, *, is_buffered: bool
+) -> None:
+    with (
+        TextIOWrapper(open("/dev/full", "wb"), write_through=not is_buffered) as full,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(KeysError) as raised:
+            run(*arguments)
+    assert str(raised.value) == (
+        "cannot write to standard output: No space left on device: "
+        "key 1 of channel a went to nobody, and is revoked"
+    )
+    [listed] = json.loads(run("list", "a", "--json"))
+    assert listed["revoked_unix_s"] is not None
+
+
+def test_of_a_key_that_cannot_be_revoked_either_the_command_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lost(StringIO):
+        def write(self, _text: str) -> int:
+            (tmp_path / "state" / "headrace.db").unlink()
+            raise OSError(ENOSPC, "No space left on device")
+
+        def fileno(self) -> int:
+            return nowhere.fileno()
+
+    monkeypatch.setattr(sys, "stdout", Lost())
+    with open("/dev/null", "wb") as nowhere, pytest.raises(KeysError, match=r"'headrace keys revoke a 1'$"):
+        run("new", "a")
+
+
+def test_a_key_whose_file_cannot_be_put_into_its_place_is_revoked(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "keys" / "a.key").mkdir(parents=True)
+    with pytest.raises(KeysError, match=r"cannot write .*/a.key: Is a directory: key 1 of .* and is revoked"):
+        run("keep", str(tmp_path / "keys"), "a")
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["a.key"]
+    [listed] = json.loads(run("list", "a", "--json"))
+    assert listed["revoked_unix_s"] is not None
 
 
 def test_keys_are_listed_with_their_labels(run: Run) -> None:

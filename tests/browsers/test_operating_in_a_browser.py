@@ -200,6 +200,16 @@ def test_an_operator_removes_what_was_said_and_mutes_who_said_it(browser: Browse
         assert page.locator("#moderated-lines li", has_text="nobody shall read this").count() == 0
 
 
+def test_who_opens_a_public_channel_with_a_wrong_token_is_told_in_the_chat(
+    browser: Browser, operated: Operated
+) -> None:
+    with visitor(browser, operated.broker.url) as viewer:
+        viewer.goto(f"/watch/{PUBLIC}?token=hra_mistyped")
+        told = "Your token gives you no name or role here: this is not the admin token"
+        expect(viewer.locator("#chat-refused")).to_have_text(told, timeout=WITHIN_MS)
+        expect(viewer.locator("#chat-state")).to_be_empty()
+
+
 def say(page: Page, name: str | None, words: str) -> None:
     if name is not None:
         page.get_by_label("Your name").fill(name)

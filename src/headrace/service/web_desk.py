@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final
 
+from headrace.access.admin_token import ADMIN_PREFIX
 from headrace.access.ask import Ask, Verb
 from headrace.access.channel_rule import Visibility
 from headrace.access.directory import Directory
@@ -12,6 +13,7 @@ from headrace.access.gate import BAD_REQUEST, OVERLOAD, Denial, Gate
 from headrace.base.channel_id import check_channel_id
 from headrace.base.errors import ChannelIdError
 from headrace.base.sockaddr import encode_sockaddr
+from headrace.base.stream_key import KEY_PREFIX
 from headrace.endpoints.snapshot import event_facts
 from headrace.endpoints.srt_endpoint import SrtEndpoint
 from headrace.netio.clock import now_us, unix_time_us
@@ -75,17 +77,11 @@ class WebDesk:
         if directory is None or credential is None:
             return ChatIdentity()
         entry = directory.find_key(credential)
-        if entry is not None:
-            return ChatIdentity(role="producer" if entry.channel_id == channel_id else None)
-        if not directory.token_keys:
-            return ChatIdentity()
-        # Loaded by whoever made a directory that has keys for tokens.
-        from headrace.access.tokens import TokenFault, check_token  # noqa: PLC0415
-
-        claims = check_token(credential, directory.token_keys, unix_time_us() // 1_000_000)
-        if isinstance(claims, TokenFault) or channel_id not in claims.channel_ids:
-            return ChatIdentity()
-        return ChatIdentity(claims.name, "producer" if claims.verb is Verb.PUBLISH else None)
+        if entry is None:
+            return _unless_key(credential) or _holder_of_token(credential, channel_id, directory)
+        if entry.channel_id != channel_id:
+            return ChatIdentity(fault="the stream key is for another channel")
+        return ChatIdentity(role="producer")
 
     async def kick(self, socket_id: int) -> bool:
         """Send a producer or subscriber away; return whether there was one."""
@@ -125,3 +121,28 @@ class WebDesk:
                 return
             await asyncio.sleep(ASK_SECONDS)
         raise GatewayRefusal(OVERLOAD, "the broker does not know yet who may do what")
+
+
+def _unless_key(credential: str) -> ChatIdentity | None:
+    """Return whom something makes of somebody that looks like a key or an admin token, and is none."""
+    if credential.lower().startswith(KEY_PREFIX):
+        return ChatIdentity(fault="nobody has this stream key")
+    if credential.lower().startswith(ADMIN_PREFIX):
+        return ChatIdentity(fault="this is not the admin token")
+    return None
+
+
+def _holder_of_token(token: str, channel_id: str, directory: Directory) -> ChatIdentity:
+    if not directory.token_keys:
+        return ChatIdentity(
+            fault="this is no stream key and not the admin token, and no key for tokens is set here"
+        )
+    # Loaded by whoever made a directory that has keys for tokens.
+    from headrace.access.tokens import TokenFault, check_token  # noqa: PLC0415
+
+    claims = check_token(token, directory.token_keys, unix_time_us() // 1_000_000)
+    if isinstance(claims, TokenFault):
+        return ChatIdentity(fault=claims.why)
+    if channel_id not in claims.channel_ids:
+        return ChatIdentity(fault="the token is for another channel")
+    return ChatIdentity(claims.name, "producer" if claims.verb is Verb.PUBLISH else None)

@@ -128,9 +128,7 @@ class _Visit:
                 return await self._refuse_finally(refusal)
             self._room = room
             self._member.tell(room.history())
-        self._member.tell(
-            {"type": "welcome", "name": self._member.name, "has_token_name": identity.name is not None}
-        )
+        self._member.tell(_welcome(self._member, identity))
         return True
 
     def _say(self, text: str) -> None:
@@ -166,7 +164,7 @@ class _Visit:
         if not is_operator:
             await self._desk.may_watch(self._channel_id, self._credential, self._host)
         identity = self._desk.chat_identity(self._channel_id, self._credential)
-        return replace(identity, role="operator") if is_operator else identity
+        return replace(identity, role="operator", fault=None) if is_operator else identity
 
     async def _keep_looking(self) -> None:
         while await self._may_stay():
@@ -215,6 +213,11 @@ def _parse(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}
+
+
+def _welcome(member: Member, identity: ChatIdentity) -> dict[str, Any]:
+    facts = {"name": member.name, "has_token_name": identity.name is not None, "token_fault": identity.fault}
+    return {"type": "welcome", **facts}
 
 
 def _refusal(error: GatewayRefusal) -> ChatRefusal:

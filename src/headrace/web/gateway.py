@@ -84,10 +84,13 @@ class ChatIdentity:
     Attributes:
         name: That it bears, or None.
         role: ``producer`` of who has the channel's key, ``operator`` of who has the admin token, or None.
+        fault: Why what was shown gives neither, for people; shows nothing of it. None where it is good, or nothing
+            was shown.
     """
 
     name: str | None = None
     role: str | None = None
+    fault: str | None = None
 
 
 class MediaGateway(Protocol):

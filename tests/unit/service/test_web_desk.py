@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.support.access import KEYS, UNKNOWN_KEY, closed_directory, token
 
+from headrace.access.ask import Verb
 from headrace.access.channel_rule import ChannelRule, Visibility
 from headrace.access.directory import Directory
 from headrace.client.broker_address import BrokerAddress
 from headrace.client.client import Client
+from headrace.netio.clock import unix_time_us
 from headrace.service import web_desk
 from headrace.service.broker import Broker, BrokerConfig
 from headrace.service.web_desk import WebDesk
-from headrace.web.gateway import GatewayRefusal
+from headrace.web.gateway import ChatIdentity, GatewayRefusal
 
 RULES = ChannelRule("open"), ChannelRule("secret", Visibility.PRIVATE)
 DIRECTORY = Directory.of(1, RULES)
@@ -104,6 +107,40 @@ def test_a_subscriber_is_sent_away_and_that_is_an_event() -> None:
             assert not await desk.kick(0x7FFF_FFFF)
             assert broker.endpoint.ended_rights == {"kicked": 1}
             listening.cancel()
+
+    asyncio.run(run())
+
+
+def test_in_a_chat_a_key_or_token_gives_a_role_or_a_reason_why_not() -> None:
+    now_unix_us = unix_time_us()
+    expected = [
+        (None, ChatIdentity()),
+        (KEYS["cam1"], ChatIdentity(role="producer")),
+        (KEYS["cam2"], ChatIdentity(fault="the stream key is for another channel")),
+        (UNKNOWN_KEY, ChatIdentity(fault="nobody has this stream key")),
+        ("hra_mistyped", ChatIdentity(fault="this is not the admin token")),
+        ("nonsense", ChatIdentity(fault="this is no token")),
+        (token("cam1", start_us=now_unix_us), ChatIdentity()),
+        (token("cam1", Verb.PUBLISH, start_us=now_unix_us), ChatIdentity(role="producer")),
+        (token("cam2", start_us=now_unix_us), ChatIdentity(fault="the token is for another channel")),
+        (token("cam1", seconds=-60, start_us=now_unix_us), ChatIdentity(fault="the token has expired")),
+    ]
+
+    async def run() -> None:
+        async with desk_of_broker(closed_directory()) as (_, desk):
+            assert [(shown, desk.chat_identity("cam1", shown)) for shown, _ in expected] == expected
+        async with desk_of_broker(None) as (_, desk):
+            assert desk.chat_identity("cam1", "nonsense") == ChatIdentity()
+
+    asyncio.run(run())
+
+
+def test_where_no_tokens_are_known_one_is_told_so() -> None:
+    async def run() -> None:
+        async with desk_of_broker() as (_, desk):
+            fault = desk.chat_identity("open", "nonsense").fault
+            assert fault is not None
+            assert fault.endswith("no key for tokens is set here")
 
     asyncio.run(run())
 

@@ -52,9 +52,13 @@ def refused(why: str, retry_seconds: int | None, *, is_final: bool = False) -> d
     return {"type": "refused", "why": why, "retry_seconds": retry_seconds, "is_final": is_final}
 
 
+def welcome(name: str, token_fault: str | None = None) -> dict[str, Any]:
+    return {"type": "welcome", "name": name, "has_token_name": False, "token_fault": token_fault}
+
+
 def test_two_people_hear_each_other_and_who_comes_later_reads_what_was_said(client: SocketClient) -> None:
     with client.connect("/chat/A") as anna, client.connect("/chat/A") as ben:
-        assert join(anna) == {"type": "welcome", "name": "Anna", "has_token_name": False}
+        assert join(anna) == welcome("Anna")
         join(ben, "Ben")
         anna.send_json({"type": "say", "text": "hello"})
         for socket in (anna, ben):
@@ -86,7 +90,7 @@ def test_a_name_is_changed_by_joining_again_without_the_history(client: SocketCl
     with client.connect("/chat/A") as anna:
         join(anna)
         anna.send_json({"type": "join", "name": "Anna 2"})
-        assert hear(anna) == {"type": "welcome", "name": "Anna 2", "has_token_name": False}
+        assert hear(anna) == welcome("Anna 2")
 
 
 def test_a_private_channel_shows_nothing_without_a_token(client: SocketClient) -> None:
@@ -124,6 +128,17 @@ def test_a_token_gives_a_name_and_a_key_a_role_and_the_admins_token_opens_all(
         join(socket, "Op", token=ADMIN_TOKEN)
         socket.send_json({"type": "say", "text": "x"})
         assert hear(socket)["role"] == "operator"
+
+
+def test_who_shows_what_is_not_good_comes_in_as_anybody_and_is_told_why(
+    client: SocketClient, desk: DeskStandIn
+) -> None:
+    desk.identities = {name: ChatIdentity(fault="the token has expired") for name in ("old", ADMIN_TOKEN)}
+    with client.connect("/chat/A") as anna:
+        assert join(anna, token="old") == welcome("Anna", "the token has expired")
+        assert hear_role(anna) is None
+        anna.send_json({"type": "join", "name": "Op", "token": ADMIN_TOKEN})
+        assert hear(anna) == welcome("Op")
 
 
 def test_who_may_watch_no_longer_is_let_go(

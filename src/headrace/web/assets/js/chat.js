@@ -78,6 +78,7 @@ export class Chat {
         this.#backoff.reset();
         setText(byId("chat-state"), "");
         if (message.name && message.has_token_name) this.#fixName(message.name);
+        if (message.token_fault) this.#tell(`Your token gives you no name or role here: ${message.token_fault}`);
         break;
       case "history":
         this.lines.replaceChildren(...message.lines.slice(-KEPT_LINES).map(lineElement));
@@ -119,11 +120,15 @@ export class Chat {
   }
 
   #refuse({ why, retry_seconds: retrySeconds, is_final: isFinal }) {
+    if (isFinal) this.#isStopped = true;
+    this.#tell(why, retrySeconds ?? 0);
+  }
+
+  #tell(words, seconds = 0) {
     const shown = byId("chat-refused");
     shown.hidden = false;
-    setText(shown, why);
-    if (isFinal) this.#isStopped = true;
-    setTimeout(() => (shown.hidden = true), Math.max(5, retrySeconds ?? 0) * 1000);
+    setText(shown, words);
+    setTimeout(() => (shown.hidden = true), Math.max(5, seconds) * 1000);
   }
 
   #handleSubmit(event) {

@@ -65,7 +65,8 @@ def _entries(text: str) -> list[Any]:
     if len(text.encode()) > MAX_JWKS_BYTES:
         raise JwksError(f"a JWKS file has at most {MAX_JWKS_BYTES} bytes")
     try:
-        document = json.loads(text)
+        # "Implementations that parse JSON texts MAY ignore the presence of a byte order mark": RFC 8259, 8.1.
+        document = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise JwksError("this is no JSON") from None
     entries = document.get("keys") if isinstance(document, dict) else None

@@ -194,8 +194,8 @@ def _read_passphrase(file: Path | None, *, encrypt: bool) -> str | None:
         raise ChannelsError(f"cannot read the passphrase from {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ChannelsError(f"the passphrase in {file} is no UTF-8 text") from None
-    # Editors end a file with a line break, which nobody types into OBS.
-    return text.rstrip("\r\n")
+    # Editors end a file with a line break, and may begin it with a byte order mark: nobody types these into OBS.
+    return text.removeprefix("\ufeff").rstrip("\r\n")
 
 
 def _facts(record: "ChannelRecord") -> dict[str, object]:

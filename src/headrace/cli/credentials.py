@@ -74,7 +74,8 @@ def _find(text: str | None, file: Path | None, variable: str, what: str) -> _Giv
     if file is None or file == Path():  # an empty variable counts as not set
         return None
     try:
-        return _Given(file.read_text(encoding="utf-8").rstrip("\r\n"), f"{what} in {file}")
+        # Editors on Windows begin a file with a byte order mark, which is no part of what was typed.
+        return _Given(file.read_text(encoding="utf-8-sig").rstrip("\r\n"), f"{what} in {file}")
     except OSError as error:
         raise CredentialError(f"cannot read the {what} from {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -58,8 +58,8 @@ class KeyFile:
 
 
 def read_key_file(path: Path) -> str | None:
-    """Return what stands in a file, None where it cannot be read."""
+    """Return what stands in a file, without a byte order mark; None where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return None

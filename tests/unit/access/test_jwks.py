@@ -34,6 +34,11 @@ def test_secrets_and_public_keys_are_read_in_their_order() -> None:
     )
 
 
+def test_a_byte_order_mark_before_a_set_is_passed_over() -> None:
+    text = json.dumps({"keys": [OCT]})
+    assert read_jwks(f"\ufeff{text}", issuer="studio", audience="headrace") == read(OCT)
+
+
 def test_a_key_may_name_its_own_issuer_and_audience() -> None:
     key = read({**OKP, "iss": "https://id.example", "aud": "tv"}).keys[0]
     assert (key.issuer, key.audience) == ("https://id.example", "tv")

@@ -64,12 +64,13 @@ def test_a_made_passphrase_is_printed_and_later_shown_to_who_asks_for_secrets(ru
     assert f"passphrase  {passphrase}" in run("show", "a", "--secrets")
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
 @pytest.mark.parametrize("is_typed", [False, True])
 def test_a_passphrase_comes_from_a_file_or_standard_input(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_typed: bool
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str, *, is_typed: bool
 ) -> None:
-    (tmp_path / "secret").write_text("correct horse\n")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse\n"))
+    (tmp_path / "secret").write_text(f"{mark}correct horse\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{mark}correct horse\n"))
     run("add", "a", "--passphrase-file", "-" if is_typed else str(tmp_path / "secret"), "--allow-clear")
     assert (facts(run, "a")["passphrase"], facts(run, "a")["encryption"]) == ("correct horse", "optional")
 

@@ -36,6 +36,11 @@ def test_a_key_comes_from_text_or_a_file(file: Path) -> None:
     assert read(file=file) == "hrk_file"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_key_or_passphrase(tmp_path: Path) -> None:
+    (file := tmp_path / "a.key").write_text(f"{KEY}\r\n", encoding="utf-8-sig")
+    assert read(file=file) == read_passphrase(None, file) == KEY
+
+
 def test_what_was_typed_wins_over_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAM_KEY", KEY)
     assert read(KEY, file) == "hrk_file"

@@ -13,6 +13,11 @@ def test_a_key_is_for_its_owner_alone_and_comes_back(tmp_path: Path) -> None:
     assert read_key_file(path) == "the key"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path: Path) -> None:
+    (tmp_path / "a.key").write_text("the key\r\n", encoding="utf-8-sig")
+    assert read_key_file(tmp_path / "a.key") == "the key"
+
+
 def test_a_file_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
     (path := tmp_path / "a.key").write_text("old")
     with pytest.raises(KeyFileError, match=f"cannot write {path}: File exists"):

@@ -20,6 +20,7 @@ class NalType(IntEnum):
     SPS = 33
     PPS = 34
     ACCESS_UNIT_DELIMITER = 35
+    END_OF_SEQUENCE = 36
     FILLER = 38
     AGGREGATION = 48
     FRAGMENTATION = 49

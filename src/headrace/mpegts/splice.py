@@ -4,13 +4,14 @@ A player that has chosen its streams plays on: PIDs, tables, continuity counters
 is marked, as the clock's beat is another one's from there on.
 
 Source: ISO/IEC 13818-1, 2.4.3.3 (continuity counter), 2.4.3.5 (discontinuity indicator), 2.4.4 (tables);
-``docs/decisions/0011-one-timeline.md``.
+ITU-T H.265, 8.1.3 (what follows an end of sequence); ``docs/decisions/0011-one-timeline.md``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from headrace.base.errors import PacketError
+from headrace.codecs import hevc
 from headrace.mpegts.packet import (
     HAS_ADAPTATION,
     HAS_PAYLOAD,
@@ -26,14 +27,21 @@ from headrace.mpegts.packet import (
     payload_offset,
     shift_pcr,
 )
-from headrace.mpegts.pes import shift_pes_times
+from headrace.mpegts.pes import VIDEO_STREAM_ID, shift_pes_times
 from headrace.mpegts.psi import ElementaryStream, decode_pmt, encode_pat, encode_pmt, sections_to_unit
+from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables, continue_tables
 
 _BEFORE_FIRST_COUNTER: Final = 15
 """What a PID that was not there before is marked with; its first packet has 0."""
 _NULL_HEADER: Final = bytes([SYNC_BYTE, NULL_PID >> 8, NULL_PID & 0xFF, 0x10])
-_DISCONTINUITY: Final = bytes([MAX_PAYLOAD_BYTES - 1, 0x80]) + b"\xff" * (MAX_PAYLOAD_BYTES - 2)
+_DISCONTINUITY: Final = 0x80
+_END_OF_SEQUENCE: Final = b"\0\0\0\x01" + bytes([hevc.NalType.END_OF_SEQUENCE << 1, 1])
+_END_OF_HEVC: Final = (
+    b"\0\0\x01" + bytes([VIDEO_STREAM_ID, 0, 3 + len(_END_OF_SEQUENCE), 0x80, 0, 0]) + _END_OF_SEQUENCE
+)
+"""A PES packet without times. A decoder then leaves out the pictures that are shown before the next keyframe and
+refer to what was before it (RASL): here that is another producer's."""
 
 
 def unit_start(payload: bytes, pid: int) -> int | None:
@@ -82,6 +90,7 @@ class Splice:
         "_before",
         "_counters",
         "_earlier",
+        "_ended_pids",
         "_pids",
         "_pmt_body",
         "_routes",
@@ -102,7 +111,6 @@ class Splice:
         self._shift_90khz = shift_90khz
         self._before = before
         self._after = after
-        self._counters = counters
         self._routes: dict[int, _Route] = {}
         self._pids: dict[int, int] = {}
         self._tables = after
@@ -110,6 +118,8 @@ class Splice:
         self._pmt_body = b""
         if before is not None and after is not None:
             self._continue(before, after)
+        self._ended_pids = self._find_ended_pids(counters)
+        self._counters = {**counters, **{pid: counters[pid] + 1 for pid in self._ended_pids}}
 
     def _continue(self, before: Tables, after: Tables) -> None:
         tables, pids = continue_tables(before, after, self._earlier)
@@ -121,6 +131,12 @@ class Splice:
         self._routes = {pid: route for pid, route in self._routes.items() if self._pids.get(pid, pid) == route.pid}
         self._units = {PAT_PID: pat_unit, after.pmt_pid: pmt_unit}
 
+    def _find_ended_pids(self, counters: Mapping[int, int]) -> set[int]:
+        """Return the PIDs on which one sequence of HEVC follows another."""
+        before = () if self._before is None else self._before.pmt.streams
+        after = () if self._tables is None else self._tables.pmt.streams
+        return _hevc_pids((*self._earlier, *before)) & _hevc_pids(after) & counters.keys()
+
     def source_pid(self, pid: int) -> int:
         """Return which PID of the stream that goes on has become ``pid``."""
         return next((old_pid for old_pid, new_pid in self._pids.items() if new_pid == pid), pid)
@@ -129,11 +145,10 @@ class Splice:
         """Return packets, to be sent before the first one, that announce the jump of clock and counters."""
         if self._tables is None:
             return b""
-        packets = b""
-        for pid in sorted(self._tables.pids - {NULL_PID}):
-            header = bytes([SYNC_BYTE, pid >> 8, pid & 0xFF, HAS_ADAPTATION | self._last_counter(pid)])
-            packets += header + _DISCONTINUITY
-        return packets
+        return b"".join(
+            _marking(pid, self._last_counter(pid), _END_OF_HEVC if pid in self._ended_pids else b"")
+            for pid in sorted(self._tables.pids - {NULL_PID})
+        )
 
     def _last_counter(self, pid: int) -> int:
         return self._counters.get(pid, _BEFORE_FIRST_COUNTER)
@@ -216,6 +231,18 @@ class Splice:
             return
         self._after = Tables(self._after.pat, pmt)
         self._continue(self._tables, self._after)
+
+
+def _hevc_pids(streams: Iterable[ElementaryStream]) -> set[int]:
+    return {stream.pid for stream in streams if stream.stream_type == StreamType.HEVC}
+
+
+def _marking(pid: int, counter: int, unit: bytes) -> bytes:
+    """Return a packet with the discontinuity indicator, and with ``unit`` if that is not empty."""
+    control = HAS_ADAPTATION | (HAS_PAYLOAD if unit else 0)
+    header = bytes([SYNC_BYTE, (UNIT_START if unit else 0) | pid >> 8, pid & 0xFF, control | counter & 0x0F])
+    field_bytes = MAX_PAYLOAD_BYTES - len(unit)
+    return header + bytes([field_bytes - 1, _DISCONTINUITY]).ljust(field_bytes, b"\xff") + unit
 
 
 def _padding(pid: int, counter: int) -> bytes:

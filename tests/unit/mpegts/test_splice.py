@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.support.transport import long_descriptors, packets_of, tables
 
+from headrace.codecs import hevc
 from headrace.mpegts.continuity import ContinuityCounters
 from headrace.mpegts.demuxer import Demuxer
 from headrace.mpegts.muxer import Muxer
@@ -32,6 +33,14 @@ def frames(count: int, *, first: int = 0) -> bytes:
         ts += muxer.write(0, bytes([number]) * 700, 90_000 + number * 3000, random_access=number == first)
         ts += muxer.write(1, bytes([number]) * 100, 90_000 + number * 3000)
     return ts
+
+
+def frames_of(kind: StreamType, count: int = 3, *, first: int = 0) -> bytes:
+    muxer = Muxer([kind])
+    return b"".join(
+        muxer.write(0, bytes([number]) * 700, 90_000 + number * 3000, random_access=number == first)
+        for number in range(first, first + count)
+    )
 
 
 def foreign_frames(count: int) -> bytes:
@@ -121,6 +130,44 @@ def test_a_pid_that_was_not_there_before_counts_on_from_its_mark() -> None:
     assert packets_of(after, 0x42)[0][3] & 15 == 13
     assert packets_of(out, 0x42)[0][3] & 15 == 0
     assert errors(before + mark + out) == 0
+
+
+def test_the_mark_ends_a_sequence_of_hevc_so_that_no_picture_refers_to_one_before() -> None:
+    before, after = frames_of(StreamType.HEVC), frames_of(StreamType.HEVC, first=50)
+    joint = splice(before, after)
+    mark, out = joint.mark(), mended(joint, after)
+    (packet,) = map(decode_packet, packets_of(mark, 0x100))
+    assert packet.discontinuity
+    assert packet.continuity_counter == (counters_of(before)[0x100] + 1) % 16
+    assert errors(before + mark.replace(b"\x80\xff", b"\0\xff") + out) == 0
+    demuxer = Demuxer()
+    units = demuxer.feed(before + mark + out) + demuxer.flush()
+    assert not demuxer.drops
+    assert [unit.payload[:1] for unit in units] == [b"\0", b"\1", b"\2", b"\0", b"2", b"3", b"4"]
+    assert (units[3].payload, units[3].pts_90khz) == (
+        b"\0\0\0\1" + bytes([hevc.NalType.END_OF_SEQUENCE << 1, 1]),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(StreamType.H264, StreamType.HEVC), (StreamType.HEVC, StreamType.H264), (StreamType.H264, StreamType.H264)],
+)
+def test_a_mark_on_anything_but_hevc_after_hevc_carries_nothing(before: StreamType, after: StreamType) -> None:
+    for packet in packets_of(splice(frames_of(before), frames_of(after)).mark()):
+        assert not decode_packet(packet).has_payload
+
+
+def test_hevc_that_comes_again_after_another_producer_ends_its_old_sequence() -> None:
+    old, slate, new = frames_of(StreamType.HEVC), frames_of(StreamType.H264), frames_of(StreamType.HEVC, first=50)
+    earlier = (ElementaryStream(StreamType.HEVC, 0x100),)
+    first = Splice(tables_of(old), tables_of(slate), counters_of(old), earlier=earlier)
+    before = old + first.mark() + mended(first, slate)
+    second = Splice(tables_of(before), tables_of(new), counters_of(before), earlier=earlier)
+    (mark,) = packets_of(second.mark(), 0x100)
+    assert decode_packet(mark).has_payload
+    assert errors(before + second.mark() + mended(second, new)) == 0
 
 
 def test_the_rest_of_a_unit_that_began_before_is_blanked_where_nothing_is_missing() -> None:

@@ -111,6 +111,7 @@ def channel_facts(channel: Channel, watch: ChannelWatch, table: SubscriberTable,
         if producer is None
         else producer_facts(producer, channel.ring, watch.received.bps, now_us),
         "standbys": [producer_facts(one.producer, one.ring, None, now_us) for one in channel.lineup.standbys],
+        "received": channel.lineup.received.sums(),
         "sent": _sent_facts(channel, group),
         "subscribers": group,
     }

@@ -6,6 +6,7 @@ Source: ``docs/decisions/0011-one-timeline.md``.
 from typing import Final
 
 from headrace.hub.producer import Claim, Producer
+from headrace.hub.received_totals import ReceivedTotals
 from headrace.hub.standby import SILENCE_US, Standby
 
 MAX_STANDBYS: Final = 4
@@ -20,14 +21,16 @@ class Lineup:
         on_air: Whose packets the channel gets, or None.
         heard_us: When its newest packet came.
         standbys: The others, in the order in which they came.
+        received: What came from those who were on the air.
     """
 
-    __slots__ = ("heard_us", "on_air", "standbys")
+    __slots__ = ("heard_us", "on_air", "received", "standbys")
 
     def __init__(self) -> None:
         self.on_air: Producer | None = None
         self.heard_us = 0
         self.standbys: list[Standby] = []
+        self.received = ReceivedTotals()
 
     def __bool__(self) -> bool:
         return self.on_air is not None or bool(self.standbys)
@@ -51,12 +54,14 @@ class Lineup:
     def put_on_air(self, producer: Producer, now_us: int) -> None:
         """Let the channel get the packets of ``producer``."""
         self.on_air, self.heard_us = producer, now_us
+        self.received.follow(producer)
         self.standbys = [standby for standby in self.standbys if standby.producer is not producer]
 
     def remove(self, producer: Producer) -> None:
         """Forget ``producer``, wherever it is."""
         if self.on_air is producer:
             self.on_air = None
+            self.received.follow(None)
         self.standbys = [standby for standby in self.standbys if standby.producer is not producer]
 
     def is_silent(self, now_us: int) -> bool:

@@ -141,7 +141,7 @@ _OF_CHANNEL_COUNTED: Final = (
     ("channel_recoding_failures", "How often re-encoding failed.", lambda one: _recoding(one, "failures")),
 )
 _OF_PRODUCER_COUNTED: Final = (
-    ("producer_received_packets", "Packets from the producer.", "received_packets"),
+    ("producer_received_packets", "Packets from who was on the air.", "received_packets"),
     ("producer_received_bytes", "Their payload.", "received_payload_bytes"),
     ("producer_lost_packets", "Packets that were missing at first.", "lost_packets"),
     ("producer_recovered_packets", "Of these those that came when sent again.", "recovered_packets"),
@@ -156,10 +156,10 @@ def channel_metrics(channels: Iterable[Facts]) -> Iterator[Metric]:
         yield _gauges(name, help_text, "channel", {one["id"]: value(one) for one in shown})
     for name, help_text, value in _OF_CHANNEL_COUNTED:
         yield _counters(name, help_text, "channel", {one["id"]: value(one) for one in shown})
-    live = {one["id"]: one["producer"] for one in shown if one["producer"] is not None}
     for name, help_text, key in _OF_PRODUCER_COUNTED:
-        yield _counters(name, help_text, "channel", {channel_id: one[key] for channel_id, one in live.items()})
-    rtt_seconds = {channel_id: one["rtt_ms"] / 1e3 for channel_id, one in live.items()}
+        yield _counters(name, help_text, "channel", {one["id"]: one["received"][key] for one in shown})
+    live = [one for one in shown if one["producer"] is not None]
+    rtt_seconds = {one["id"]: one["producer"]["rtt_ms"] / 1e3 for one in live}
     yield _gauges("producer_rtt_seconds", "Round trip to the producer.", "channel", rtt_seconds)
 
 

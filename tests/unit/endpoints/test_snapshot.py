@@ -89,6 +89,18 @@ def test_what_browsers_were_sent_is_in_what_the_channel_has_sent() -> None:
     assert channel["subscribers"]["sent_packets"] == 20
 
 
+def test_what_a_channel_has_received_goes_on_with_its_next_producer() -> None:
+    world = World()
+    world.join("A")
+    first = world.join("publish:A")
+    world.send(first, 20)
+    assert lists(world)["channels"][0]["received"]["received_packets"] == 20
+    first.connection.close(world.now_us)
+    world.run(SECOND)
+    (channel,) = lists(world)["channels"]
+    assert (channel["producer"], channel["received"]["received_packets"]) == (None, 20)
+
+
 def test_a_channel_that_waits_says_since_when_it_was_silent_if_it_ever_was_not() -> None:
     world = World()
     world.join("A")

@@ -29,6 +29,17 @@ def next_up(lineup: Lineup, now_us: int = NOW_US) -> Producer | None:
     return None if standby is None else standby.producer
 
 
+def test_what_came_from_those_on_the_air_is_kept_when_they_go() -> None:
+    lineup = Lineup()
+    first, second = a_producer(), a_producer()
+    for producer in (first, second):
+        lineup.put_on_air(producer, NOW_US)
+        producer.connection.receiver.statistics.received_packets += 10
+    lineup.remove(second)
+    second.connection.receiver.statistics.received_packets += 10
+    assert lineup.received.sums()["received_packets"] == 20
+
+
 def test_an_empty_lineup_has_nobody() -> None:
     lineup = Lineup()
     assert not lineup

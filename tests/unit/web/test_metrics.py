@@ -72,8 +72,9 @@ def test_what_a_channel_has_sent_counts_those_who_have_left(status: dict[str, An
 
 def test_a_producers_figures_are_its_channels(status: dict[str, Any]) -> None:
     names = ("received_packets", "received_payload_bytes", "lost_packets", "recovered_packets", "dropped_packets")
-    producer = {**{name: at for at, name in enumerate(names, 1)}, "rtt_ms": 20.0}
-    channel = {**status["channels"][0], "state": "live", "producer": producer}
+    received = {name: at for at, name in enumerate(names, 1)}
+    producer = {**dict.fromkeys(names, 0), "rtt_ms": 20.0}  # has just taken over
+    channel = {**status["channels"][0], "state": "live", "received": received, "producer": producer}
     series = read(render_metrics({**status, "channels": [channel]}, WebFigures(), with_channels=True))
     assert series["headrace_producer_received_packets_total", "A"] == 1
     assert series["headrace_producer_dropped_packets_total", "A"] == 5

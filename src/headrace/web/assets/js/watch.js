@@ -27,11 +27,13 @@ const SAID = {
   stopped: ["Paused", "Press play to go on live."],
   connecting: ["Connecting", ""],
   waiting: ["Waiting for the producer", "The picture comes by itself as soon as the channel is live."],
+  absent: ["There is no such channel", "Its address may be misspelt, or the channel was removed. If it is added, the picture comes by itself."],
   retrying: ["Trying again", ""],
-  token: ["This channel is private", ""],
+  token: ["This channel is private", "It is watched with a token, which you get from whoever runs the channel."],
   unplayable: ["This browser cannot play the channel", ""],
   playing: ["Playing", ""],
 };
+const TOKEN_REFUSED = "This token does not open it: it may have expired, or be misspelt. You get a new one from whoever runs the channel.";
 
 function toggle() {
   if (player.isWanted) {
@@ -55,8 +57,10 @@ function showState({ state, message, retryMs }) {
   frame.dataset.state = state;
   const [title, text] = SAID[state];
   setText(byId("curtain-title"), title);
-  const wait = retryMs > 1500 ? ` Next try in ${Math.round(retryMs / 1000)} s.` : "";
-  setText(byId("curtain-text"), state === "waiting" ? text : `${sentence(message) || text}${wait}`);
+  const wait = retryMs > 1500 && state !== "absent" ? ` Next try in ${Math.round(retryMs / 1000)} s.` : "";
+  const ours = state === "token" && player.token ? TOKEN_REFUSED : text;
+  setText(byId("curtain-text"), `${sentence(message) || ours}${wait}`);
+  byId("curtain-directory").hidden = state !== "absent";
   byId("curtain-again").hidden = !["retrying", "unplayable"].includes(state) || retryMs < 1500;
   byId("token-form").hidden = state !== "token";
   if (state === "token") byId("token").setAttribute("aria-invalid", String(player.token !== null));

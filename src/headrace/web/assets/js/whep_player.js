@@ -12,11 +12,14 @@ const STALLED_AFTER_LOOKS = 2;
 const RENEWED_AFTER_LOOKS = 6;
 const ABSENT_RETRY_MS = 3000;
 const UNPLAYABLE_RETRY_MS = 15_000;
+/** SRT's code for a channel with a passphrase: no token opens it to a browser. */
+const ENCRYPTED_CODE = 1011;
 
 /**
  * Events: `state` (`detail`: {state, message, retryMs}), `figures` (`detail`: PlaybackFigures' answer) and `layers`
  * (`detail`: {layers, current, wanted}, the sizes that the channel has).
- * States: `stopped`, `connecting`, `playing`, `waiting` (nobody produces), `retrying`, `token` (one is wanted), `unplayable`.
+ * States: `stopped`, `connecting`, `playing`, `waiting` (nobody produces), `absent` (there is no such channel), `retrying`, `token` (one is wanted),
+ * `unplayable`.
  */
 export class WhepPlayer extends EventTarget {
   #url;
@@ -49,7 +52,8 @@ export class WhepPlayer extends EventTarget {
   /** Connect, now. */
   async start() {
     this.#link.drop();
-    this.#tell("connecting");
+    // Who looks at an address that is wrong is not told of each try.
+    if (this.state !== "absent") this.#tell("connecting");
     const connection = this.#link.begin();
     for (const kind of ["video", "audio"]) connection.addTransceiver(kind, { direction: "recvonly" });
     this.#showSoon(connection);
@@ -172,9 +176,10 @@ export class WhepPlayer extends EventTarget {
     this.#link.drop();
     this.#video.srcObject = null;
     const problem = error instanceof Problem ? error : new Problem(406, error.message);
-    if (problem.wantsToken) return this.#tell("token", problem.message);
-    if (problem.status === 404) return this.#again("waiting", ABSENT_RETRY_MS, problem.message);
-    if ([400, 406, 409, 415].includes(problem.status)) return this.#again("unplayable", UNPLAYABLE_RETRY_MS, problem.message);
+    // What the server says of 401 and 404 is for who writes requests.
+    if (problem.wantsToken && problem.code !== ENCRYPTED_CODE) return this.#tell("token", problem.status === 401 ? "" : problem.message);
+    if (problem.status === 404) return this.#again("absent", ABSENT_RETRY_MS, "");
+    if ([400, 403, 406, 409, 415].includes(problem.status)) return this.#again("unplayable", UNPLAYABLE_RETRY_MS, problem.message);
     const waitMs = problem.retrySeconds === null ? this.#backoff.next() : problem.retrySeconds * 1000;
     return this.#again("retrying", waitMs, problem.message);
   }

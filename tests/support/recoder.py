@@ -8,6 +8,7 @@ class Recoder:
 
     Attributes:
         units: What it has got since it was ended last.
+        taken: How many units it has got in all.
         ends: How often it was ended.
         has_slot: Whether it takes anything.
         trouble: As a `headrace.endpoints.picture_route.PictureRecoder` has it.
@@ -15,6 +16,7 @@ class Recoder:
 
     def __init__(self) -> None:
         self.units: list[AccessUnit] = []
+        self.taken = 0
         self.ends = 0
         self.has_slot = True
         self.trouble: str | None = None
@@ -22,6 +24,7 @@ class Recoder:
     def feed(self, unit: AccessUnit) -> bool:
         if self.has_slot and (self.units or unit.is_keyframe):
             self.units.append(unit)
+            self.taken += 1
             return True
         return False
 
@@ -30,4 +33,4 @@ class Recoder:
         self.ends += 1
 
     def facts(self) -> dict[str, int]:
-        return {"pictures": len(self.units), "left_out_pictures": 0, "failures": 0}
+        return {"pictures": self.taken, "left_out_pictures": 0, "failures": 0}

@@ -68,6 +68,10 @@ class PictureRoute:
         """Return what is told of what is re-encoded; None where nothing is."""
         return self._recoder.facts() if self._recoder is not None and self.is_recoded else None
 
+    def so_far(self) -> dict[str, int]:
+        """Return the same of all so far, also while nothing is re-encoded; empty where nothing can be."""
+        return {} if self._recoder is None else self._recoder.facts()
+
     def take(self, unit: AccessUnit, *, is_playable: bool) -> bool:
         """Take the next picture; return whether it goes to browsers as it is.
 

@@ -21,6 +21,7 @@ NO_ROOM: Final[Facts] = {
     "has_reordering": False,
     "notice": None,
     "recoding": None,
+    "recoded": {},
     "layers": [],
 }
 
@@ -77,6 +78,7 @@ def _room_facts(room: RtcRoom) -> Facts:
         "has_reordering": channel.has_reordering,
         "notice": channel.notice,
         "recoding": None if recoding is None else {"why": channel.recoded_for, **recoding},
+        "recoded": channel.route.so_far(),
         "layers": [layer_facts(one) for one in room.layers.facts()],
     }
 

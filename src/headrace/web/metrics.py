@@ -117,8 +117,8 @@ def web_metrics(web: WebFigures) -> Iterator[Metric]:
     yield _gauge("event_listeners", "Who listens to server-sent events.", web.event_listeners)
 
 
-def _recoding(channel: Facts, name: str) -> int:
-    return int((channel.get("recoding") or {}).get(name, 0))
+def _recoded(channel: Facts, name: str) -> int:
+    return int(channel.get("recoded", {}).get(name, 0))
 
 
 _OF_CHANNEL: Final = (
@@ -132,13 +132,13 @@ _OF_CHANNEL_COUNTED: Final = (
     ("channel_sent_bytes", "Their payload.", lambda one: one["sent"]["sent_payload_bytes"]),
     ("channel_resent_packets", "Packets sent again.", lambda one: one["sent"]["resent_packets"]),
     ("channel_continuity_errors", "Wrong continuity counters.", lambda one: one["continuity_errors"]),
-    ("channel_recoded_pictures", "Pictures re-encoded for browsers.", lambda one: _recoding(one, "pictures")),
+    ("channel_recoded_pictures", "Pictures re-encoded for browsers.", lambda one: _recoded(one, "pictures")),
     (
         "channel_recoding_left_out_pictures",
         "Pictures that were not re-encoded, for want of time.",
-        lambda one: _recoding(one, "left_out_pictures"),
+        lambda one: _recoded(one, "left_out_pictures"),
     ),
-    ("channel_recoding_failures", "How often re-encoding failed.", lambda one: _recoding(one, "failures")),
+    ("channel_recoding_failures", "How often re-encoding failed.", lambda one: _recoded(one, "failures")),
 )
 _OF_PRODUCER_COUNTED: Final = (
     ("producer_received_packets", "Packets from who was on the air.", "received_packets"),

@@ -18,6 +18,7 @@ def test_without_a_recoder_everything_goes_as_it_comes() -> None:
     route = PictureRoute(None)
     assert passed(route, picture(0, is_keyframe=True), picture(1), is_playable=False) == [True, True]
     assert (route.facts(), route.trouble, route.is_recoded, route.can_recode) == (None, None, False, False)
+    assert route.so_far() == {}
     route.close()
 
 
@@ -41,6 +42,7 @@ def test_it_goes_back_to_the_straight_way_at_a_keyframe() -> None:
     assert recoder.ends == 0
     assert passed(route, picture(3, is_keyframe=True), picture(4)) == [True, True]
     assert (recoder.ends, route.is_recoded, route.facts()) == (1, False, None)
+    assert route.so_far()["pictures"] == 3
 
 
 def test_while_no_slot_is_free_no_picture_goes_out_and_each_keyframe_asks_again() -> None:

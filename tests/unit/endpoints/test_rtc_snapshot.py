@@ -44,6 +44,7 @@ def test_of_a_channel_that_is_watched_it_is_known_what_its_pictures_are() -> Non
         "has_reordering": False,
         "notice": None,
         "recoding": None,
+        "recoded": {},
         "layers": [],
     }
 
@@ -103,5 +104,6 @@ def test_what_is_re_encoded_is_told_of_with_its_figures() -> None:
     facts = snapshot.channel_facts("recoded")
     assert (facts["has_reordering"], facts["notice"]) == (True, None)
     assert facts["recoding"] == {"why": "B-frames", "pictures": 10, "left_out_pictures": 0, "failures": 0}
+    assert facts["recoded"] == {"pictures": 10, "left_out_pictures": 0, "failures": 0}
     broker = snapshot.broker_facts()
     assert (broker["recoded_channels"], broker["max_recoded_channels"]) == (1, 3)

@@ -83,10 +83,10 @@ def test_a_producers_figures_are_its_channels(status: dict[str, Any]) -> None:
 
 def test_what_is_re_encoded_is_counted(status: dict[str, Any]) -> None:
     (one,) = status["channels"]
-    recoding = {"pictures": 75, "left_out_pictures": 4, "failures": 1}
+    recoded = {"pictures": 75, "left_out_pictures": 4, "failures": 1}
     changed = {
         "broker": {**status["broker"], "recoded_channels": 1},
-        "channels": [{**one, "recoding": recoding}, {**one, "id": "B", "recoding": None}],
+        "channels": [{**one, "recoding": None, "recoded": recoded}, {**one, "id": "B", "recoding": None}],
     }
     series = read(render_metrics({**status, **changed}, WebFigures(), with_channels=True))
     assert series["headrace_recoded_channels", ""] == 1

@@ -20,6 +20,7 @@ from headrace.cli.logs import LogLevel, configure_logs
 from headrace.cli.paste_lines import publishing_lines
 from headrace.cli.plain_structlog import structlog
 from headrace.hub.limits import DEFAULT_LIMITS, Limits
+from headrace.netio.open_files import raise_open_file_limit
 from headrace.service.admission_hook import DEFAULT_CACHE_SECONDS, DEFAULT_TIMEOUT_SECONDS, HookConfig
 from headrace.service.broker import (
     DEFAULT_BACKLOG_MEGABYTES,
@@ -345,6 +346,7 @@ def serve(
         raise ListenError("without a state nobody has a key to publish with: add --open, or name a --state")
     if is_open:
         _warn_that_it_is_open()
+    raise_open_file_limit()
     try:
         asyncio.run(run_until_stopped(_run(config)))
     except OSError as error:

@@ -1,14 +1,10 @@
 """Sockets of their own for the peers of a port that must not wait behind its crowd."""
 
-import errno
-from typing import Final
-
 import structlog
 
 from headrace.netio.media_loop import MediaLoop
+from headrace.netio.open_files import advice_on_shortage
 from headrace.netio.udp_socket import UdpSocket
-
-_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 _log = structlog.get_logger()
 
@@ -65,11 +61,10 @@ class PeerLines:
         if self._is_short:
             return
         self._is_short = True
-        advice = "raise the limit of open files" if error.errno in _OUT_OF_DESCRIPTORS else "look at the reason"
         _log.warning(
             "no sockets of their own for producers: they are served through the common one",
             reason=error.strerror or str(error),
-            advice=advice,
+            advice=advice_on_shortage(error.errno),
             producers_with_one=len(self),
         )
 

@@ -14,21 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import structlog
-
+from headrace.netio.acceptor import Acceptor
 from headrace.service.control_path import control_folder, make_control_folder
 
 MAX_REQUEST_BYTES: Final = 4096
 MAX_CONNECTIONS: Final = 16
 """People who watch at the same time."""
-PAUSE_SECONDS: Final = 1.0
-"""Before another look for connections, where one could not be taken."""
 IDLE_SECONDS: Final = 600.0
 """Longer than any interval of somebody who watches."""
 
 Answer = Callable[[dict[str, object]], AsyncIterator[str]]
-
-_log = structlog.get_logger()
 
 
 class ControlSocket:
@@ -46,7 +41,7 @@ class ControlSocket:
         self._path = path
         self._answer = answer
         self._unix: socket.socket | None = None
-        self._pause: asyncio.TimerHandle | None = None
+        self._acceptor: Acceptor | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -55,15 +50,14 @@ class ControlSocket:
             make_control_folder()
         remove_stale_socket(self._path)
         self._unix = _bind(self._path)
-        self._listen(self._unix)
+        self._acceptor = Acceptor(self._unix, self._take, "the control socket")
+        self._acceptor.start()
 
     async def stop(self) -> None:
         """End, and remove the file; a second time, or without a start, does nothing."""
-        if self._unix is None:
+        if self._unix is None or self._acceptor is None:
             return
-        asyncio.get_running_loop().remove_reader(self._unix)
-        if self._pause is not None:
-            self._pause.cancel()
+        self._acceptor.stop()
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -72,21 +66,10 @@ class ControlSocket:
         with suppress(OSError):
             self._path.unlink()
 
-    def _listen(self, unix: socket.socket) -> None:
-        asyncio.get_running_loop().add_reader(unix, self._accept, unix)
-
-    def _accept(self, unix: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            peer, _ = unix.accept()
-        except OSError:  # it has gone, or no descriptors are left: that passes, while others are to be served
-            loop.remove_reader(unix)
-            self._pause = loop.call_later(PAUSE_SECONDS, self._listen, unix)
-            return
+    def _take(self, peer: socket.socket) -> None:
         if len(self._serving) >= MAX_CONNECTIONS:
             peer.close()
             return
-        peer.setblocking(False)
         task = asyncio.create_task(self._serve(peer))
         self._serving.add(task)
         task.add_done_callback(partial(self._forget, peer))

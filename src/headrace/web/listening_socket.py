@@ -9,7 +9,8 @@ from typing import Final
 
 from headrace.base.errors import HeadraceError
 
-BACKLOG: Final = 256
+BACKLOG: Final = 2_048
+"""As many as may wait to be taken, which is done one by one; as many as there may be."""
 
 
 class HttpListenError(HeadraceError):

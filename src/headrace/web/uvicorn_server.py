@@ -5,6 +5,7 @@ Importing this takes some 300 ms.
 
 import asyncio
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,6 +14,7 @@ import structlog
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from headrace.netio.acceptor import Acceptor
 from headrace.web.guarded_protocol import ConnectionCounts, GuardedProtocol, GuardedWebSocket
 from headrace.web.http_config import HttpConfig
 
@@ -27,12 +29,46 @@ _log = structlog.get_logger()
 
 
 class EmbeddedServer(Server):
-    """A server that leaves signals to the program around it."""
+    """A server that leaves signals to the program around it, and takes its connections itself."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._acceptors: list[Acceptor] = []
+        self._arriving: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections from ``sockets``, which listen."""
+        await super().startup(sockets=[])
+        self._acceptors = [Acceptor(tcp, self._take, "HTTP") for tcp in sockets or ()]
+        for acceptor in self._acceptors:
+            acceptor.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and end those that there are."""
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        await super().shutdown(sockets)
+
+    def _take(self, peer: socket.socket) -> None:
+        task = asyncio.create_task(self._connect(peer))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _connect(self, peer: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._make_protocol, peer)
+        except OSError:  # it has gone
+            peer.close()
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 class _FaultHandler(logging.Handler):

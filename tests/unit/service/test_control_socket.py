@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.netio import acceptor
 from headrace.service import control_socket
 from headrace.service.control_socket import ControlSocket
 
@@ -142,7 +143,7 @@ def test_a_path_that_is_too_long_is_an_error_of_the_system(tmp_path: Path) -> No
 def test_where_no_descriptor_is_left_a_connection_is_taken_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control_socket, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(acceptor, "PAUSE_SECONDS", 0.01)
     refusals = []
 
     def refuse(_: socket.socket) -> None:

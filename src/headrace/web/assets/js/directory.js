@@ -74,6 +74,7 @@ class Card {
     this.size = element("span", { class: "badge badge-glass" });
     this.title = element("a", { href: `/watch/${inPath(id)}` });
     this.heard = element("span", { class: "only-heard" });
+    this.code = element("code", {}, id);
     this.notice = element("span", { class: "badge badge-gauge" }, icon("warning"), "Not for browsers");
     this.root = element(
       "li",
@@ -87,7 +88,7 @@ class Card {
         element("div", { class: "card-bottom" }, element("span", { class: "badge badge-glass" }, icon("eye"), this.viewers), this.size),
       ),
       element("h2", {}, this.title),
-      element("p", { class: "card-line" }, element("code", {}, id), this.heard),
+      element("p", { class: "card-line" }, this.code, this.heard),
       element("span", { class: "button button-first lead-go", "aria-hidden": "true" }, icon("play"), "Watch"),
     );
     this.askedMs = 0;
@@ -98,6 +99,7 @@ class Card {
     this.root.classList.toggle("is-lead", isLead);
     this.heard.classList.toggle("only-heard", !isLead); // The others have it as figures on the picture.
     setText(this.title, channel.title || channel.id);
+    this.code.hidden = !channel.title; // Then the id is what the card is called.
     setText(this.viewers, short(channel.viewers));
     setText(this.size, sizeOf(channel.video));
     this.size.hidden = !this.size.textContent;

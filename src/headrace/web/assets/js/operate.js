@@ -98,6 +98,7 @@ async function refresh() {
 }
 
 function show(status) {
+  status.channels.sort((one, other) => one.id.localeCompare(other.id));
   histories.note(status);
   showOverview(status, histories);
   channelTable.show(status.channels, channelPanel.chosenId, histories);

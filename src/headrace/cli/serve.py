@@ -349,6 +349,8 @@ def serve(
     raise_open_file_limit()
     try:
         asyncio.run(run_until_stopped(_run(config)))
+        # All is closed by now. Else Python looks for garbage among what was loaded for HTTP before it ends: 0.3 s.
+        gc.freeze()
     except OSError as error:
         raise ListenError(_explain(listen, error)) from None
     except ValueError as error:

@@ -97,7 +97,7 @@ class SlateShows:
         first_index = channel.ring.next_index
         try:
             payloads = player.poll(now_us)
-            channel.stream.begin(_tables_of(payloads), payloads, now_us)
+            channel.stream.begin(_tables_of(payloads), payloads, now_us, is_slate=True)
             channel.stream.append(payloads, now_us)
         except Exception as error:  # noqa: BLE001 - a bug must not end the others' streams
             return self._give_up(channel, error)

@@ -14,12 +14,12 @@ from headrace.hub.last_counters import last_counters
 from headrace.hub.packet_run import PacketRun
 from headrace.hub.start_points import StartPoints
 from headrace.mpegts.packet import MAX_PACKETS_PER_DATAGRAM, TS_PACKET_BYTES
-from headrace.mpegts.pes import PTS_MODULUS_90KHZ
+from headrace.mpegts.pes import PTS_MODULUS_90KHZ, pts_distance_90khz
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.splice import Splice, unit_start
 from headrace.mpegts.start_finder import Mark
 from headrace.mpegts.tables import Tables
-from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
+from headrace.mpegts.unit_times import find_stream_end, oldest_dts_90khz
 
 _DATAGRAM_BYTES: Final = MAX_PACKETS_PER_DATAGRAM * TS_PACKET_BYTES
 _END_PACKETS: Final = 1024
@@ -28,6 +28,9 @@ _LEAST_GAP_90KHZ: Final = 3_600
 """The last picture is seen for 40 ms."""
 _MOST_GAP_90KHZ: Final = 450_000
 """5 s. FFmpeg takes a step of 10 s for another clock, and then puts reordered pictures one before the other."""
+_SLATE_GAP_90KHZ: Final = 36_000
+"""0.4 s. FFmpeg's muxer sends sound up to 0.3 s after the pictures of its time: where the first picture followed
+the slate at once, such sound would be of the slate's time. Nobody sees a still picture last longer."""
 MAX_EARLIER_STREAMS: Final = 64
 """Of producers before the last: ten makes of encoder, each with other streams. They are gone through whenever a
 stream changes its tables, which it may do with each packet."""
@@ -44,7 +47,7 @@ class ChannelStream:
         splice: How the present producer's stream continues the one before; None while there was none before.
     """
 
-    __slots__ = ("_backlog", "_counters", "_starts", "_streams", "ring", "splice")
+    __slots__ = ("_backlog", "_counters", "_is_slate", "_starts", "_streams", "ring", "splice")
 
     def __init__(self, backlog: BacklogLimit = DEFAULT_BACKLOG) -> None:
         self.ring = Ring(backlog=backlog)
@@ -53,6 +56,7 @@ class ChannelStream:
         self._starts = StartPoints()
         self._counters: dict[int, int] = {}
         self._streams: dict[int, ElementaryStream] = {}
+        self._is_slate = False
 
     @property
     def tables(self) -> Tables | None:
@@ -142,18 +146,20 @@ class ChannelStream:
             payload = np.frombuffer(splice.mend(payload.tobytes(), is_whole=False), np.uint8)
         return self.ring.put(index, payload, time_us)
 
-    def begin(self, tables: Tables | None, payloads: list[bytes], now_us: int) -> None:
+    def begin(self, tables: Tables | None, payloads: list[bytes], now_us: int, *, is_slate: bool = False) -> None:
         """Let another transport stream go on where the last one ended, and mark the place.
 
         Args:
             tables: The new stream's, as far as they are known.
             payloads: Its first ones, as far as they have come; they are not put in.
             now_us: Channel time of the first.
+            is_slate: It is nobody's, and a still picture.
         """
         self._counters |= last_counters(self.ring)
         if self.tables is not None:
             self._remember(self.tables.pmt.streams)
         shift_90khz = self._shift_90khz(payloads, now_us)
+        self._is_slate = is_slate
         splice = Splice(self.tables, tables, self._counters, shift_90khz, tuple(self._streams.values()))
         self.end()
         self.splice = None
@@ -172,15 +178,19 @@ class ChannelStream:
     def _shift_90khz(self, payloads: list[bytes], now_us: int) -> int:
         """Return by how much later the new stream is to be, so that its times follow those of the last one.
 
-        Between them lies the time that has passed, within limits; times that are not known are left as they are.
+        Between them lies the time that has passed, within limits, and at least as much as the last sound takes;
+        times that are not known are left as they are.
         """
         end = self.ring.next_index
-        newest_90khz = newest_pts_90khz(self.payloads(range(max(0, end - _END_PACKETS), end)))
+        newest_90khz, sound_end_90khz = find_stream_end(self.payloads(range(max(0, end - _END_PACKETS), end)))
         oldest_90khz = oldest_dts_90khz(payloads)
         if newest_90khz is None or oldest_90khz is None:
             return 0
         ended_us = int(self.ring.times_us[(end - 1) & (self.ring.capacity_packets - 1)])
         gap_90khz = min(max(_LEAST_GAP_90KHZ, (now_us - ended_us) * 9 // 100), _MOST_GAP_90KHZ)
+        if sound_end_90khz is not None:
+            sound_90khz = pts_distance_90khz(newest_90khz, sound_end_90khz)
+            gap_90khz = max(gap_90khz, sound_90khz + (_SLATE_GAP_90KHZ if self._is_slate else 0))
         return (newest_90khz + gap_90khz - oldest_90khz) % PTS_MODULUS_90KHZ
 
     def payloads(self, indices: range) -> list[bytes]:

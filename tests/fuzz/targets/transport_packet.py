@@ -20,7 +20,7 @@ from headrace.mpegts.pcr_pacer import PcrPacer
 from headrace.mpegts.pes import PTS_MODULUS_90KHZ, decode_pes_header, encode_pes, shift_pes_times
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.stream_type import StreamType
-from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz, unit_times
+from headrace.mpegts.unit_times import find_stream_end, oldest_dts_90khz, unit_times
 
 
 def run(data: bytes) -> int:
@@ -30,7 +30,7 @@ def run(data: bytes) -> int:
         _packet(data[start : start + TS_PACKET_BYTES])
     if is_transport_stream(data):
         assert all(0 <= one.dts_90khz < PTS_MODULUS_90KHZ for one in unit_times(data))
-        newest_pts_90khz([data])
+        find_stream_end([data])
         oldest_dts_90khz([data])
     pacer = PcrPacer()
     pieces = [*pacer.feed(data, 1_000), *pacer.feed(data, 40_000_000), *pacer.flush(50_000_000)]

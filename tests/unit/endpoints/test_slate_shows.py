@@ -16,6 +16,7 @@ from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.slate_player import PICTURE_90KHZ, Slate
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
+from headrace.mpegts.unit_times import find_stream_end, oldest_dts_90khz
 
 SLATE = Slate((b"\0\0\0\1\x09\x10" + b"k" * 500, b"\0\0\0\1\x09\x30" + b"p" * 20), b"s" * 104, 2)
 PUBLISH = "publish:A"
@@ -98,6 +99,23 @@ def test_sound_is_shown_only_where_there_was_sound() -> None:
     scene.world.run(3 * SECOND)
     assert scene.shows == 1
     assert kinds(scene.got()[1:])[:2] == [StreamType.H264, StreamType.AAC_ADTS]
+
+
+def test_who_follows_it_has_room_for_sound_that_comes_after_its_pictures() -> None:
+    scene = Scene()
+    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS])
+    producer = scene.world.join(PUBLISH)
+    producer.send(muxer.write(0, b"x", 90_000, random_access=True), scene.world.now_us)
+    scene.world.run(SECOND)
+    producer.connection.close(scene.world.now_us)
+    scene.world.run(3 * SECOND)
+    scene.produce(2)
+    scene.world.run(SECOND)
+    got = scene.got()
+    seam = max(index for index, payload in enumerate(got) if payload[5] == 0x80)
+    end, begin_90khz = find_stream_end(got[:seam]), oldest_dts_90khz(got[seam:])
+    assert end.sound_end_90khz is not None
+    assert begin_90khz == max(end.newest_pts_90khz or 0, end.sound_end_90khz) + 36_000
 
 
 @pytest.mark.parametrize("payload", [b"no transport stream", Muxer([StreamType.HEVC]).write(0, b"x", 90_000)])

@@ -9,13 +9,14 @@ from headrace.fanout.ring import DEFAULT_RETENTION_US, FIRST_CAPACITY_PACKETS, N
 from headrace.hub.channel_stream import MAX_EARLIER_STREAMS, ChannelStream
 from headrace.hub.packet_run import PacketRun
 from headrace.mpegts.continuity import ContinuityCounters
+from headrace.mpegts.muxer import Muxer
 from headrace.mpegts.packet import packet_pid
 from headrace.mpegts.psi import ElementaryStream
 from headrace.mpegts.start_finder import StartFinder
 from headrace.mpegts.stream_type import StreamType
 from headrace.mpegts.tables import Tables
 from headrace.mpegts.unit_starts import find_unit_starts
-from headrace.mpegts.unit_times import newest_pts_90khz, oldest_dts_90khz
+from headrace.mpegts.unit_times import find_stream_end, oldest_dts_90khz
 
 
 def put(stream: ChannelStream, payloads: list[bytes], time_us: int = 0) -> None:
@@ -114,8 +115,39 @@ def test_the_times_of_another_stream_follow_those_of_the_one_before(pause_us: in
     begin = stream.ring.next_index
     put(stream, sent)
     new = stream.payloads(range(begin, stream.ring.next_index))
-    assert oldest_dts_90khz(new) == (newest_pts_90khz(old) or 0) + gap_90khz
-    assert oldest_dts_90khz(new) == newest_pts_90khz(new)
+    assert oldest_dts_90khz(new) == (find_stream_end(old).newest_pts_90khz or 0) + gap_90khz
+    assert oldest_dts_90khz(new) == find_stream_end(new).newest_pts_90khz
+
+
+SOUND_90KHZ = 8 * 1_920
+"""Eight frames of sound in each of its units, as FFmpeg's muxer gathers them."""
+
+
+def pictures_and_sound(seconds: int) -> list[bytes]:
+    """Return a stream whose sound is sent with the pictures of its beginning."""
+    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS])
+    ts = b""
+    for number in range(25 * seconds):
+        pts_90khz = 90_000 + number * 3_600
+        ts += muxer.write(0, bytes(100), pts_90khz, random_access=number == 0)
+        if pts_90khz // SOUND_90KHZ != (pts_90khz - 3_600) // SOUND_90KHZ:
+            ts += muxer.write(1, bytes(100), pts_90khz // SOUND_90KHZ * SOUND_90KHZ)
+    return [ts[at : at + 1316] for at in range(0, len(ts), 1316)]
+
+
+@pytest.mark.parametrize(("is_slate", "gap_90khz"), [(False, 0), (True, 36_000)])
+def test_another_stream_begins_after_the_last_sound_and_later_after_a_slate(
+    *, is_slate: bool, gap_90khz: int
+) -> None:
+    stream, old, sent = ChannelStream(), pictures_and_sound(2), Groups().next_frame()
+    stream.begin(tables_of(old[0]), old, 0, is_slate=is_slate)
+    put(stream, old)
+    stream.begin(tables_of(sent[0]), sent, 0)
+    begin = stream.ring.next_index
+    put(stream, sent)
+    last_sound_90khz = (90_000 + 49 * 3_600) // SOUND_90KHZ * SOUND_90KHZ
+    new = stream.payloads(range(begin, stream.ring.next_index))
+    assert oldest_dts_90khz(new) == last_sound_90khz + SOUND_90KHZ + gap_90khz
 
 
 def test_a_stream_whose_times_are_not_known_is_left_as_it_is() -> None:

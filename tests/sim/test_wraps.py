@@ -51,6 +51,7 @@ def test_both_wrap_during_traffic(link: SimLink) -> None:
     stage.assert_has_wrapped()
 
 
+@pytest.mark.long
 def test_both_wrap_in_a_gap_that_is_recovered() -> None:
     stage = Stage()
     cut = SimLink(latency_us=20 * MS, outages=((stage.wrap_us - 200 * MS, stage.wrap_us + 300 * MS),))
@@ -61,6 +62,7 @@ def test_both_wrap_in_a_gap_that_is_recovered() -> None:
     stage.assert_has_wrapped()
 
 
+@pytest.mark.long
 def test_both_wrap_in_a_backlog_that_a_new_subscriber_gets() -> None:
     stage = Stage()
     groups, sent = Groups(120), []
@@ -75,9 +77,8 @@ def test_both_wrap_in_a_backlog_that_a_new_subscriber_gets() -> None:
     assert late.payloads == sent
 
 
-@pytest.mark.parametrize(
-    "pause_us", [only_long(WRAP_US // 2 + SECOND), WRAP_US + SECOND], ids=["half a wrap", "a whole one"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("pause_us", [WRAP_US // 2 + SECOND, WRAP_US + SECOND], ids=["half a wrap", "a whole one"])
 def test_both_wrap_in_a_pause_that_no_timestamp_can_tell_of(pause_us: int) -> None:
     stage = Stage(before_us=2 * SECOND)
     sent = stage.stream(stage.producer, 1)

@@ -64,15 +64,23 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
         yield running
 
 
+@pytest.fixture
+def closed_anew(tmp_path: Path) -> Iterator[Closed]:
+    """Give such a broker for one test: who shows wrong tokens waits longer each time."""
+    running = Closed(tmp_path)
+    with running.broker:
+        yield running
+
+
 def wait_for(page: Page, state: str) -> None:
     page.locator(f"#player[data-state={state}]").wait_for()
 
 
 @PHONES
 def test_on_a_phone_a_private_channel_takes_a_token_by_touch(
-    browser: Browser, closed: Closed, viewport: ViewportSize
+    browser: Browser, closed_anew: Closed, viewport: ViewportSize
 ) -> None:
-    with visitor(browser, closed.broker.url, viewport=viewport, **TOUCHED) as page:
+    with visitor(browser, closed_anew.broker.url, viewport=viewport, **TOUCHED) as page:
         page.goto(f"/watch/{PRIVATE}")
         wait_for(page, "token")
         assert page.evaluate(OUTSIDE_THE_PLAYER) == []

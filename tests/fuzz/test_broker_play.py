@@ -1,6 +1,7 @@
 """The scripts with which fuzzing the broker begins get to where its state is, and not just to its door."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,8 +13,10 @@ from headrace.endpoints.srt_endpoint import SrtEndpoint
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
+def _quiet() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    yield
+    structlog.reset_defaults()
 
 
 def played(script: bytes) -> SrtEndpoint:

@@ -58,10 +58,10 @@ def test_a_flood_says_what_it_took(name: str) -> None:
     find_program("cc")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink, c_program(name) as program:
         sink.bind((str(FIRST_ADDRESS), 0))
-        done = flood(program, Targets(FIRST_ADDRESS, 1, sink.getsockname()[1]), packets=8, seconds=0.05)
+        done = flood(program, Targets(FIRST_ADDRESS, 1, sink.getsockname()[1]), packets=8, seconds=0.5)
         assert len(sink.recv(2048)) == 1332
     assert done.datagrams > 8
-    assert done.seconds >= 0.05
+    assert done.seconds >= 0.5
     assert 0 < done.processor_seconds < 20
 
 

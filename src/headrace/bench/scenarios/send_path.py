@@ -89,9 +89,9 @@ class OwnSender:
 
 
 def flood_for(seconds: float, send: Callable[[], int]) -> Flood:
-    """Call ``send`` until ``seconds`` are over; it returns how many datagrams it has sent."""
+    """Call ``send`` once, and again until ``seconds`` are over; it returns how many datagrams it has sent."""
     started, ran = time.perf_counter(), time.process_time()
-    datagrams = 0
+    datagrams = send()
     while time.perf_counter() - started < seconds:
         datagrams += send()
     return Flood(datagrams, time.perf_counter() - started, time.process_time() - ran)

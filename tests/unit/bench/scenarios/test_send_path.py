@@ -8,8 +8,19 @@ from tests.support.programs import fail_or_skip, find_program
 
 from headrace.bench.scenario import Plan, ScenarioSkipped
 from headrace.bench.scenarios import send_path
-from headrace.bench.scenarios.send_path import PACKETS, RING_PACKETS, OwnSender, measure_send_path, open_sinks
+from headrace.bench.scenarios.send_path import (
+    PACKETS,
+    RING_PACKETS,
+    OwnSender,
+    flood_for,
+    measure_send_path,
+    open_sinks,
+)
 from headrace.netio.capabilities import PORTABLE, probe_capabilities
+
+
+def test_a_flood_that_a_busy_machine_lets_begin_late_sends_once_at_least() -> None:
+    assert flood_for(0.0, lambda: 3).datagrams == 3
 
 
 def test_our_sender_sends_the_whole_ring_to_all() -> None:

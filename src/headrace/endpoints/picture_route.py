@@ -66,7 +66,7 @@ class PictureRoute:
 
     def facts(self) -> dict[str, int] | None:
         """Return what is told of what is re-encoded; None where nothing is."""
-        return self._recoder.facts() if self._recoder is not None and self.is_recoded else None
+        return self.so_far() if self.is_recoded else None
 
     def so_far(self) -> dict[str, int]:
         """Return the same of all so far, also while nothing is re-encoded; empty where nothing can be."""

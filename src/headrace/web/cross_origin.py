@@ -38,7 +38,8 @@ class CrossOrigin:
             answer = {**_PREFLIGHT_HEADERS, "Access-Control-Allow-Methods": ", ".join(methods)}
             await Response(status_code=204, headers=answer)(scope, receive, send)
             return
-        if not methods or not is_readable(scope["path"], scope["method"]):
+        # Of a session they may also read what is answered to a wrong method.
+        if not methods or not (scope["method"] in methods or _SESSIONS.fullmatch(scope["path"])):
             await self._app(scope, receive, send)
             return
 
@@ -57,11 +58,6 @@ def open_methods(path: str) -> tuple[str, ...]:
     if _SESSIONS.fullmatch(path):
         return ("POST", "PATCH", "DELETE", "OPTIONS", "GET")
     return ("GET", "HEAD", "OPTIONS") if _READ.fullmatch(path) else ()
-
-
-def is_readable(path: str, method: str) -> bool:
-    """Return whether pages of other origins may read an answer; of a session, also one to a wrong method."""
-    return method in open_methods(path) or _SESSIONS.fullmatch(path) is not None
 
 
 _PREFLIGHT_HEADERS: Final = {

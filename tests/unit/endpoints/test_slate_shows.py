@@ -47,6 +47,18 @@ class Scene:
         return self.subscriber.payloads
 
 
+def scene_with_sound() -> Scene:
+    """Return one whose producer had sound, and has gone long enough for the slate to be shown."""
+    scene = Scene()
+    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS])
+    producer = scene.world.join(PUBLISH)
+    producer.send(muxer.write(0, b"x", 90_000, random_access=True), scene.world.now_us)
+    scene.world.run(SECOND)
+    producer.connection.close(scene.world.now_us)
+    scene.world.run(3 * SECOND)
+    return scene
+
+
 def kinds(payloads: list[bytes]) -> list[int]:
     finder = StartFinder()
     for payload in payloads:
@@ -90,25 +102,13 @@ def test_sound_is_shown_only_where_there_was_sound() -> None:
     scene.world.run(3 * SECOND)
     assert StreamType.AAC_ADTS not in kinds(scene.got())
 
-    scene = Scene()
-    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS])
-    producer = scene.world.join(PUBLISH)
-    producer.send(muxer.write(0, b"x", 90_000, random_access=True), scene.world.now_us)
-    scene.world.run(SECOND)
-    producer.connection.close(scene.world.now_us)
-    scene.world.run(3 * SECOND)
+    scene = scene_with_sound()
     assert scene.shows == 1
     assert kinds(scene.got()[1:])[:2] == [StreamType.H264, StreamType.AAC_ADTS]
 
 
 def test_who_follows_it_has_room_for_sound_that_comes_after_its_pictures() -> None:
-    scene = Scene()
-    muxer = Muxer([StreamType.H264, StreamType.AAC_ADTS])
-    producer = scene.world.join(PUBLISH)
-    producer.send(muxer.write(0, b"x", 90_000, random_access=True), scene.world.now_us)
-    scene.world.run(SECOND)
-    producer.connection.close(scene.world.now_us)
-    scene.world.run(3 * SECOND)
+    scene = scene_with_sound()
     scene.produce(2)
     scene.world.run(SECOND)
     got = scene.got()
